@@ -1,0 +1,1 @@
+//! The plug: the trait a detector implements, and what it reports.

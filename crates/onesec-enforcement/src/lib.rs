@@ -1,0 +1,1 @@
+//! Verdicts, presets and policies: what is done about a finding. Pure.

@@ -1,0 +1,1 @@
+//! The pure loop: records in, alerts and verdicts out.

@@ -1,0 +1,1 @@
+//! Durable records, ledger tables, snapshots and queries on SQLite.

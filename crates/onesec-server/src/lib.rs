@@ -1,0 +1,1 @@
+//! The onesec server: edge, HTTP API, gateway, command line.

@@ -1,0 +1,191 @@
+//! Time: microseconds since 1970 in UTC, always an argument, never read from a clock here.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A point in time with microsecond resolution.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+/// The string or number is no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a time: give RFC 3339 (`2026-01-31T12:00:00Z`) or seconds since 1970")]
+pub struct TimeError;
+
+/// 9999-12-31T23:59:59.999999Z: RFC 3339 knows no later year.
+const MAX_MICROS: i64 = 253_402_300_799_999_999;
+
+impl Timestamp {
+    /// 1970-01-01T00:00:00Z.
+    pub const EPOCH: Self = Self(0);
+    /// The last instant that RFC 3339 can write.
+    pub const MAX: Self = Self(MAX_MICROS);
+
+    /// From microseconds since 1970, clamped to the years 1970 to 9999.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        if micros < 0 {
+            Self(0)
+        } else if micros > MAX_MICROS {
+            Self(MAX_MICROS)
+        } else {
+            Self(micros)
+        }
+    }
+
+    /// From milliseconds since 1970, clamped.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self::from_micros(millis.saturating_mul(1_000))
+    }
+
+    /// From whole seconds since 1970, clamped.
+    #[must_use]
+    pub const fn from_secs(secs: i64) -> Self {
+        Self::from_micros(secs.saturating_mul(1_000_000))
+    }
+
+    /// Microseconds since 1970.
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970, rounded down.
+    #[must_use]
+    pub const fn as_secs(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// How long after `earlier` this is; zero when it is not.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// `duration` before this, not before 1970.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        self - duration
+    }
+
+    /// Seconds since 1970 with a fraction, as JSON numbers carry them.
+    ///
+    /// # Errors
+    /// [`TimeError`] for what is not finite, negative or past the year 9999.
+    pub fn from_secs_f64(secs: f64) -> Result<Self, TimeError> {
+        let micros = secs * 1_000_000.0;
+        if !(0.0..=MAX_MICROS as f64).contains(&micros) {
+            return Err(TimeError);
+        }
+        Ok(Self::from_micros(micros.round() as i64))
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+    fn add(self, rhs: Duration) -> Self {
+        let micros = i64::try_from(rhs.as_micros()).unwrap_or(i64::MAX);
+        Self::from_micros(self.0.saturating_add(micros))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+    fn sub(self, rhs: Duration) -> Self {
+        let micros = i64::try_from(rhs.as_micros()).unwrap_or(i64::MAX);
+        Self::from_micros(self.0.saturating_sub(micros))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = TimeError;
+
+    /// RFC 3339, or seconds since 1970 as a decimal number.
+    fn from_str(s: &str) -> Result<Self, TimeError> {
+        let s = s.trim();
+        if let Ok(at) = s.parse::<jiff::Timestamp>() {
+            let micros = at.as_microsecond();
+            return if micros < 0 { Err(TimeError) } else { Ok(Self::from_micros(micros)) };
+        }
+        s.parse::<f64>().map_err(|_| TimeError).and_then(Self::from_secs_f64)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_microsecond(self.0) {
+            Ok(at) => write!(f, "{at:.6}"),
+            Err(_) => f.write_str("9999-12-31T23:59:59.999999Z"),
+        }
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_i64(self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
+            text.parse().map_err(serde::de::Error::custom)
+        } else {
+            i64::deserialize(deserializer).map(Self::from_micros)
+        }
+    }
+}
+
+impl schemars::JsonSchema for Timestamp {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Timestamp".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "format": "date-time"})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_senders_write() {
+        let want = Timestamp::from_secs(1_767_225_600);
+        for text in ["2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00", "1767225600", "1767225600.0"] {
+            assert_eq!(text.parse(), Ok(want), "{text}");
+        }
+        for text in ["", "tomorrow", "-1", "NaN", "inf", "1e300", "2026-13-01T00:00:00Z", "1969-01-01T00:00:00Z"] {
+            assert_eq!(text.parse::<Timestamp>(), Err(TimeError), "{text}");
+        }
+    }
+
+    #[test]
+    fn writes_rfc3339_in_utc_with_fixed_width() {
+        assert_eq!(Timestamp::from_millis(1_767_225_600_250).to_string(), "2026-01-01T00:00:00.250000Z");
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999999Z");
+    }
+
+    #[test]
+    fn never_leaves_its_range() {
+        assert_eq!(Timestamp::EPOCH - Duration::from_secs(1), Timestamp::EPOCH);
+        assert_eq!(Timestamp::MAX + Duration::MAX, Timestamp::MAX);
+        assert_eq!(Timestamp::EPOCH.since(Timestamp::MAX), Duration::ZERO);
+    }
+}

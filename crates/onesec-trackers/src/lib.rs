@@ -1,0 +1,1 @@
+//! Deterministic state that measures exchanges, connected accounts and delegations.
