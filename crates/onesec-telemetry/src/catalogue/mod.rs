@@ -1,0 +1,1 @@
+//! The scope catalogue: what a scope means at its provider.

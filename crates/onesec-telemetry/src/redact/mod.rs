@@ -1,0 +1,1 @@
+//! Redaction: what decoding ends with.
