@@ -1,0 +1,433 @@
+//! Records: what the journal keeps and the engine reads. An event plus what the edge decided about it.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::AlertStatus;
+use crate::event::{Details, Event, Json, Text};
+use crate::id::{AgentId, AlertId, ConnectionName, DelegationId, ExchangeId, KeyId, Name, TenantId, UserId};
+use crate::scope::ScopeSet;
+use crate::secret::Thumbprint;
+use crate::severity::{Attribution, Severity};
+use crate::time::Timestamp;
+
+/// Position in a tenant's journal; the first record is 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seq(pub u64);
+
+impl Seq {
+    /// The position after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// Whatever can change a finding, with its place in the order of things.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Where in the journal.
+    pub seq: Seq,
+    /// When it reached us; never decreases.
+    pub observed_at: Timestamp,
+    /// The time that counts: the sender's where its key has `trusted_time` and it is near, ours otherwise.
+    pub at: Timestamp,
+    /// Trusted but too old to join a window: changes the ledger only.
+    pub late: bool,
+    /// Who sent it, and what that sender may change.
+    pub sender: Sender,
+    /// The user, and how we know.
+    pub subject: Subject,
+    /// What became of an attestation that came along.
+    pub attestation: Attestation,
+    /// The address it came from: the socket's, unless a listed proxy forwarded it.
+    pub network: Option<IpAddr>,
+    /// What happened.
+    pub body: Body,
+}
+
+/// Who sent a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sender {
+    /// By which door it came.
+    pub channel: Channel,
+    /// The key, where one was used.
+    pub key: Option<KeyId>,
+    /// The key's owner.
+    pub owner: Option<Name>,
+    /// The agent that the key is bound to.
+    pub agent: Option<AgentId>,
+    /// What the sender may change.
+    pub authority: Authority,
+}
+
+/// By which door a record came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Channel {
+    /// Our own gateway saw it happen.
+    Gateway,
+    /// A question about an act that has not happened yet.
+    Decide,
+    /// Telemetry.
+    Ingest,
+    /// A mutation through our API.
+    Api,
+    /// Read back from Auth0.
+    Auth0,
+    /// A file being replayed: every event has authority.
+    Replay,
+    /// onesec itself: ticks, configuration.
+    System,
+}
+
+/// Whether a sender's word can change trust.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Authority {
+    /// Suspicion only.
+    Claim,
+    /// Links, delegations and the like count.
+    Trust,
+}
+
+impl Sender {
+    /// onesec itself.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self { channel: Channel::System, key: None, owner: None, agent: None, authority: Authority::Trust }
+    }
+
+    /// The gateway, speaking of the agent whose credential it checked.
+    #[must_use]
+    pub const fn gateway(agent: AgentId, key: Option<KeyId>, owner: Option<Name>) -> Self {
+        Self { channel: Channel::Gateway, key, owner, agent: Some(agent), authority: Authority::Trust }
+    }
+
+    /// A line of a file that is replayed.
+    #[must_use]
+    pub const fn replay() -> Self {
+        Self { channel: Channel::Replay, key: None, owner: None, agent: None, authority: Authority::Trust }
+    }
+}
+
+/// The user that a record concerns, and how we know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Subject {
+    /// No user is named.
+    Unknown,
+    /// The sender says so.
+    Claimed(UserId),
+    /// A credential of the user was verified.
+    Verified {
+        /// `sub` of the verified token.
+        user: UserId,
+        /// Its issuer.
+        issuer: Name,
+    },
+}
+
+impl Subject {
+    /// The user, however known.
+    #[must_use]
+    pub const fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::Unknown => None,
+            Self::Claimed(user) | Self::Verified { user, .. } => Some(user),
+        }
+    }
+}
+
+/// What the edge found out about a signed statement that came with an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Attestation {
+    /// None came.
+    Absent,
+    /// One came and is worth nothing, for this reason.
+    Refused(Name),
+    /// It verifies: this is what it says.
+    Verified(Box<VerifiedLink>),
+}
+
+/// A delegation link whose signature was verified at the edge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifiedLink {
+    /// The delegator: `iss`.
+    pub delegator: Name,
+    /// The delegate: `sub`.
+    pub delegate: AgentId,
+    /// The connection it is for.
+    pub connection: Option<ConnectionName>,
+    /// Bound on scopes, where stated.
+    pub scopes: Option<ScopeSet>,
+    /// `exp`.
+    pub expires_at: Timestamp,
+    /// `jti`.
+    pub jti: Name,
+    /// SHA-256 of the link it hangs below.
+    pub parent: Option<Thumbprint>,
+    /// SHA-256 of itself.
+    pub thumbprint: Thumbprint,
+}
+
+/// What a record is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "nearly every record is an event: boxing it would cost an allocation each")]
+pub enum Body {
+    /// Something that happened, or is about to.
+    Event(Event),
+    /// A decision of a person or of the configuration.
+    Command(Command),
+    /// What the engine decided on an earlier record; read by people and by verification, changes nothing.
+    Decided(Decided),
+    /// Time passes: rules about absence look at the clock.
+    Tick,
+    /// A detector panicked on an earlier record and was taken out of it.
+    Skipped {
+        /// Code of the detector.
+        detector: Name,
+        /// The record.
+        seq: Seq,
+    },
+}
+
+/// Commands: each is a mutation of the API or a change of configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Command {
+    /// Nothing of this agent passes until it is resumed.
+    SuspendAgent {
+        /// Which.
+        agent: AgentId,
+        /// Why.
+        reason: Option<Text>,
+    },
+    /// Ends a suspension.
+    ResumeAgent {
+        /// Which.
+        agent: AgentId,
+    },
+    /// Ends a delegation and all that hangs below it.
+    RevokeDelegation {
+        /// Which.
+        delegation: DelegationId,
+        /// Why.
+        reason: Option<Text>,
+    },
+    /// A person accepts scopes into a baseline.
+    AcceptScopes {
+        /// Whose.
+        agent: AgentId,
+        /// For this user; all users of the agent where absent.
+        user: Option<UserId>,
+        /// At this connection.
+        connection: ConnectionName,
+        /// Which.
+        scopes: ScopeSet,
+    },
+    /// A person decides on an alert.
+    SetAlertStatus {
+        /// Which.
+        alert: AlertId,
+        /// To what.
+        status: AlertStatus,
+        /// In whose words.
+        note: Option<Text>,
+    },
+    /// Silence, with reason, owner and end.
+    AddException(Exception),
+    /// Ends an exception.
+    RemoveException {
+        /// Which.
+        id: Name,
+    },
+    /// Dry run or live.
+    SetMode(Mode),
+    /// Another preset of verdicts.
+    SetPreset(Name),
+    /// The configuration that is in force from here on.
+    Configure {
+        /// SHA-256 of its content.
+        digest: Thumbprint,
+        /// The content, without secrets.
+        content: Json,
+    },
+    /// A key was made; for the audit.
+    KeyCreated {
+        /// Which.
+        key: KeyId,
+        /// Bound to.
+        agent: Option<AgentId>,
+        /// Owned by.
+        owner: Option<Name>,
+        /// Scopes, separated by spaces.
+        scopes: Text,
+    },
+    /// A key was taken back; for the audit.
+    KeyRevoked {
+        /// Which.
+        key: KeyId,
+    },
+}
+
+/// Whether verdicts about detections apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Say what would be done; do it for people's own decisions and protocol rules only.
+    #[default]
+    DryRun,
+    /// Do it.
+    Live,
+}
+
+impl Mode {
+    /// `dry_run` or `live`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DryRun => "dry_run",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// Silence for findings of one detector about one entity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Exception {
+    /// Its id.
+    pub id: Name,
+    /// Which detector.
+    pub detector: Name,
+    /// Only this agent.
+    pub agent_id: Option<AgentId>,
+    /// Only this user.
+    pub user_id: Option<UserId>,
+    /// Only this connection.
+    pub connection: Option<ConnectionName>,
+    /// Why.
+    #[schemars(with = "String")]
+    pub reason: Text,
+    /// Who answers for it.
+    pub owner: Option<Name>,
+    /// Until when; at most 90 days ahead.
+    pub expires_at: Timestamp,
+}
+
+/// What the engine decided about a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// The record of the request.
+    pub seq: Seq,
+    /// The exchange, where the request was one.
+    pub exchange_id: Option<ExchangeId>,
+    /// What was done: `allow`, `deny`, `hold`, `withhold`, `rate_limit`.
+    pub decision: Name,
+    /// What live mode would have done.
+    pub would: Name,
+    /// In which mode.
+    pub mode: Mode,
+    /// The findings behind it: detector, severity, reason.
+    pub findings: Vec<(Name, Severity, Text)>,
+}
+
+impl Record {
+    /// The event, where the record is one.
+    #[must_use]
+    pub const fn event(&self) -> Option<&Event> {
+        match &self.body {
+            Body::Event(event) => Some(event),
+            _ => None,
+        }
+    }
+
+    /// The agent that the record is about: the one whose credential was checked where there is one.
+    #[must_use]
+    pub fn agent(&self) -> Option<&AgentId> {
+        self.event().and_then(|e| e.common.agent_id.as_ref())
+    }
+
+    /// The user that the record is about: verified before claimed.
+    #[must_use]
+    pub fn user(&self) -> Option<&UserId> {
+        match &self.subject {
+            Subject::Verified { user, .. } => Some(user),
+            subject => subject.user().or_else(|| self.event().and_then(|e| e.common.user_id.as_ref())),
+        }
+    }
+
+    /// The connection that the record is about.
+    #[must_use]
+    pub fn connection(&self) -> Option<&ConnectionName> {
+        self.event().and_then(|e| e.common.connection.as_ref())
+    }
+
+    /// How far the record's word about its agent goes (DESIGN: authority).
+    #[must_use]
+    pub fn attribution(&self) -> Attribution {
+        match self.sender.channel {
+            Channel::Gateway | Channel::Auth0 | Channel::Replay | Channel::System | Channel::Api => Attribution::Observed,
+            Channel::Ingest | Channel::Decide => match (&self.sender.agent, self.agent()) {
+                (Some(bound), Some(named)) if bound == named => Attribution::OwnWord,
+                _ => Attribution::Reported,
+            },
+        }
+    }
+
+    /// Whether what the record says about trust (links, delegations, thumbprints…) counts.
+    #[must_use]
+    pub fn has_authority(&self) -> bool {
+        self.sender.authority == Authority::Trust && !self.speaks_for_another()
+    }
+
+    /// Whether a key bound to one agent speaks of another: stored, changes nothing.
+    #[must_use]
+    pub fn speaks_for_another(&self) -> bool {
+        match (&self.sender.agent, self.event().map(|e| (&e.common.agent_id, &e.details))) {
+            (Some(bound), Some((Some(named), _))) => bound != named,
+            _ => false,
+        }
+    }
+
+    /// The delegation's verified link or the sender's authority: one of them must back a delegation.
+    #[must_use]
+    pub fn backs_delegation(&self) -> bool {
+        self.has_authority() || matches!(self.attestation, Attestation::Verified(_))
+    }
+
+    /// What in this record would change trust if its sender had authority: the claims that are read at
+    /// their least trusted value.
+    #[must_use]
+    pub fn untrusted_claims(&self) -> Vec<&'static str> {
+        let Some(event) = self.event() else { return Vec::new() };
+        if self.has_authority() {
+            return Vec::new();
+        }
+        let spec = event.kind().spec();
+        if spec.changes_trust {
+            let delegation = matches!(event.details, Details::AgentIdentityDelegation(_));
+            let proved = delegation && matches!(self.attestation, Attestation::Verified(_));
+            return if proved { Vec::new() } else { vec![event.kind().as_str()] };
+        }
+        event.details.trust_claims()
+    }
+}

@@ -1,0 +1,74 @@
+//! What the trackers are set to.
+
+use std::time::Duration;
+
+use onesec_telemetry::ConnectionName;
+
+/// Settings of all trackers; defaults are those of the design.
+#[derive(Debug, Clone)]
+pub struct TrackerConfig {
+    /// Window of exchange times, per agent, per (agent, user) and per delegation root.
+    pub exchange_rate: RateLimit,
+    /// Deepest delegation (hard limit 5).
+    pub max_depth: u8,
+    /// Connections that a delegation without one covers.
+    pub default_connections: Vec<ConnectionName>,
+    /// Distinct users who granted to one application are counted within this.
+    pub consent_window: Duration,
+    /// How much is kept.
+    pub bounds: Bounds,
+}
+
+/// A limit per window, with hysteresis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// The most that is in order.
+    pub limit: u32,
+    /// Per this.
+    pub window: Duration,
+}
+
+/// How much is kept. Ledgers refuse beyond their bound, statistics evict.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Accounts in the ledger, unlinked ones included.
+    pub accounts: usize,
+    /// Delegations in the ledger, ended ones included.
+    pub delegations: usize,
+    /// Agents with statistics.
+    pub agents: usize,
+    /// (agent, user, connection) with statistics.
+    pub pairs: usize,
+    /// Issued tokens remembered by thumbprint.
+    pub tokens: usize,
+    /// Applications with statistics.
+    pub apps: usize,
+    /// New statistics entries that one sending key may bring in, as a share of the bound: 1/n.
+    pub key_share: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            accounts: 4_000_000,
+            delegations: 4_000_000,
+            agents: 1_000_000,
+            pairs: 2_000_000,
+            tokens: 1_000_000,
+            apps: 100_000,
+            key_share: 4,
+        }
+    }
+}
+
+impl Default for TrackerConfig {
+    fn default() -> Self {
+        Self {
+            exchange_rate: RateLimit { limit: 20, window: Duration::from_secs(300) },
+            max_depth: 3,
+            default_connections: Vec::new(),
+            consent_window: Duration::from_secs(3600),
+            bounds: Bounds::default(),
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Facts: what was true before a record, and what the record changed. Measured once, read by every detector.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use onesec_telemetry::{AccountId, AgentId, ConnectionName, DelegationId, Name, ScopeSet, Timestamp, UserId};
+
+/// Everything the trackers know about one record. A part is absent where the record does not concern it.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Facts<'a> {
+    /// About the acting agent.
+    pub agent: Option<AgentFacts<'a>>,
+    /// About an exchange: rates, and whether this record counts.
+    pub exchange: Option<ExchangeFacts>,
+    /// About the right to the account: exchanges and uses.
+    pub access: Option<AccessFacts<'a>>,
+    /// About scopes asked for, used or returned.
+    pub scopes: Option<ScopeFacts<'a>>,
+    /// About a delegation that was made or taken back.
+    pub delegation: Option<DelegationFacts<'a>>,
+    /// Accounts that can give more than a delegation allows, as far as this record changed or showed it.
+    pub posture: Vec<Posture>,
+    /// About a grant to an application.
+    pub consent: Option<ConsentFacts>,
+}
+
+/// The agent that a record is about.
+#[derive(Debug, Clone)]
+pub struct AgentFacts<'a> {
+    /// First record of the agent, before this one.
+    pub first_seen: Option<Timestamp>,
+    /// Last record of the agent, before this one.
+    pub last_seen: Option<Timestamp>,
+    /// Suspended by a person, since when.
+    pub suspended: Option<Timestamp>,
+    /// An agent known before whose id a person could not tell from this one's.
+    pub confusable_with: Option<&'a AgentId>,
+}
+
+/// An exchange, as it concerns rates.
+#[derive(Debug, Clone)]
+pub struct ExchangeFacts {
+    /// Whether this record counts, or is another view of an exchange that counted already.
+    pub counts: bool,
+    /// Of this agent.
+    pub by_agent: Rate,
+    /// Of this agent for this user.
+    pub by_agent_user: Option<Rate>,
+    /// Of everything below the same delegation root, where the agent is a sub-agent.
+    pub by_root: Option<RootRate>,
+}
+
+/// A sliding window, this record included, as if it counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Exchanges in the window ending at the newest, this one included; exact up to `limit + 1`, capped there.
+    pub count: u32,
+    /// The most that is in order.
+    pub limit: u32,
+    /// Length of the window.
+    pub window: Duration,
+    /// Above the limit, or above the leaving threshold (0.6 × limit) since it was above the limit.
+    pub exceeded: bool,
+    /// How long until an exchange would no longer be exceeding.
+    pub retry_after: Duration,
+}
+
+/// The rate below one delegation root.
+#[derive(Debug, Clone)]
+pub struct RootRate {
+    /// The agent at the root.
+    pub root: AgentId,
+    /// Its whole tree's rate.
+    pub rate: Rate,
+}
+
+/// The right of an agent to an account.
+#[derive(Debug, Clone)]
+pub struct AccessFacts<'a> {
+    /// What became of the account.
+    pub account: AccountState<'a>,
+    /// Whether the agent may.
+    pub standing: Standing<'a>,
+    /// Where the record names no user: whether any user delegated to this agent at this connection.
+    pub any_user_delegated: Option<bool>,
+    /// Whether a hint or account id asks for another account than the delegation's.
+    pub other_account: Option<AccountId>,
+    /// Whether the token used was issued while the right still held, and has not expired.
+    pub token_outlives_right: bool,
+}
+
+/// A user's account at a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AccountState<'a> {
+    /// No link was ever seen.
+    NeverLinked,
+    /// Linked.
+    Linked {
+        /// Since when.
+        since: Timestamp,
+        /// What the user granted; unknown where the link did not say.
+        scopes: Option<&'a ScopeSet>,
+    },
+    /// Was linked once.
+    Unlinked {
+        /// Until when.
+        at: Timestamp,
+    },
+}
+
+/// Whether an agent may act on an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing<'a> {
+    /// By this delegation, which is live.
+    Authorised {
+        /// The delegation.
+        delegation: &'a DelegationId,
+        /// Its bound on scopes; absent: none stated; empty: nothing.
+        bound: Option<&'a ScopeSet>,
+        /// Its end.
+        expires_at: Option<Timestamp>,
+    },
+    /// Delegated, and waiting for the account to be linked.
+    Dormant {
+        /// The delegation.
+        delegation: &'a DelegationId,
+    },
+    /// Was allowed once: unlinked or revoked since, and not delegated anew.
+    Ended {
+        /// The delegation that allowed it.
+        delegation: &'a DelegationId,
+        /// Since when.
+        at: Timestamp,
+        /// How it ended.
+        how: Ending,
+    },
+    /// Never delegated.
+    Never,
+}
+
+/// How a delegation came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Ending {
+    /// The account was unlinked.
+    Unlinked,
+    /// Somebody took it back.
+    Revoked,
+    /// What it hung below ended.
+    ParentEnded,
+    /// Its time was over.
+    Expired,
+}
+
+impl Ending {
+    /// The wire form.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unlinked => "unlinked",
+            Self::Revoked => "revoked",
+            Self::ParentEnded => "parent_ended",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Scopes, measured against what is in order.
+#[derive(Debug, Clone)]
+pub struct ScopeFacts<'a> {
+    /// What is asked for, used or returned. An exchange that names none asks for all the account holds.
+    pub effective: Cow<'a, ScopeSet>,
+    /// Whether the record named them.
+    pub named: bool,
+    /// What they are measured against.
+    pub baseline: Baseline<'a>,
+    /// `effective` beyond the baseline, by the catalogue.
+    pub beyond: ScopeSet,
+    /// Returned or used scopes beyond what the user granted when linking; empty where that is unknown.
+    pub beyond_link: ScopeSet,
+}
+
+/// The strongest source of what is in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Baseline<'a> {
+    /// The delegation's own bound.
+    Delegation(&'a ScopeSet),
+    /// What the user granted when linking (with what a person accepted).
+    Link(&'a ScopeSet),
+    /// What was learned from the first exchange (with what a person accepted).
+    Learned(&'a ScopeSet),
+    /// Nothing known: identity and read scopes are in order.
+    FirstSight,
+}
+
+impl Baseline<'_> {
+    /// The wire form of the source.
+    #[must_use]
+    pub const fn source(&self) -> &'static str {
+        match self {
+            Self::Delegation(_) => "delegation",
+            Self::Link(_) => "link",
+            Self::Learned(_) => "learned",
+            Self::FirstSight => "first_sight",
+        }
+    }
+}
+
+/// A delegation that was made or taken back.
+#[derive(Debug, Clone)]
+pub struct DelegationFacts<'a> {
+    /// The delegation.
+    pub delegation: Cow<'a, DelegationId>,
+    /// What became of it.
+    pub outcome: DelegationOutcome,
+}
+
+/// What became of a delegation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DelegationOutcome {
+    /// It is live.
+    Live,
+    /// It waits for the link.
+    Dormant,
+    /// It was taken back, and with it so many below it.
+    Revoked {
+        /// Every delegation that ended, the named one first.
+        ended: Vec<DelegationId>,
+    },
+    /// Nothing changed, for this reason.
+    Refused(Refusal),
+}
+
+/// Why a delegation, link or revocation changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The sender has no authority, and no attestation verifies.
+    NoAuthority,
+    /// An attestation came and does not verify.
+    AttestationRefused,
+    /// Nobody delegates to himself.
+    SelfDelegation,
+    /// The chain would come back to an agent in it.
+    Cycle,
+    /// Deeper than allowed.
+    TooDeep,
+    /// What it should hang below is not there.
+    UnknownParent,
+    /// What it should hang below has ended.
+    ParentEnded,
+    /// It would allow more than its parent.
+    WidensParent,
+    /// It would last longer than its parent.
+    OutlivesParent,
+    /// It hangs below another user's or another connection's delegation, or the delegator is not its delegate.
+    ForeignParent,
+    /// Its time was over when it came.
+    AlreadyExpired,
+    /// It was ended before; ended delegations do not come back.
+    Tombstoned,
+    /// It is older than the unlink or revocation that it would undo.
+    OlderThanEnd,
+    /// The same id with other content.
+    Conflict,
+    /// It names no connection, and policy names no default.
+    NoConnection,
+    /// The ledger has no room.
+    LedgerFull,
+    /// There is nothing to take back.
+    NothingToEnd,
+}
+
+impl Refusal {
+    /// The wire form, such as `self-delegation`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAuthority => "no-authority",
+            Self::AttestationRefused => "attestation-refused",
+            Self::SelfDelegation => "self-delegation",
+            Self::Cycle => "cycle",
+            Self::TooDeep => "too-deep",
+            Self::UnknownParent => "unknown-parent",
+            Self::ParentEnded => "parent-ended",
+            Self::WidensParent => "widens-parent",
+            Self::OutlivesParent => "outlives-parent",
+            Self::ForeignParent => "foreign-parent",
+            Self::AlreadyExpired => "already-expired",
+            Self::Tombstoned => "tombstoned",
+            Self::OlderThanEnd => "older-than-end",
+            Self::Conflict => "conflict",
+            Self::NoConnection => "no-connection",
+            Self::LedgerFull => "ledger-full",
+            Self::NothingToEnd => "nothing-to-end",
+        }
+    }
+}
+
+/// An account that can give more than a delegation allows: a property of the set-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posture {
+    /// To whom.
+    pub agent: AgentId,
+    /// Whose.
+    pub user: UserId,
+    /// Where.
+    pub connection: ConnectionName,
+    /// What the account gives beyond the bound.
+    pub excess: ScopeSet,
+    /// Changes when the link or the delegation does.
+    pub version: u64,
+}
+
+/// A grant to an application.
+#[derive(Debug, Clone)]
+pub struct ConsentFacts {
+    /// Distinct users who granted to this application within the hour, this one included.
+    pub users_in_hour: u32,
+    /// The publisher is known to be verified (said by somebody with authority).
+    pub publisher_verified: bool,
+    /// What the application is called.
+    pub app_name: Option<Name>,
+}

@@ -1,0 +1,86 @@
+//! Saved state: named sections of bytes, the same for trackers, detectors and engine.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Collects sections of a snapshot.
+#[derive(Debug, Default)]
+pub struct StateWriter {
+    prefix: String,
+    sections: BTreeMap<String, Vec<u8>>,
+}
+
+/// Why saved state cannot be used. It is then rebuilt from records.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// A section is missing.
+    #[error("section `{0}` is missing")]
+    Missing(String),
+    /// A section cannot be decoded: another version, or damaged.
+    #[error("section `{0}` cannot be decoded")]
+    Undecodable(String),
+}
+
+impl StateWriter {
+    /// Writes one section; sections of one writer are written under its prefix.
+    pub fn put<T: Serialize>(&mut self, name: &str, value: &T) {
+        // postcard into a vector fails only for types without a known length, which no state of ours has.
+        if let Ok(bytes) = postcard::to_stdvec(value) {
+            self.sections.insert(format!("{}{name}", self.prefix), bytes);
+        }
+    }
+
+    /// Lets `write` put its sections under `name/`.
+    pub fn nested(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+        let outer = self.prefix.clone();
+        self.prefix = format!("{outer}{name}/");
+        write(self);
+        self.prefix = outer;
+    }
+
+    /// The sections in order of their names.
+    #[must_use]
+    pub fn into_sections(self) -> Vec<(String, Vec<u8>)> {
+        self.sections.into_iter().collect()
+    }
+}
+
+/// Reads sections of a snapshot.
+#[derive(Debug, Clone, Copy)]
+pub struct StateReader<'a> {
+    prefix: &'a str,
+    sections: &'a BTreeMap<String, Vec<u8>>,
+}
+
+impl<'a> StateReader<'a> {
+    /// Reads `sections` from the top.
+    #[must_use]
+    pub const fn new(sections: &'a BTreeMap<String, Vec<u8>>) -> Self {
+        Self { prefix: "", sections }
+    }
+
+    /// The same sections, below `prefix` (which ends with `/`).
+    #[must_use]
+    pub const fn below(self, prefix: &'a str) -> Self {
+        Self { prefix, sections: self.sections }
+    }
+
+    /// Whether nothing was saved here.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.sections.keys().any(|name| name.starts_with(self.prefix))
+    }
+
+    /// One section.
+    ///
+    /// # Errors
+    /// [`StateError`] where it is missing or cannot be decoded.
+    pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<T, StateError> {
+        let full = format!("{}{name}", self.prefix);
+        let bytes = self.sections.get(&full).ok_or_else(|| StateError::Missing(full.clone()))?;
+        postcard::from_bytes(bytes).map_err(|_| StateError::Undecodable(full))
+    }
+}
