@@ -1,1 +1,49 @@
-//! Proofs of who is asking and for whom: JWT verification, API keys; pure given keys and time.
+//! Proofs of who is asking and for whom: JWT verification, API keys, signing.
+//!
+//! **What it is.** Functions from (token, keys, policy, time) to a proof or a reason. A proof type such as
+//! [`VerifiedSubject`] has private fields and no public constructor: whoever holds one knows that a signature
+//! was checked.
+//!
+//! **What it is not.** No network, no clock, no cache: fetching keys is the business of `onesec-auth0`.
+//!
+//! ```
+//! use onesec_identity::{AccessTokenPolicy, Algorithm, KeySet, SigningKey, verify_access_token};
+//! use onesec_telemetry::Timestamp;
+//! use serde_json::json;
+//!
+//! let key = SigningKey::generate(Algorithm::Es256)?;
+//! let keys = KeySet::from_jwks_json(&json!({"keys": [key.public_jwk("k1")]}).to_string())?;
+//! let token = key.sign(&json!({
+//!     "iss": "https://tenant.eu.auth0.com/", "sub": "auth0|ana", "aud": "https://api.example/",
+//!     "azp": "app-1", "iat": 1_000, "exp": 2_000, "scope": "read:mail",
+//! }), "JWT", "k1")?;
+//!
+//! let policy = AccessTokenPolicy::new("https://tenant.eu.auth0.com/", ["https://api.example/"]);
+//! let proof = verify_access_token(&token, &keys, &policy, Timestamp::from_secs(1_500))?;
+//! assert_eq!(proof.user().as_str(), "auth0|ana");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! **Invariants.** Only RS256, PS256 and ES256 are ever tried, and only with a key made for them. Nothing from a
+//! token reaches an error text. The same inputs give the same answer.
+//!
+//! **Where next.** [`TokenRefused`] lists every reason; [`SigningKey`] is the other side, for simulators and for
+//! what onesec signs itself.
+
+mod access;
+mod api_key;
+mod claims;
+mod compact;
+mod id_token;
+mod keys;
+mod refused;
+mod signing;
+mod strict_json;
+
+pub use access::{AccessTokenPolicy, MAX_ACTORS, TokenId, VerifiedSubject, verify_access_token};
+pub use api_key::{ApiKey, ApiKeyError, ApiKeySecret, KeyHash, PresentedKey};
+pub use compact::MAX_TOKEN_BYTES;
+pub use id_token::{IdTokenPolicy, VerifiedIdToken, verify_id_token};
+pub use keys::{Algorithm, KeySet, KeySetError, KeyUnusable, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MIN_RSA_BITS, UnusableKey};
+pub use refused::TokenRefused;
+pub use signing::{SignError, SigningKey};
