@@ -1,0 +1,148 @@
+//! What the administration of the tenant is given.
+
+use std::time::Duration;
+
+use onesec_telemetry::Secret;
+use serde_json::{Map, Value};
+
+/// The grants that the simulator knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantType {
+    /// `refresh_token`.
+    RefreshToken,
+    /// `client_credentials`.
+    ClientCredentials,
+    /// The Token Vault exchange.
+    TokenVault,
+}
+
+impl GrantType {
+    /// As it stands in `grant_type`.
+    #[must_use]
+    pub const fn urn(self) -> &'static str {
+        match self {
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+            Self::TokenVault => "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token",
+        }
+    }
+
+    pub(crate) fn from_urn(urn: &str) -> Option<Self> {
+        [Self::RefreshToken, Self::ClientCredentials, Self::TokenVault].into_iter().find(|g| g.urn() == urn)
+    }
+}
+
+/// A confidential client.
+#[derive(Debug, Clone)]
+pub struct ClientSpec {
+    pub(crate) id: String,
+    pub(crate) secret: Secret,
+    pub(crate) grants: Vec<GrantType>,
+    pub(crate) api: Option<String>,
+}
+
+impl ClientSpec {
+    /// A regular web application with every grant.
+    #[must_use]
+    pub fn regular(id: &str, secret: &str) -> Self {
+        let grants = vec![GrantType::RefreshToken, GrantType::ClientCredentials, GrantType::TokenVault];
+        Self { id: id.to_owned(), secret: Secret::new(secret.to_owned()), grants, api: None }
+    }
+
+    /// A Custom API Client (`app_type: resource_server`), linked to the API `identifier`: the only kind that may
+    /// exchange access tokens.
+    #[must_use]
+    pub fn custom_api(id: &str, secret: &str, identifier: &str) -> Self {
+        Self { api: Some(identifier.to_owned()), ..Self::regular(id, secret) }
+    }
+
+    /// Only these grants.
+    #[must_use]
+    pub fn with_grants(mut self, grants: &[GrantType]) -> Self {
+        self.grants = grants.to_vec();
+        self
+    }
+}
+
+/// An account of a user at a connection.
+#[derive(Debug, Clone)]
+pub struct AccountSpec {
+    pub(crate) user: String,
+    pub(crate) connection: String,
+    pub(crate) scopes: String,
+    pub(crate) login_hint: Option<String>,
+    pub(crate) id: Option<String>,
+}
+
+impl AccountSpec {
+    /// `scopes` separated by spaces: what the user granted at the provider.
+    #[must_use]
+    pub fn new(user: &str, connection: &str, scopes: &str) -> Self {
+        let [user, connection, scopes] = [user, connection, scopes].map(str::to_owned);
+        Self { user, connection, scopes, login_hint: None, id: None }
+    }
+
+    /// The `login_hint` that picks this account among several.
+    #[must_use]
+    pub fn with_login_hint(mut self, hint: &str) -> Self {
+        self.login_hint = Some(hint.to_owned());
+        self
+    }
+
+    /// Its id (`cac_…`); made up when left out.
+    #[must_use]
+    pub fn with_id(mut self, id: &str) -> Self {
+        self.id = Some(id.to_owned());
+        self
+    }
+}
+
+/// An access token to be minted, in Auth0's own profile unless told otherwise.
+#[derive(Debug, Clone)]
+pub struct AccessTokenSpec {
+    pub(crate) user: String,
+    pub(crate) audience: String,
+    pub(crate) client: String,
+    pub(crate) scopes: String,
+    pub(crate) lifetime: Duration,
+    pub(crate) typ: String,
+    pub(crate) claims: Map<String, Value>,
+}
+
+impl AccessTokenSpec {
+    /// Valid for a day, without scopes.
+    #[must_use]
+    pub fn new(user: &str, audience: &str, client: &str) -> Self {
+        let [user, audience, client] = [user, audience, client].map(str::to_owned);
+        let lifetime = Duration::from_secs(86_400);
+        Self { user, audience, client, scopes: String::new(), lifetime, typ: "JWT".into(), claims: Map::new() }
+    }
+
+    /// `scope`.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: &str) -> Self {
+        self.scopes = scopes.to_owned();
+        self
+    }
+
+    /// How long it lives.
+    #[must_use]
+    pub const fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// RFC 9068 instead of Auth0's own profile.
+    #[must_use]
+    pub fn rfc9068(mut self) -> Self {
+        self.typ = "at+jwt".into();
+        self
+    }
+
+    /// Sets or replaces a claim; `null` removes it.
+    #[must_use]
+    pub fn with_claim(mut self, name: &str, value: Value) -> Self {
+        self.claims.insert(name.to_owned(), value);
+        self
+    }
+}
