@@ -1,1 +1,55 @@
-//! The built-in detectors, one file each.
+//! The built-in detectors, one file each. They enter by the same door as yours: [`onesec_detector::Detector`].
+//!
+//! **What this is.** [`all`], the detectors that the server runs, and each of them by itself for those who embed one.
+//!
+//! **What it is not.** No state, no clock: every detector here holds its configuration and reads facts.
+//!
+//! ```
+//! use onesec_detectors::{Settings, all};
+//! let codes: Vec<&str> = all(&Settings::default()).iter().map(|d| d.descriptor().code).collect();
+//! assert!(codes.contains(&"unauthorized-agent"));
+//! ```
+//!
+//! **Where next.** `docs/detectors.md` tells what each sees and cannot see.
+
+mod consent_phishing;
+mod delegation_chain;
+mod exchange_rate;
+mod over_scoped_token;
+mod revoked_access;
+mod scope_escalation;
+mod scopes;
+mod settings;
+mod unauthorized_agent;
+mod untrusted_claim;
+
+use onesec_detector::Detector;
+
+pub use consent_phishing::ConsentPhishing;
+pub use delegation_chain::DelegationChain;
+pub use exchange_rate::ExchangeRate;
+pub use over_scoped_token::OverScopedToken;
+pub use revoked_access::RevokedAccess;
+pub use scope_escalation::ScopeEscalation;
+pub use settings::Settings;
+pub use unauthorized_agent::UnauthorizedAgent;
+pub use untrusted_claim::UntrustedClaim;
+
+/// Every built-in detector, set up by `settings`, in the order in which they judge.
+#[must_use]
+pub fn all(settings: &Settings) -> Vec<Box<dyn Detector>> {
+    let catalogue = &settings.catalogue;
+    vec![
+        Box::new(RevokedAccess::new()),
+        Box::new(UnauthorizedAgent::new()),
+        Box::new(DelegationChain::new()),
+        Box::new(ScopeEscalation::new(catalogue.clone())),
+        Box::new(OverScopedToken::new(catalogue.clone())),
+        Box::new(ExchangeRate::new()),
+        Box::new(ConsentPhishing::new(catalogue.clone(), settings.consent)),
+        Box::new(UntrustedClaim::new()),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

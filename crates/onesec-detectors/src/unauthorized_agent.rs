@@ -1,0 +1,98 @@
+//! `unauthorized-agent`: nobody let this agent act on that account.
+
+use onesec_detector::{Descriptor, Detector, Facts, Finding, Findings, GuardClass, Module, Record, Severity};
+use onesec_telemetry::Kind;
+use onesec_trackers::facts::{AccountState, Ending, Standing};
+
+/// Fires on an exchange or use of an account by an agent without a live delegation, for another account than the one
+/// delegated, and for whatever a suspended agent tries. An exchange that names no user is judged against all users'
+/// delegations to that agent on that connection.
+///
+/// **Blind spot**: an agent that acts with another agent's credential is that agent to everybody.
+#[derive(Debug)]
+pub struct UnauthorizedAgent(Descriptor);
+
+impl UnauthorizedAgent {
+    /// There is nothing to set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Descriptor {
+            owasp: &["ASI03", "ASI10"],
+            references: &["RFC 8693, section 1.1"],
+            kinds: &[
+                Kind::TokenExchange,
+                Kind::TokenExchangeRequest,
+                Kind::TokenExchangeResponse,
+                Kind::ConnectedAccountUsage,
+            ],
+            stateless: true,
+            guard: GuardClass::Closed,
+            blind_spot: "an agent that acts with another agent's credential",
+            mitigation: "If the agent is known, let the user delegate to it; otherwise suspend it and find out who runs it.",
+            ..Descriptor::new("unauthorized-agent", Module::TokenVault, "Agent without delegation")
+        })
+    }
+}
+
+impl Default for UnauthorizedAgent {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Detector for UnauthorizedAgent {
+    fn descriptor(&self) -> &Descriptor {
+        &self.0
+    }
+
+    fn judge(&mut self, record: &Record, facts: &Facts<'_>, out: &mut Findings) {
+        let Some(access) = &facts.access else {
+            return;
+        };
+        let Some((severity, why, detail)) = verdict(facts, access) else {
+            return;
+        };
+        let mut finding = Finding::about(record, severity, why).with("standing", detail);
+        if let Some(agent) = &facts.agent {
+            if let Some(known) = agent.confusable_with {
+                finding = finding.with("confusable_with", known.as_str());
+            }
+            finding.binding = agent.suspended.is_some();
+        }
+        if let Some(account) = &access.other_account {
+            finding = finding.with("account", account.as_str());
+        }
+        out.report(finding);
+    }
+}
+
+type Verdict = (Severity, String, &'static str);
+
+fn verdict(facts: &Facts<'_>, access: &onesec_trackers::facts::AccessFacts<'_>) -> Option<Verdict> {
+    let critical = |why: &str, detail| Some((Severity::Critical, why.to_owned(), detail));
+    if facts.agent.as_ref().is_some_and(|a| a.suspended.is_some()) {
+        return critical("the agent is suspended", "suspended");
+    }
+    if let Some(delegated) = access.any_user_delegated {
+        let why = "no user is named, and no user delegated this connection to the agent";
+        return (!delegated).then(|| (Severity::High, why.to_owned(), "never"));
+    }
+    match (&access.standing, access.account) {
+        (Standing::Authorised { .. } | Standing::Dormant { .. }, _) if access.other_account.is_some() => {
+            critical("the delegation is for another account of the user", "other-account")
+        }
+        (Standing::Authorised { .. }, _) => None,
+        // Delegated, and no link was ever seen: many deployments report none. `unlinked-exchange` judges those whose
+        // ledger is complete.
+        (Standing::Dormant { .. }, AccountState::NeverLinked) => None,
+        // Unlinked since, or taken back: `revoked-access`.
+        (Standing::Dormant { .. }, AccountState::Unlinked { .. })
+        | (Standing::Ended { how: Ending::Revoked | Ending::ParentEnded | Ending::Unlinked, .. }, _) => None,
+        (Standing::Dormant { .. }, _) => critical("delegated, and the account is not linked", "dormant"),
+        (Standing::Ended { how: Ending::Expired, at, .. }, _) => {
+            critical(&format!("the delegation expired at {at}"), "expired")
+        }
+        (Standing::Never, _) => critical("no user delegated this account to the agent", "never"),
+        _ => critical("the agent's right is unknown", "unknown"),
+    }
+}

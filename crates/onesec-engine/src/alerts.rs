@@ -1,0 +1,363 @@
+//! Alerts: one per detector, entity and hour, with a counter.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use onesec_detector::{AttributeValue, Descriptor, Entity, Finding};
+use onesec_telemetry::{
+    Alert, AlertId, AlertStatus, Attribution, Change, EventId, Name, Record, Seq, TenantId, Text, Timestamp, Transition,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+/// Findings about one entity within this become one alert.
+const WINDOW: Duration = Duration::from_secs(3600);
+/// Evidence kept from the beginning and from the end.
+const EVIDENCE: usize = 10;
+/// Alerts that can be counted on at a time; beyond it the oldest is closed early.
+const MAX_LIVE: usize = 100_000;
+
+/// An alert that still counts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Live {
+    key: (String, Entity),
+    alert: StoredAlert,
+    opened_at: Timestamp,
+    aspects: std::collections::BTreeSet<String>,
+    standing: Option<u64>,
+    first: Vec<EventId>,
+    last: Vec<EventId>,
+    acknowledged_until: Option<Timestamp>,
+}
+
+/// postcard cannot read JSON values back, so attributes are saved as text.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct StoredAlert(String);
+
+/// All alerts of a tenant that still count, and when each ceases to.
+#[derive(Debug, Default)]
+pub(crate) struct AlertBook {
+    live: HashMap<AlertId, Entry>,
+    by_key: HashMap<(String, Entity), AlertId>,
+    /// Close times in order; ties by id.
+    closing: BTreeMap<(Timestamp, AlertId), ()>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    key: (String, Entity),
+    alert: Alert,
+    opened_at: Timestamp,
+    aspects: std::collections::BTreeSet<String>,
+    standing: Option<u64>,
+    first: Vec<EventId>,
+    last: Vec<EventId>,
+    acknowledged_until: Option<Timestamp>,
+}
+
+/// What became of a finding.
+#[derive(Debug)]
+pub(crate) struct Filed {
+    pub(crate) alert: AlertId,
+    pub(crate) transitions: Vec<Transition>,
+}
+
+impl AlertBook {
+    pub(crate) fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    pub(crate) fn get(&self, id: &AlertId) -> Option<&Alert> {
+        self.live.get(id).map(|entry| &entry.alert)
+    }
+
+    /// Files a finding under its alert, opening one if there is none that still counts.
+    pub(crate) fn file(&mut self, record: &Record, by: &Descriptor, finding: &Finding, attribution: Attribution) -> Filed {
+        let key = (by.code.to_owned(), finding.entity.clone());
+        let mut transitions = Vec::new();
+        if let Some(id) = self.by_key.get(&key).cloned() {
+            if self.live.get(&id).is_some_and(|entry| entry.standing == finding.standing) {
+                transitions.extend(self.count(&id, record, finding, attribution));
+                return Filed { alert: id, transitions };
+            }
+            // The set-up changed: what stood before is another matter.
+            transitions.extend(self.close(&id, record));
+        }
+        if self.live.len() >= MAX_LIVE
+            && let Some((_, oldest)) = self.closing.keys().next().cloned()
+        {
+            transitions.extend(self.close(&oldest, record));
+        }
+        let opened = self.open(key, record, by, finding, attribution);
+        let id = opened.alert.clone();
+        transitions.push(opened);
+        Filed { alert: id, transitions }
+    }
+
+    fn open(
+        &mut self,
+        key: (String, Entity),
+        record: &Record,
+        by: &Descriptor,
+        finding: &Finding,
+    attribution: Attribution) -> Transition {
+        let id = alert_id(&record.tenant, by.code, &finding.entity, record.seq);
+        let evidence: Vec<EventId> = finding.evidence.iter().take(EVIDENCE).cloned().collect();
+        let alert = new_alert(id.clone(), record, by, finding, attribution);
+        let transition = transition(&alert, record, Change::Opened);
+        let closes = if finding.standing.is_some() { Timestamp::MAX } else { record.observed_at + WINDOW };
+        self.closing.insert((closes, id.clone()), ());
+        self.by_key.insert(key.clone(), id.clone());
+        let entry = Entry {
+            key,
+            alert,
+            opened_at: record.observed_at,
+            aspects: finding.aspects.iter().map(|a| (*a).to_owned()).collect(),
+            standing: finding.standing,
+            first: evidence,
+            last: Vec::new(),
+            acknowledged_until: None,
+        };
+        self.live.insert(id, entry);
+        transition
+    }
+
+    /// One more of the same; a transition where it is worse than before.
+    fn count(&mut self, id: &AlertId, record: &Record, finding: &Finding, attribution: Attribution) -> Option<Transition> {
+        let entry = self.live.get_mut(id)?;
+        let alert = &mut entry.alert;
+        alert.occurrences += 1;
+        alert.last_seen = alert.last_seen.max(record.at);
+        for event in finding.evidence.iter() {
+            remember(&mut entry.first, &mut entry.last, event);
+        }
+        alert.evidence = entry.first.iter().chain(&entry.last).cloned().collect();
+        merge(&mut alert.attributes, finding);
+        let mut worse = false;
+        if finding.severity > alert.severity {
+            (alert.severity, alert.description) = (finding.severity, finding.reason.clone());
+            worse = true;
+        }
+        if attribution > alert.attribution {
+            alert.attribution = attribution;
+            worse = true;
+        }
+        for aspect in &finding.aspects {
+            worse |= entry.aspects.insert((*aspect).to_owned());
+        }
+        let silent = entry.acknowledged_until.is_some_and(|until| record.observed_at < until);
+        (worse && !silent).then(|| transition(alert, record, Change::Raised))
+    }
+
+    /// A person decides. `None` where the alert no longer counts: the view is then all there is of it.
+    pub(crate) fn set_status(
+        &mut self,
+        id: &AlertId,
+        status: AlertStatus,
+        note: Option<&Text>,
+        record: &Record,
+    ) -> Option<Transition> {
+        let entry = self.live.get_mut(id)?;
+        entry.alert.status = status;
+        if let Some(note) = note {
+            entry.alert.note = Some(note.as_str().to_owned());
+        }
+        let transition = transition(&entry.alert, record, Change::Status);
+        match status {
+            AlertStatus::Acknowledged => entry.acknowledged_until = Some(record.observed_at + WINDOW),
+            AlertStatus::Resolved => {
+                self.forget(id);
+            }
+            AlertStatus::Open | AlertStatus::FalsePositive => {}
+        }
+        Some(transition)
+    }
+
+    /// Closes what has had its hour.
+    pub(crate) fn expire(&mut self, record: &Record) -> Vec<Transition> {
+        let mut closed = Vec::new();
+        while let Some((at, id)) = self.closing.keys().next().cloned() {
+            if at > record.observed_at {
+                break;
+            }
+            closed.extend(self.close(&id, record));
+        }
+        closed
+    }
+
+    fn close(&mut self, id: &AlertId, record: &Record) -> Option<Transition> {
+        let entry = self.forget(id)?;
+        Some(transition(&entry.alert, record, Change::Closed))
+    }
+
+    fn forget(&mut self, id: &AlertId) -> Option<Entry> {
+        let entry = self.live.remove(id)?;
+        self.by_key.remove(&entry.key);
+        let closes = if entry.standing.is_some() { Timestamp::MAX } else { entry.opened_at + WINDOW };
+        self.closing.remove(&(closes, id.clone()));
+        Some(entry)
+    }
+
+    /// In a stable order, for snapshots.
+    pub(crate) fn to_saved(&self) -> Vec<impl Serialize + use<>> {
+        let mut ids: Vec<&AlertId> = self.live.keys().collect();
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| self.live.get(id)).map(Live::from).collect()
+    }
+
+    pub(crate) fn from_saved(state: onesec_detector::StateReader<'_>) -> Result<Self, onesec_detector::StateError> {
+        let mut book = Self::default();
+        let saved: Vec<Live> = state.get("alerts")?;
+        for live in saved {
+            let text = &live.alert.0;
+            let undecodable = || onesec_detector::StateError::Undecodable("alerts".into());
+            let alert: Alert = serde_json::from_str(text).map_err(|_| undecodable())?;
+            let closes = if live.standing.is_some() { Timestamp::MAX } else { live.opened_at + WINDOW };
+            let id = alert.id.clone();
+            book.closing.insert((closes, id.clone()), ());
+            book.by_key.insert(live.key.clone(), id.clone());
+            let entry = Entry {
+                key: live.key,
+                alert,
+                opened_at: live.opened_at,
+                aspects: live.aspects,
+                standing: live.standing,
+                first: live.first,
+                last: live.last,
+                acknowledged_until: live.acknowledged_until,
+            };
+            book.live.insert(id, entry);
+        }
+        Ok(book)
+    }
+}
+
+impl From<&Entry> for Live {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            key: entry.key.clone(),
+            alert: StoredAlert(serde_json::to_string(&entry.alert).unwrap_or_default()),
+            opened_at: entry.opened_at,
+            aspects: entry.aspects.clone(),
+            standing: entry.standing,
+            first: entry.first.clone(),
+            last: entry.last.clone(),
+            acknowledged_until: entry.acknowledged_until,
+        }
+    }
+}
+
+/// The first ten stay, the last ten roll.
+fn remember(first: &mut Vec<EventId>, last: &mut Vec<EventId>, event: &EventId) {
+    if first.len() < EVIDENCE {
+        if !first.contains(event) {
+            first.push(event.clone());
+        }
+        return;
+    }
+    if !first.contains(event) && !last.contains(event) {
+        if last.len() == EVIDENCE {
+            last.remove(0);
+        }
+        last.push(event.clone());
+    }
+}
+
+fn merge(attributes: &mut Map<String, Value>, finding: &Finding) {
+    for (name, value) in &finding.attributes {
+        let value = shown(value);
+        match (attributes.get_mut(*name), &value) {
+            // Lists grow, up to a screenful; other attributes show the latest.
+            (Some(Value::Array(old)), Value::Array(new)) => {
+                for item in new {
+                    if old.len() < 50 && !old.contains(item) {
+                        old.push(item.clone());
+                    }
+                }
+            }
+            (Some(old), _) => *old = value,
+            (None, _) => {
+                attributes.insert((*name).to_owned(), value);
+            }
+        }
+    }
+}
+
+fn shown(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::Text(text) => Value::String(text.clone()),
+        AttributeValue::Number(number) => Value::from(*number),
+        AttributeValue::Flag(flag) => Value::Bool(*flag),
+        AttributeValue::List(list) => list.iter().cloned().map(Value::String).collect(),
+        _ => Value::Null,
+    }
+}
+
+fn new_alert(id: AlertId, record: &Record, by: &Descriptor, finding: &Finding, attribution: Attribution) -> Alert {
+    let mut attributes = Map::new();
+    merge(&mut attributes, finding);
+    if let Some(app) = &finding.entity.app {
+        attributes.insert("app_id".into(), Value::String(app.to_string()));
+    }
+    Alert {
+        id,
+        detector: name(by.code),
+        owasp: by.owasp.iter().map(|id| name(id)).collect(),
+        severity: finding.severity,
+        title: by.title.to_owned(),
+        description: finding.reason.clone(),
+        tenant: record.tenant.clone(),
+        agent_id: finding.entity.agent.clone(),
+        user_id: finding.entity.user.clone(),
+        connection: finding.entity.connection.clone(),
+        evidence: finding.evidence.iter().take(EVIDENCE).cloned().collect(),
+        first_seen: record.at,
+        last_seen: record.at,
+        occurrences: 1,
+        attribution,
+        module: name(by.module.as_str()),
+        status: AlertStatus::Open,
+        mitigation: by.mitigation.to_owned(),
+        attributes,
+        chain: None,
+        note: None,
+    }
+}
+
+#[expect(clippy::expect_used, reason = "codes and module names are short ASCII, checked when detectors are assembled")]
+fn name(code: &str) -> Name {
+    Name::new(code).expect("a short ASCII name")
+}
+
+fn transition(alert: &Alert, record: &Record, change: Change) -> Transition {
+    Transition { alert: alert.id.clone(), seq: record.seq, at: record.observed_at, change, after: alert.clone() }
+}
+
+/// 128 bits of SHA-256 over tenant, detector, entity and opening record, each with its length before it.
+fn alert_id(tenant: &TenantId, detector: &str, entity: &Entity, seq: Seq) -> AlertId {
+    let mut hash = Sha256::new();
+    let mut part = |text: Option<&str>| match text {
+        Some(text) => {
+            hash.update([1]);
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text.as_bytes());
+        }
+        None => hash.update([0]),
+    };
+    part(Some(tenant.as_str()));
+    part(Some(detector));
+    part(entity.agent.as_ref().map(AsRef::as_ref));
+    part(entity.user.as_ref().map(AsRef::as_ref));
+    part(entity.connection.as_ref().map(AsRef::as_ref));
+    part(entity.app.as_ref().map(AsRef::as_ref));
+    part(Some(&seq.to_string()));
+    let digest = hash.finalize();
+    let hex: String = hex::encode(digest).chars().take(32).collect();
+    hex_id(&hex)
+}
+
+#[expect(clippy::expect_used, reason = "32 hex digits are a valid id")]
+fn hex_id(hex: &str) -> AlertId {
+    AlertId::new(hex).expect("hex digits")
+}

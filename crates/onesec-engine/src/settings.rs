@@ -1,0 +1,60 @@
+//! The settings that can change a finding. They are a record of their own, so that replay has them.
+
+use std::collections::BTreeMap;
+
+use onesec_enforcement::Preset;
+use onesec_telemetry::Mode;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What of the configuration the engine and its detectors depend on. Compared and journalled by digest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Modules that are switched off.
+    pub modules_off: Vec<String>,
+    /// Detectors that are switched off, by code.
+    pub detectors_off: Vec<String>,
+    /// `detectors.<code>.<setting>`, as written.
+    pub detectors: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Connections that a delegation without one covers.
+    pub default_connections: Vec<String>,
+    /// Deepest delegation.
+    pub max_depth: u8,
+    /// The user's additions to the scope catalogue: JSON text.
+    pub catalogue: Option<String>,
+    /// Mode and preset.
+    pub enforcement: EnforcementSettings,
+}
+
+/// Mode and preset as the configuration says; the API may change both later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EnforcementSettings {
+    /// Dry run or live.
+    pub mode: Mode,
+    /// The table of verdicts.
+    pub preset: Preset,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            modules_off: Vec::new(),
+            detectors_off: Vec::new(),
+            detectors: BTreeMap::new(),
+            default_connections: Vec::new(),
+            max_depth: 3,
+            catalogue: None,
+            enforcement: EnforcementSettings::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// As canonical JSON: the same settings are the same text.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        serde_json::to_value(self).unwrap_or(Value::Null)
+    }
+}
