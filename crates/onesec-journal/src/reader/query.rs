@@ -68,6 +68,7 @@ impl Reader {
                 Some(since) => first_block_since(conn, no, since)?,
                 None => 0,
             };
+            let low = low.max(oldest_record(conn, no)?).max(1);
             let newest = newest_record(conn, no, tenant)?.0;
             let high = match filter.until {
                 // The block that begins before `until` may reach past it; the filter sorts that out.
@@ -122,7 +123,7 @@ impl Query<'_, '_> {
     }
 
     fn page(self, low: u64) -> Page<StoredRecord> {
-        let more = self.next > low.max(1);
+        let more = self.next > low;
         Page { items: self.items, next: more.then(|| Cursor::number(cursor::RECORDS, self.next)) }
     }
 
@@ -163,8 +164,7 @@ impl Query<'_, '_> {
     }
 
     /// Asks the index, bucket by bucket, newest first.
-    fn look_up(&mut self, low: u64) -> Result<(), JournalError> {
-        let oldest = oldest_record(self.conn, self.no)?.max(low).max(1);
+    fn look_up(&mut self, oldest: u64) -> Result<(), JournalError> {
         let mut cached: Option<(u64, Vec<StoredRecord>)> = None;
         while self.next > oldest && !self.done() {
             let (bucket, _) = place(self.next - 1);
