@@ -1,4 +1,5 @@
 //! Commits beside a raw append of the same bytes in the same run, replay, and indexing.
+#![expect(clippy::expect_used, reason = "a benchmark may stop where it stands")]
 
 use std::fs::File;
 use std::hint::black_box;

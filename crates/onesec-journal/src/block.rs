@@ -128,7 +128,7 @@ impl Block {
             return Err(damaged());
         }
         let mut records = Vec::with_capacity(self.count.min(MAX_BLOCK_RECORDS) as usize);
-        for seq in self.first_seq..self.first_seq + self.count {
+        for seq in self.first_seq..self.first_seq.saturating_add(self.count) {
             let delta = input.varint().ok_or_else(damaged)?;
             let range = input.sized().ok_or_else(damaged)?;
             records.push(StoredRecord { seq, observed_at: later(self.first_at, delta), bytes: body.slice(range) });
@@ -149,7 +149,7 @@ impl Block {
         }
         while input.at < self.dedup.len() {
             let (index, delta, entry) = input.dedup().ok_or_else(damaged)?;
-            entries.push((self.first_seq + index, later(self.first_at, delta), entry));
+            entries.push((self.first_seq.saturating_add(index), later(self.first_at, delta), entry));
         }
         Ok(entries)
     }
@@ -265,6 +265,7 @@ mod tests {
 
         #[test]
         fn noise_never_panics(body in prop::collection::vec(any::<u8>(), 0..300), count in 0..70_u64) {
+            let body = [&[FORMAT][..], &body].concat();
             let block = Block { first_seq: 1, count, dedup: body.clone(), body, ..Block::default() };
             let _ = block.dedup_entries();
             let _ = block.records();

@@ -3,6 +3,7 @@
 mod lists;
 mod query;
 mod records;
+mod shapes;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -13,12 +14,12 @@ use parking_lot::{Condvar, Mutex};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-pub use self::lists::{
-    AlertFilter, LedgerFilter, ResponseFilter, SeverityFilter, StoredDeadLetter, StoredResponse, StoredTransition,
-};
 pub use self::query::{QueryResult, RecordFilter};
 pub use self::records::{DedupIter, RecordStream, SeenRecord};
 pub(crate) use self::records::{fetch_blocks, newest_record, read_block};
+pub use self::shapes::{
+    AlertFilter, LedgerFilter, ResponseFilter, SeverityFilter, StoredDeadLetter, StoredResponse, StoredTransition,
+};
 use crate::block;
 use crate::db::{open_read_only, uint};
 use crate::error::JournalError;

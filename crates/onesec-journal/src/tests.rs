@@ -60,7 +60,7 @@ fn at(seq: u64) -> Timestamp {
 }
 
 fn record(seq: u64) -> RecordRow {
-    let entry = DedupEntry { key: u128::from(seq) << 64, content: seq * 7, long: seq % 5 == 0 };
+    let entry = DedupEntry { key: u128::from(seq) << 64, content: seq * 7, long: seq.is_multiple_of(5) };
     RecordRow {
         tenant: tenant(),
         seq,
@@ -82,7 +82,7 @@ fn alert(n: u64, status: &str) -> AlertRow {
     AlertRow {
         tenant: tenant(),
         id: alert_id(n),
-        detector: if n % 2 == 0 { "exchange-rate" } else { "canary" }.into(),
+        detector: if n.is_multiple_of(2) { "exchange-rate" } else { "canary" }.into(),
         severity_rank: (n % 5) as u8,
         status: status.into(),
         open: status == "open",

@@ -305,3 +305,41 @@ fn alerts_are_found_by_every_filter() {
     let nobody = AlertFilter { user_id: Some(UserId::new("x").expect("valid")), ..any() };
     assert_eq!(found(nobody), naive(|_| false));
 }
+
+#[test]
+fn commits_go_on_while_everybody_else_works() {
+    let home = Home::new();
+    let Opened { mut writer, reader, mut indexer, mut snapshots, mut outbox, mut maintenance, .. } = home.open();
+    writer.commit(&records(1..=64)).expect("commits");
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let working = || !done.load(std::sync::atomic::Ordering::Relaxed);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while working() {
+                indexer.step(&|_, sink| sink(crate::Column::Kind, "k"), 4).expect("indexes");
+            }
+        });
+        scope.spawn(|| {
+            while working() {
+                snapshots.save((&tenant(), 64), at(64), &[("s", &[1; 1_500_000])]).expect("saves");
+                maintenance.checkpoint().expect("checkpoints");
+                assert_eq!(outbox.due(at(0), 1).expect("reads").len(), 0);
+                assert!(!outbox.claim("nothing", at(0)).expect("claims"));
+            }
+        });
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while working() {
+                    let seqs: Vec<_> = reader.records_from(&tenant(), 1).map(|r| r.expect("intact").seq).collect();
+                    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+                }
+            });
+        }
+        for n in 1..=100 {
+            writer.commit(&records(n * 64 + 1..=n * 64 + 64)).expect("commits");
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert_eq!(verify(home.path()).expect("verifies").faults, []);
+    assert_eq!(reader.records_from(&tenant(), 1).count(), 101 * 64);
+}

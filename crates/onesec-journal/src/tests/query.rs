@@ -106,7 +106,7 @@ fn buckets_join_without_a_seam() {
         home.open_with(JournalOptions { synchronous: crate::Synchronous::Off, ..JournalOptions::default() });
     const COUNT: u64 = 70_000;
     let row = |seq: u64| RecordRow {
-        bytes: encode([1 + u8::from(seq % 1_000 == 0), 0, 0, 0, 0]).into(),
+        bytes: encode([1 + u8::from(seq.is_multiple_of(1_000)), 0, 0, 0, 0]).into(),
         dedup: None,
         ..record(seq)
     };
