@@ -2,9 +2,10 @@
 //!
 //! Blocks never change, so the indexer follows at its own pace: it reads them on its own connection, sorts their
 //! keys, and inserts them in key order into buckets of 65,536 records. A row is (tenant, bucket, column, hash of
-//! the value, offset in the bucket); a hash may collide, so a query checks every candidate against the record.
+//! the value, offsets in the bucket): one row for all records of a step that share a value. A hash may collide,
+//! so a query checks every candidate against the record.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
@@ -90,27 +91,35 @@ impl Indexer {
         let (count, Some(last)) = (blocks.len(), blocks.last().map(|block| block.last_seq)) else {
             return Ok((0, 0));
         };
-        // A set, because a record may name a value twice; sorted, because B-trees like that.
-        let mut keys = BTreeSet::new();
+        let mut postings = Postings::new();
         let mut records = 0;
         for block in blocks {
             for record in block.records()? {
                 records += 1;
+                let (bucket, offset) = place(record.seq);
                 extract(&record.bytes, &mut |column, value| {
-                    let (bucket, offset) = place(record.seq);
-                    keys.insert((bucket, column.code(), value_hash(value), offset));
+                    let offsets = postings.entry((bucket, column.code(), value_hash(value))).or_default();
+                    // A record may name a value twice.
+                    if offsets.last() != Some(&offset) {
+                        offsets.push(offset);
+                    }
                 });
             }
         }
-        self.db.write(|tx| insert(tx, no, &keys, last))?;
+        self.db.write(|tx| insert(tx, no, &postings, last))?;
         Ok((count, records))
     }
 }
 
-fn insert(tx: &Transaction<'_>, no: u64, keys: &BTreeSet<(i64, i64, i64, i64)>, last: u64) -> Result<(), JournalError> {
-    let mut statement = tx.prepare_cached("INSERT OR IGNORE INTO event_index VALUES (?1, ?2, ?3, ?4, ?5)")?;
-    for (bucket, column, value, offset) in keys {
-        statement.execute(params![int(no), bucket, column, value, offset])?;
+/// (bucket, column, hash of value) → offsets, ascending; sorted, because B-trees like that.
+type Postings = BTreeMap<(i64, i64, i64), Vec<u16>>;
+
+fn insert(tx: &Transaction<'_>, no: u64, postings: &Postings, last: u64) -> Result<(), JournalError> {
+    let mut statement = tx.prepare_cached("INSERT OR REPLACE INTO event_index VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    for ((bucket, column, value), offsets) in postings {
+        let Some((first, more)) = offsets.split_first() else { continue };
+        let more: Vec<u8> = more.iter().flat_map(|offset| offset.to_le_bytes()).collect();
+        statement.execute(params![int(no), bucket, column, value, first, more])?;
     }
     tx.prepare_cached("INSERT OR REPLACE INTO index_state VALUES (?1, ?2)")?.execute([int(no), int(last)])?;
     Ok(())
@@ -123,14 +132,33 @@ pub(crate) fn indexed_to(conn: &Connection, no: u64) -> Result<u64, JournalError
     Ok(uint(seq.unwrap_or(0)))
 }
 
+/// Offsets in `bucket` of the records that may have `value`, ascending.
+pub(crate) fn offsets(
+    conn: &Connection,
+    (no, bucket): (u64, i64),
+    (column, value): (Column, &str),
+) -> Result<Vec<u16>, JournalError> {
+    let sql = "SELECT off, more FROM event_index
+        WHERE tenant = ?1 AND bucket = ?2 AND col = ?3 AND value = ?4 ORDER BY off";
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(params![int(no), bucket, column.code(), value_hash(value)])?;
+    let mut offsets = Vec::new();
+    while let Some(row) = rows.next()? {
+        offsets.push(row.get(0)?);
+        let more: Vec<u8> = row.get(1)?;
+        offsets.extend(more.as_chunks().0.iter().map(|pair| u16::from_le_bytes(*pair)));
+    }
+    Ok(offsets)
+}
+
 /// Bucket, and offset in it.
-pub(crate) fn place(seq: u64) -> (i64, i64) {
-    (int(seq >> BUCKET_BITS), int(seq & ((1 << BUCKET_BITS) - 1)))
+pub(crate) fn place(seq: u64) -> (i64, u16) {
+    (int(seq >> u16::BITS), (seq & u64::from(u16::MAX)) as u16)
 }
 
 /// The number of the record at a place.
-pub(crate) fn seq_at(bucket: i64, offset: i64) -> u64 {
-    uint(bucket) << BUCKET_BITS | uint(offset)
+pub(crate) fn seq_at(bucket: i64, offset: u16) -> u64 {
+    uint(bucket) << u16::BITS | u64::from(offset)
 }
 
 /// FNV-1a with a final mix. It is stored: it must never change. Whoever makes it collide gains a candidate
@@ -143,6 +171,5 @@ pub(crate) fn value_hash(value: &str) -> i64 {
     (mixed ^ (mixed >> 29)).cast_signed()
 }
 
-const BUCKET_BITS: u32 = 16;
 /// Some thousand records: a transaction of a few milliseconds.
 const CHUNK_BLOCKS: u32 = 16;

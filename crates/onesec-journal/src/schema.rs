@@ -139,9 +139,10 @@ CREATE TABLE snapshot_chunks (
 CREATE UNIQUE INDEX snapshot_chunks_no ON snapshot_chunks (snapshot, no);
 
 -- `bucket` is seq >> 16: a bucket is filled in key order, walked newest first, and dropped as a whole.
+-- `off` is the first offset of a run of records with the value, `more` the others as u16 LE, ascending.
 CREATE TABLE event_index (
     tenant INTEGER NOT NULL, bucket INTEGER NOT NULL, col INTEGER NOT NULL, value INTEGER NOT NULL,
-    off INTEGER NOT NULL, PRIMARY KEY (tenant, bucket, col, value, off)
+    off INTEGER NOT NULL, more BLOB NOT NULL, PRIMARY KEY (tenant, bucket, col, value, off)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE index_state (tenant INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
 ";

@@ -1,16 +1,14 @@
 //! Records by what they say: the index where it has come, a scan of what it has not.
 
 use onesec_telemetry::{AgentId, ConnectionName, TenantId, Timestamp, UserId};
-use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params, params_from_iter};
+use rusqlite::{Connection, Row, params};
 
 use super::records::{block_at, first_block_since, newest_record};
 use super::{Reader, read_block, tenant_no};
 use crate::block::{self, Block};
 use crate::cursor::{self, Cursor, Page};
-use crate::db::int;
 use crate::error::JournalError;
-use crate::index::{Column, Extract, indexed_to, place, seq_at, value_hash};
+use crate::index::{Column, Extract, indexed_to, offsets, place, seq_at};
 use crate::rows::StoredRecord;
 
 /// Which records; every part that is given must match.
@@ -168,15 +166,18 @@ impl Query<'_, '_> {
         let mut cached: Option<(u64, Vec<StoredRecord>)> = None;
         while self.next > oldest && !self.done() {
             let (bucket, _) = place(self.next - 1);
-            let offsets = self.candidates(bucket, oldest)?;
-            let whole = offsets.len() < CANDIDATES as usize;
-            for seq in offsets.into_iter().map(|offset| seq_at(bucket, offset)) {
+            for offset in self.candidates(bucket)? {
+                let seq = seq_at(bucket, offset);
+                if seq >= self.next || seq < oldest {
+                    continue;
+                }
                 if self.done() {
                     return Ok(());
                 }
                 self.candidate(seq, &mut cached)?;
             }
-            if whole {
+            // All of the bucket is dealt with, unless its last candidate filled the page: then asking again is cheap.
+            if !self.done() {
                 self.next = self.next.min(seq_at(bucket, 0).max(oldest));
             }
         }
@@ -201,29 +202,22 @@ impl Query<'_, '_> {
         Ok(())
     }
 
-    /// Offsets in `bucket` where every wanted value stands, newest first.
-    fn candidates(&self, bucket: i64, oldest: u64) -> Result<Vec<i64>, JournalError> {
-        let floor = if place(oldest).0 == bucket { place(oldest).1 } else { 0 };
-        let ceiling = place(self.next - 1).1;
-        let mut sql = "SELECT a.off FROM event_index a WHERE a.tenant = ?1 AND a.bucket = ?2 AND a.col = ?5
-            AND a.value = ?6 AND a.off BETWEEN ?3 AND ?4"
-            .to_owned();
-        let mut values: Vec<Value> = [int(self.no), bucket, floor, ceiling].map(Value::Integer).to_vec();
-        for (index, (column, value)) in self.wanted.iter().enumerate() {
-            values.extend([column.code(), value_hash(value)].map(Value::Integer));
-            if index > 0 {
-                let at = values.len();
-                sql.push_str(&format!(
-                    " AND EXISTS (SELECT 1 FROM event_index b WHERE b.tenant = ?1 AND b.bucket = ?2
-                      AND b.col = ?{} AND b.value = ?{at} AND b.off = a.off)",
-                    at - 1
-                ));
+    /// Offsets in `bucket` that stand under every wanted value, newest first.
+    fn candidates(&self, bucket: i64) -> Result<Vec<u16>, JournalError> {
+        let mut common: Option<Vec<u16>> = None;
+        for wanted in &self.wanted {
+            let mut found = offsets(self.conn, (self.no, bucket), *wanted)?;
+            if let Some(common) = &common {
+                found.retain(|offset| common.binary_search(offset).is_ok());
             }
+            if found.is_empty() {
+                return Ok(found);
+            }
+            common = Some(found);
         }
-        sql.push_str(&format!(" ORDER BY a.off DESC LIMIT {CANDIDATES}"));
-        let mut statement = self.conn.prepare_cached(&sql)?;
-        let rows = statement.query_map(params_from_iter(values), |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut newest_first = common.unwrap_or_default();
+        newest_first.reverse();
+        Ok(newest_first)
     }
 
     fn matches(&self, record: &StoredRecord) -> bool {
@@ -260,5 +254,3 @@ fn oldest_record(conn: &Connection, no: u64) -> Result<u64, JournalError> {
 const MAX_PAGE_RECORDS: u32 = 10_000;
 /// A quarter of a million records at most are looked at for one page.
 const BLOCK_BUDGET: u32 = 4_096;
-/// Candidates taken from the index at once.
-const CANDIDATES: u32 = 1_024;
