@@ -1,1 +1,55 @@
-//! Auth0 as a client: token exchanges, user proof, JWKS.
+//! Auth0 as a client: token exchanges, proof of users, key sets.
+//!
+//! **What it is.** [`TokenVault`] trades an Auth0 token for a provider's, [`SubjectResolver`] learns whose token it
+//! was, [`Jwks`] keeps the tenant's keys; all over one [`http_client`] and one [`TokenEndpoint`] with time-outs,
+//! careful retries and a circuit breaker.
+//!
+//! **What it is not.** No policy: it does not ask whether an exchange is all right. No storage: tokens pass through.
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! # use onesec_auth0::*;
+//! # use onesec_telemetry::{ConnectionName, Secret, Timestamp};
+//! # async fn example(clock: Arc<dyn Clock>, refresh_token: Secret) -> Result<(), Box<dyn std::error::Error>> {
+//! let tenant = Auth0Config::new("tenant.eu.auth0.com", "client-id", Secret::new("client-secret".into()))?;
+//! let http = http_client(&HttpOptions::default())?;
+//! let endpoint = Arc::new(TokenEndpoint::new(tenant, http, clock));
+//! let issued = TokenVault::new(endpoint)
+//!     .exchange(&ExchangeRequest {
+//!         subject_token: refresh_token,
+//!         subject: SubjectKind::RefreshToken,
+//!         connection: ConnectionName::new("google-oauth2")?,
+//!         login_hint: None,
+//!     })
+//!     .await?;
+//! # drop(issued); Ok(())
+//! # }
+//! ```
+//!
+//! **Invariants.** Errors hold no body and no token. No redirect is followed, no proxy is taken from the
+//! environment, no body beyond a cap is read, and nothing waits without a time limit. A request that may have been
+//! acted on is not sent again. A user is only ever named by a verified signature.
+//!
+//! **Where next.** [`ExchangeError`] says who must act; [`Circuit`] is the breaker, pure and testable.
+
+mod body;
+mod circuit;
+mod clock;
+mod config;
+mod endpoint;
+mod error;
+mod http;
+mod jwks;
+mod resolver;
+mod sanitise;
+mod vault;
+
+pub use circuit::{Circuit, CircuitSettings, Outcome, Permit};
+pub use clock::{Clock, ManualClock};
+pub use config::{Auth0Config, ConfigError};
+pub use endpoint::{EndpointOptions, TokenEndpoint};
+pub use error::{ExchangeError, OAuthCode};
+pub use http::{HttpError, HttpOptions, Roots, http_client};
+pub use jwks::{Jwks, JwksError, JwksOptions, VerifyError};
+pub use resolver::{ProofError, ProofKind, ResolvedUser, Subject, SubjectResolver};
+pub use vault::{ExchangeRequest, IssuedToken, IssuedTokenKind, SubjectKind, TokenKind, TokenVault};

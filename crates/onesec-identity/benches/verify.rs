@@ -1,9 +1,5 @@
 //! What verifying one access token costs.
-#![expect(
-    clippy::expect_used,
-    missing_docs,
-    reason = "a benchmark that cannot run must stop; criterion's macros make undocumented items"
-)]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot run must stop")]
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use onesec_identity::{AccessTokenPolicy, Algorithm, KeySet, SigningKey, verify_access_token};

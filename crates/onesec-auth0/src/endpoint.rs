@@ -1,0 +1,212 @@
+//! One tenant's token endpoint: time limits, careful retries, a circuit breaker.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use onesec_telemetry::Secret;
+use parking_lot::Mutex;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use tokio::time::Instant;
+
+use crate::body::{Body, TimedOut, read_capped};
+use crate::circuit::{Circuit, CircuitSettings, Outcome, Permit};
+use crate::clock::Clock;
+use crate::config::Auth0Config;
+use crate::error::ExchangeError;
+
+/// The most bytes of an answer that are read.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// How patient the endpoint's client is.
+#[derive(Debug, Clone, Copy)]
+pub struct EndpointOptions {
+    /// For one grant with all its retries.
+    pub deadline: Duration,
+    /// How often a request that was certainly not acted on is sent again.
+    pub retries: usize,
+    /// A longer `Retry-After` is passed on to the caller instead of being waited for.
+    pub max_retry_after: Duration,
+    /// When to stop asking.
+    pub circuit: CircuitSettings,
+}
+
+impl Default for EndpointOptions {
+    fn default() -> Self {
+        let circuit = CircuitSettings::default();
+        Self { deadline: Duration::from_secs(10), retries: 2, max_retry_after: Duration::from_secs(2), circuit }
+    }
+}
+
+/// The token endpoint of one tenant, as one client. To be shared: the circuit breaker is the upstream's.
+pub struct TokenEndpoint {
+    config: Auth0Config,
+    http: reqwest::Client,
+    clock: Arc<dyn Clock>,
+    options: EndpointOptions,
+    circuit: Mutex<Circuit>,
+}
+
+/// A 200 with a JSON body. No `Debug`: it holds tokens.
+pub(crate) struct Answer {
+    status: u16,
+    body: Body,
+}
+
+impl Answer {
+    /// Reads it as `T`; whatever the parser complains about is dropped, for it may quote the body.
+    pub(crate) fn decode<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, ExchangeError> {
+        serde_json::from_slice(&self.body.bytes).map_err(|_| self.undecodable())
+    }
+
+    pub(crate) fn undecodable(&self) -> ExchangeError {
+        ExchangeError::Undecodable { status: self.status, body_len: self.body.bytes.len() }
+    }
+}
+
+impl TokenEndpoint {
+    /// With the default patience.
+    #[must_use]
+    pub fn new(config: Auth0Config, http: reqwest::Client, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            config,
+            http,
+            clock,
+            options: EndpointOptions::default(),
+            circuit: Circuit::new(CircuitSettings::default()).into(),
+        }
+    }
+
+    /// With another patience.
+    #[must_use]
+    pub fn with_options(mut self, options: EndpointOptions) -> Self {
+        self.circuit = Circuit::new(options.circuit).into();
+        self.options = options;
+        self
+    }
+
+    /// The tenant and client.
+    #[must_use]
+    pub const fn config(&self) -> &Auth0Config {
+        &self.config
+    }
+
+    /// Whether the circuit breaker lets requests through freely.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.circuit.lock().is_closed()
+    }
+
+    /// Sends one grant; `secrets` among the parameters are cut out of whatever upstream says about them.
+    pub(crate) async fn grant(&self, params: &[(&str, &str)], secret: &Secret) -> Result<Answer, ExchangeError> {
+        let admitted = self.circuit.lock().admit(self.clock.now());
+        let permit = admitted.map_err(|retry_after| ExchangeError::CircuitOpen { retry_after })?;
+        let mut report = Report { endpoint: self, permit: Some(permit), outcome: Outcome::Abandoned };
+        let deadline = Instant::now() + self.options.deadline;
+        let attempts = self.attempts(params, secret, deadline);
+        let late = ExchangeError::Unreachable { timed_out: true, maybe_sent: true };
+        let result = tokio::time::timeout_at(deadline, attempts).await.unwrap_or(Err(late));
+        report.outcome = outcome_of(&result);
+        drop(report);
+        if let Err(error) = &result {
+            tracing::debug!(domain = self.config.domain(), %error, "token endpoint gave no token");
+        }
+        result
+    }
+
+    async fn attempts(
+        &self,
+        params: &[(&str, &str)],
+        secret: &Secret,
+        deadline: Instant,
+    ) -> Result<Answer, ExchangeError> {
+        let backoff = ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(Duration::from_secs(1))
+            .with_max_times(self.options.retries);
+        let pause = |error: &ExchangeError, planned: Option<Duration>| {
+            let planned = planned?; // no attempts left
+            let pause = error.retry_after().map_or(planned, |asked| asked + planned / 4);
+            (Instant::now() + pause < deadline).then_some(pause)
+        };
+        (|| self.attempt(params, secret)).retry(backoff).when(|error| self.may_retry(error)).adjust(pause).await
+    }
+
+    /// Only where the request was certainly not acted on: never sent, or turned away with a time to come back.
+    fn may_retry(&self, error: &ExchangeError) -> bool {
+        match error {
+            ExchangeError::Unreachable { maybe_sent, timed_out } => !maybe_sent && !timed_out,
+            ExchangeError::RateLimited { retry_after, .. }
+            | ExchangeError::Refused { status: 503, retry_after, .. } => {
+                retry_after.is_some_and(|pause| pause <= self.options.max_retry_after)
+            }
+            ExchangeError::Refused { .. } | ExchangeError::Undecodable { .. } | ExchangeError::CircuitOpen { .. } => {
+                false
+            }
+        }
+    }
+
+    async fn attempt(&self, params: &[(&str, &str)], secret: &Secret) -> Result<Answer, ExchangeError> {
+        let client_secret = self.config.client_secret();
+        let client = [("client_id", self.config.client_id()), ("client_secret", client_secret.expose_to_wire())];
+        let form: Vec<(&str, &str)> = params.iter().copied().chain(client).collect();
+        let sent = self.http.post(self.config.url("/oauth/token")).form(&form).send().await;
+        let response = sent.map_err(|error| unreachable_because(&error))?;
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
+        let is_json = is_json(response.headers());
+        let body = read_capped(response, MAX_ANSWER_BYTES).await;
+        let body = body.map_err(|TimedOut| ExchangeError::Unreachable { timed_out: true, maybe_sent: true })?;
+        if status == 200 {
+            let answer = Answer { status, body };
+            return if is_json && answer.body.complete { Ok(answer) } else { Err(answer.undecodable()) };
+        }
+        Err(ExchangeError::from_body(status, &body.bytes, retry_after, &[secret, client_secret]))
+    }
+}
+
+impl fmt::Debug for TokenEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenEndpoint").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// Reports to the circuit breaker even if the caller goes away, so that a probe never stays under way for ever.
+struct Report<'a> {
+    endpoint: &'a TokenEndpoint,
+    permit: Option<Permit>,
+    outcome: Outcome,
+}
+
+impl Drop for Report<'_> {
+    fn drop(&mut self) {
+        if let Some(permit) = self.permit.take() {
+            self.endpoint.circuit.lock().report(permit, self.outcome, self.endpoint.clock.now());
+        }
+    }
+}
+
+fn outcome_of(result: &Result<Answer, ExchangeError>) -> Outcome {
+    match result {
+        // A rate limit is upstream's health: hammering is prevented by `Retry-After`, not by the breaker.
+        Ok(_) | Err(ExchangeError::RateLimited { .. }) => Outcome::Healthy,
+        Err(error) if error.is_outage() => Outcome::Failed,
+        Err(_) => Outcome::Healthy,
+    }
+}
+
+fn unreachable_because(error: &reqwest::Error) -> ExchangeError {
+    ExchangeError::Unreachable { timed_out: error.is_timeout(), maybe_sent: !error.is_connect() }
+}
+
+/// Whole seconds; the date form (RFC 9110, section 10.2.3) is not used by Auth0.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
