@@ -1,2 +1,45 @@
-//! The project's own checks.
-fn main() {}
+//! The project's own checks, so that one command says whether a change may go in.
+//!
+//! `cargo xtask tidy` checks what the compiler does not know, `cargo xtask ci` runs every check there is, and
+//! `cargo xtask bench` compares the benchmarks with the committed budgets.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its terminal")]
+
+mod bench;
+mod cargo;
+mod ci;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  tidy                     check layering, sizes, words and manifests
+  ci                       run every check: fmt, clippy, tidy, tests, doc tests, deny
+  bench [--quick] [NAME…]  run the benchmarks and compare their ratios with xtask/budgets.json;
+                           NAME is a crate or a bench, all of them where none is given";
+
+/// Why a command could not do its work, in a line for people.
+type Result<T> = std::result::Result<T, String>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let passed = match words.as_slice() {
+        ["tidy"] => tidy::run(),
+        ["ci"] => ci::run(),
+        ["bench", rest @ ..] => bench::run(rest),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match passed {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
