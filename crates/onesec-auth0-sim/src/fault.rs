@@ -168,9 +168,7 @@ impl Fault {
             Self::SlowBody => json(slow_body()),
             Self::HugeBody => json(huge_body()),
             Self::Truncated => {
-                let half =
-                    stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"{\"access_token\":\"ya29.half"))]);
-                let mut answer = answer::raw(200, "application/json", Body::from_stream(half));
+                let mut answer = answer::raw(200, "application/json", half_a_body());
                 answer.headers_mut().insert(header::CONTENT_LENGTH, 4096.into());
                 Some(answer)
             }
@@ -215,6 +213,17 @@ impl Fault {
         };
         Some(answer::error(status, error, description))
     }
+}
+
+/// Some bytes, time for them to leave, then a broken connection.
+fn half_a_body() -> Body {
+    Body::from_stream(stream::unfold(true, |first| async move {
+        if first {
+            return Some((Ok(Bytes::from_static(b"{\"access_token\":\"ya29.half")), false));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Some((Err(std::io::Error::from(std::io::ErrorKind::ConnectionAborted)), false))
+    }))
 }
 
 fn slow_body() -> Body {
