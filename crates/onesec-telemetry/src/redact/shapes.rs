@@ -5,6 +5,8 @@ use super::scan::{Scanner, Span};
 /// Tokens that begin with a prefix of their issuer's.
 struct Shape {
     prefix: &'static str,
+    /// The two bytes before the prefix's last one: compared first, because every `_` of a text comes by here.
+    tail: [u8; 2],
     /// What every body begins with.
     then: &'static str,
     /// Bytes that must follow the prefix.
@@ -15,21 +17,28 @@ struct Shape {
 }
 
 const fn shape(prefix: &'static str, min: usize, chars: fn(u8) -> bool) -> Shape {
-    Shape { prefix, then: "", min, chars, digit: false }
+    Shape { prefix, tail: tail_of(prefix), then: "", min, chars, digit: false }
 }
 
 const fn with_digit(prefix: &'static str, min: usize, chars: fn(u8) -> bool) -> Shape {
-    Shape { prefix, then: "", min, chars, digit: true }
+    Shape { digit: true, ..shape(prefix, min, chars) }
 }
 
-const ENDING_IN_DOT: [Shape; 4] = [
+const fn tail_of(prefix: &str) -> [u8; 2] {
+    match prefix.as_bytes() {
+        [.., first, second, _] => [*first, *second],
+        _ => [0; 2],
+    }
+}
+
+static ENDING_IN_DOT: [Shape; 4] = [
     shape("ya29.", 4, base64url_or_dot),                // Google access token
     Shape { then: "M", ..shape("v1.", 16, base64url) }, // Auth0 refresh token
     with_digit("SG.", 16, base64url_or_dot),            // SendGrid
     shape("xoxe.", 8, base64url_or_dot),                // Slack, rotating
 ];
 
-const ENDING_IN_UNDERSCORE: [Shape; 22] = [
+static ENDING_IN_UNDERSCORE: [Shape; 22] = [
     shape("ghp_", 8, word),
     shape("gho_", 8, word),
     shape("ghu_", 8, word),
@@ -54,7 +63,7 @@ const ENDING_IN_UNDERSCORE: [Shape; 22] = [
     shape("hvs_", 20, base64url),
 ];
 
-const ENDING_IN_HYPHEN: [Shape; 18] = [
+static ENDING_IN_HYPHEN: [Shape; 18] = [
     shape("GOCSPX-", 16, base64url),
     shape("xoxa-", 8, slack),
     shape("xoxb-", 8, slack),
@@ -85,8 +94,9 @@ impl Scanner<'_> {
         };
         let body = at + 1;
         let left = self.bytes.get(..body)?;
+        let tail = tail_of(self.text.get(at.checked_sub(2)?..body)?);
         shapes.iter().find_map(|shape| {
-            if !left.ends_with(shape.prefix.as_bytes()) {
+            if shape.tail != tail || !left.ends_with(shape.prefix.as_bytes()) {
                 return None;
             }
             let start = body - shape.prefix.len();
