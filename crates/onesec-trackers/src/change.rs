@@ -1,8 +1,6 @@
 //! Changes of the ledger, as they are written through to tables and shown by the API.
 
-use onesec_telemetry::{
-    AccountId, AgentId, ConnectionName, DelegationId, Name, ScopeSet, Timestamp, UserId,
-};
+use onesec_telemetry::{AccountId, AgentId, ConnectionName, DelegationId, Name, ScopeSet, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Ending;

@@ -30,12 +30,15 @@ pub struct Facts<'a> {
 pub struct AgentFacts<'a> {
     /// First record of the agent, before this one.
     pub first_seen: Option<Timestamp>,
-    /// Last record of the agent, before this one.
+    /// Last record of the agent that passed, before this one.
     pub last_seen: Option<Timestamp>,
     /// Suspended by a person, since when.
     pub suspended: Option<Timestamp>,
     /// An agent known before whose id a person could not tell from this one's.
     pub confusable_with: Option<&'a AgentId>,
+    /// Whether the record's network (/24, /48) is in the agent's history; absent where the record has no network
+    /// or the agent no history.
+    pub network_known: Option<bool>,
 }
 
 /// An exchange, as it concerns rates.
@@ -49,6 +52,17 @@ pub struct ExchangeFacts {
     pub by_agent_user: Option<Rate>,
     /// Of everything below the same delegation root, where the agent is a sub-agent.
     pub by_root: Option<RootRate>,
+    /// The token that was issued last for this (agent, user, connection), while it is valid.
+    pub held_token: Option<HeldToken>,
+}
+
+/// A token that an agent still holds while it asks for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldToken {
+    /// When it expires.
+    pub until: Timestamp,
+    /// Exchanges that counted while it was valid, this one not included.
+    pub exchanges: u32,
 }
 
 /// A sliding window, this record included, as if it counted.
@@ -88,6 +102,20 @@ pub struct AccessFacts<'a> {
     pub other_account: Option<AccountId>,
     /// Whether the token used was issued while the right still held, and has not expired.
     pub token_outlives_right: bool,
+    /// To whom the token that the record shows was issued; absent where it shows none.
+    pub token: Option<TokenOrigin>,
+}
+
+/// To whom a token was issued, as far as somebody with authority said so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenOrigin {
+    /// To nobody that we know of.
+    Unknown,
+    /// To this agent, perhaps among others.
+    ThisAgent,
+    /// To other agents only.
+    Others,
 }
 
 /// A user's account at a connection.
@@ -127,6 +155,10 @@ pub enum Standing<'a> {
     Dormant {
         /// The delegation.
         delegation: &'a DelegationId,
+        /// Its bound on scopes, as in [`Standing::Authorised`].
+        bound: Option<&'a ScopeSet>,
+        /// Its end.
+        expires_at: Option<Timestamp>,
     },
     /// Was allowed once: unlinked or revoked since, and not delegated anew.
     Ended {
@@ -178,6 +210,11 @@ pub struct ScopeFacts<'a> {
     pub named: bool,
     /// What they are measured against.
     pub baseline: Baseline<'a>,
+    /// What a person accepted for this (agent, user, connection); part of what `Link`, `Learned` and `FirstSight`
+    /// are compared with.
+    pub accepted: Option<&'a ScopeSet>,
+    /// What was asked for before beyond the baseline and nobody accepted.
+    pub pending: Option<&'a ScopeSet>,
     /// `effective` beyond the baseline, by the catalogue.
     pub beyond: ScopeSet,
     /// Returned or used scopes beyond what the user granted when linking; empty where that is unknown.

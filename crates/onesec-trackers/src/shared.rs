@@ -1,0 +1,180 @@
+//! Names and sets of scopes kept once however many entries use them, and the hashes they are found by.
+
+use std::borrow::Borrow;
+use std::hash::BuildHasher as _;
+use std::ops::Deref;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use onesec_telemetry::ScopeSet;
+use serde::{Deserialize, Serialize};
+
+/// An identifier that many entries share. It was canonical when it came in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Sym(Arc<str>);
+
+impl Sym {
+    /// A name of its own, shared with nobody.
+    pub(crate) fn lone(text: &str) -> Self {
+        Self(Arc::from(text))
+    }
+
+    /// Back to the typed identifier.
+    pub(crate) fn id<T: FromStr>(&self) -> Option<T> {
+        self.0.parse().ok()
+    }
+}
+
+impl Deref for Sym {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Sym {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Hashes for look-ups. Random per process: no order may come from them.
+#[derive(Debug, Clone)]
+pub(crate) struct Seed(ahash::RandomState);
+
+impl Default for Seed {
+    fn default() -> Self {
+        let random = std::collections::hash_map::RandomState::new();
+        let seed = |i: u64| random.hash_one(i);
+        Self(ahash::RandomState::with_seeds(seed(1), seed(2), seed(3), seed(4)))
+    }
+}
+
+impl Seed {
+    pub(crate) fn of(&self, text: &str) -> u64 {
+        self.0.hash_one(text)
+    }
+
+    pub(crate) fn of_bytes(&self, bytes: &[u8]) -> u64 {
+        self.0.hash_one(bytes)
+    }
+
+    pub(crate) fn of_set(&self, set: &ScopeSet) -> u64 {
+        self.0.hash_one(set)
+    }
+
+    pub(crate) fn pair(&self, a: &str, b: &str) -> u64 {
+        both(self.of(a), self.of(b))
+    }
+
+    pub(crate) fn triple(&self, a: &str, b: &str, c: &str) -> u64 {
+        both(self.pair(a, b), self.of(c))
+    }
+}
+
+/// The hash of two things in this order.
+pub(crate) const fn both(a: u64, b: u64) -> u64 {
+    let mixed = (a.rotate_left(26) ^ b).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ (mixed >> 32)
+}
+
+/// The same for every process and version: for marks that are saved.
+pub(crate) fn stable_hash(parts: &[&str]) -> u64 {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for part in parts {
+        for byte in part.bytes().chain(std::iter::once(0xff)) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+    both(hash, 0x51_7c_c1_b7)
+}
+
+/// Where names and sets are shared. What nobody uses any more is dropped when the table has doubled.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) seed: Seed,
+    names: HashTable<Sym>,
+    names_limit: usize,
+    sets: HashTable<Arc<ScopeSet>>,
+    sets_limit: usize,
+}
+
+impl Shared {
+    /// The shared form of `text`.
+    pub(crate) fn name(&mut self, text: &str) -> Sym {
+        let hash = self.seed.of(text);
+        if let Some(found) = self.names.find(hash, |name| &**name == text) {
+            return found.clone();
+        }
+        let sym = Sym::lone(text);
+        self.add_name(hash, sym.clone());
+        sym
+    }
+
+    /// Replaces `sym` by the form that others share.
+    pub(crate) fn share(&mut self, sym: &mut Sym) {
+        let hash = self.seed.of(sym);
+        match self.names.find(hash, |name| name == sym) {
+            Some(found) => *sym = found.clone(),
+            None => self.add_name(hash, sym.clone()),
+        }
+    }
+
+    fn add_name(&mut self, hash: u64, sym: Sym) {
+        if self.names.len() >= self.names_limit {
+            self.names.retain(|name| Arc::strong_count(&name.0) > 1);
+            self.names_limit = (self.names.len() * 2).max(LEAST);
+        }
+        let seed = &self.seed;
+        self.names.insert_unique(hash, sym, |name| seed.of(name));
+    }
+
+    /// The shared form of `set`.
+    pub(crate) fn set(&mut self, set: &ScopeSet) -> Arc<ScopeSet> {
+        let hash = self.seed.of_set(set);
+        if let Some(found) = self.sets.find(hash, |known| **known == *set) {
+            return Arc::clone(found);
+        }
+        let shared = Arc::new(set.clone());
+        if self.sets.len() >= self.sets_limit {
+            self.sets.retain(|known| Arc::strong_count(known) > 1);
+            self.sets_limit = (self.sets.len() * 2).max(LEAST);
+        }
+        let seed = &self.seed;
+        self.sets.insert_unique(hash, Arc::clone(&shared), |known| seed.of_set(known));
+        shared
+    }
+
+    /// Replaces `set` by the form that others share.
+    pub(crate) fn share_set(&mut self, set: &mut Option<Arc<ScopeSet>>) {
+        if let Some(own) = set {
+            *own = self.set(own);
+        }
+    }
+}
+
+const LEAST: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_nobody_uses_are_dropped() {
+        let mut shared = Shared::default();
+        let kept = shared.name("kept");
+        for i in 0..10 * LEAST {
+            shared.name(&i.to_string());
+        }
+        assert!(shared.names.len() <= 2 * LEAST);
+        assert!(Arc::ptr_eq(&kept.0, &shared.name("kept").0));
+    }
+
+    #[test]
+    fn the_stable_hash_stays_what_it_was() {
+        assert_eq!(stable_hash(&["a", "b"]), stable_hash(&["a", "b"]));
+        assert_ne!(stable_hash(&["ab", ""]), stable_hash(&["a", "b"]));
+    }
+}

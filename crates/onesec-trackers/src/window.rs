@@ -1,0 +1,139 @@
+//! Sliding windows, exact at the threshold, and the split between what was proved and what was said.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use onesec_telemetry::{Attribution, Record, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::config::RateLimit;
+use crate::facts::Rate;
+
+/// Times of what counted, newest last: never more than one beyond the limit.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Window {
+    times: VecDeque<i64>,
+    /// The limit was exceeded, and the window has not emptied to the leaving threshold since.
+    armed: bool,
+}
+
+impl Window {
+    pub(crate) const fn new() -> Self {
+        Self { times: VecDeque::new(), armed: false }
+    }
+
+    pub(crate) const fn is_armed(&self) -> bool {
+        self.armed
+    }
+
+    /// The rate with a record at `at`, as if it counted.
+    pub(crate) fn rate(&self, at: Timestamp, limit: &RateLimit) -> Rate {
+        let at = at.as_micros();
+        let newest = self.times.back().map_or(at, |&last| last.max(at));
+        let start = newest.saturating_sub(micros(limit.window));
+        let within = self.times.len() - self.times.partition_point(|&t| t <= start) + usize::from(at > start);
+        let count = u32::try_from(within).unwrap_or(u32::MAX).min(limit.limit.saturating_add(1));
+        let exceeded = count > limit.limit || (self.armed && count > leaving(limit));
+        let retry_after = if exceeded { self.wait(at, limit) } else { Duration::ZERO };
+        Rate { count, limit: limit.limit, window: limit.window, exceeded, retry_after }
+    }
+
+    /// How long until the window has emptied so far that one more is in order again.
+    fn wait(&self, at: i64, limit: &RateLimit) -> Duration {
+        if limit.limit == 0 {
+            return limit.window;
+        }
+        let leaving = leaving(limit) as usize;
+        let must_leave = self.times.len().checked_sub(leaving).and_then(|i| self.times.get(i));
+        let until = must_leave.map_or(at, |t| t.saturating_add(micros(limit.window)));
+        Duration::from_micros(u64::try_from(until.saturating_sub(at)).unwrap_or(0))
+    }
+
+    /// Remembers what [`Window::rate`] said, and the record itself where it counts.
+    pub(crate) fn settle(&mut self, at: Timestamp, exceeded: bool, counts: Option<&RateLimit>) {
+        self.armed = exceeded;
+        let Some(limit) = counts else { return };
+        let at = at.as_micros();
+        let place = self.times.partition_point(|&t| t <= at);
+        self.times.insert(place, at);
+        let start = self.times.back().map_or(at, |&t| t).saturating_sub(micros(limit.window));
+        let most = limit.limit as usize + 1;
+        while self.times.len() > most || self.times.front().is_some_and(|&t| t <= start) {
+            self.times.pop_front();
+        }
+    }
+}
+
+/// Once above the limit, in order again at this many: never none, or nothing would pass again.
+const fn leaving(limit: &RateLimit) -> u32 {
+    let threshold = (limit.limit as u64 * 6 / 10) as u32;
+    if threshold == 0 { 1 } else { threshold }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// How far a record's word goes: what is merely reported must never teach what proved records are judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Class {
+    /// The gateway, Auth0 or the agent's own key.
+    #[default]
+    Proved,
+    /// Anybody else.
+    Reported,
+}
+
+impl Class {
+    pub(crate) fn of(record: &Record) -> Self {
+        if record.attribution() >= Attribution::OwnWord { Self::Proved } else { Self::Reported }
+    }
+}
+
+/// The same statistics twice: of proved and of reported records.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Split<T> {
+    proved: T,
+    reported: Option<Box<T>>,
+}
+
+impl<T> Split<T> {
+    pub(crate) const fn of_proved(proved: T) -> Self {
+        Self { proved, reported: None }
+    }
+}
+
+impl<T: Default> Split<T> {
+    pub(crate) fn get(&self, class: Class) -> Option<&T> {
+        match class {
+            Class::Proved => Some(&self.proved),
+            Class::Reported => self.reported.as_deref(),
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, class: Class) -> &mut T {
+        match class {
+            Class::Proved => &mut self.proved,
+            Class::Reported => self.reported.get_or_insert_default(),
+        }
+    }
+
+    pub(crate) fn both(&self) -> impl Iterator<Item = &T> {
+        std::iter::once(&self.proved).chain(self.reported.as_deref())
+    }
+
+    pub(crate) fn both_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        std::iter::once(&mut self.proved).chain(self.reported.as_deref_mut())
+    }
+}
+
+impl Split<Window> {
+    pub(crate) fn rate(this: Option<&Self>, class: Class, at: Timestamp, limit: &RateLimit) -> Rate {
+        const NONE: &Window = &Window::new();
+        this.and_then(|split| split.get(class)).unwrap_or(NONE).rate(at, limit)
+    }
+
+    pub(crate) fn is_armed(&self) -> bool {
+        self.both().any(Window::is_armed)
+    }
+}
