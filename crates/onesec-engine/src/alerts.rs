@@ -72,6 +72,13 @@ impl AlertBook {
         self.live.get(id).map(|entry| &entry.alert)
     }
 
+    /// In the order of their ids.
+    pub(crate) fn all(&self) -> Vec<Alert> {
+        let mut all: Vec<Alert> = self.live.values().map(|entry| entry.alert.clone()).collect();
+        all.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        all
+    }
+
     /// Files a finding under its alert, opening one if there is none that still counts.
     pub(crate) fn file(&mut self, record: &Record, by: &Descriptor, finding: &Finding, attribution: Attribution) -> Filed {
         let key = (by.code.to_owned(), finding.entity.clone());

@@ -244,6 +244,18 @@ impl Engine {
         self.alerts.get(id)
     }
 
+    /// All alerts that still count, in the order of their ids.
+    #[must_use]
+    pub fn open_alerts(&self) -> Vec<Alert> {
+        self.alerts.all()
+    }
+
+    /// Connections of linked accounts.
+    #[must_use]
+    pub fn connections(&self) -> Vec<onesec_telemetry::ConnectionName> {
+        self.trackers.connections()
+    }
+
     /// How many alerts still count.
     #[must_use]
     pub fn alerts_open(&self) -> usize {

@@ -191,7 +191,10 @@ pub struct VerifiedLink {
 /// What a record is about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "nearly every record is an event: boxing it would cost an allocation each")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every record is an event: boxing it would cost an allocation each"
+)]
 pub enum Body {
     /// Something that happened, or is about to.
     Event(Event),
@@ -385,7 +388,9 @@ impl Record {
     #[must_use]
     pub fn attribution(&self) -> Attribution {
         match self.sender.channel {
-            Channel::Gateway | Channel::Auth0 | Channel::Replay | Channel::System | Channel::Api => Attribution::Observed,
+            Channel::Gateway | Channel::Auth0 | Channel::Replay | Channel::System | Channel::Api => {
+                Attribution::Observed
+            }
             Channel::Ingest | Channel::Decide => match (&self.sender.agent, self.agent()) {
                 (Some(bound), Some(named)) if bound == named => Attribution::OwnWord,
                 _ => Attribution::Reported,

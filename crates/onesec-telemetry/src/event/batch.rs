@@ -2,8 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use super::decode::{Code, DecodeOptions, Rejection, Warning, decode_event, redact_rejected};
 use super::Event;
+use super::decode::{Code, DecodeOptions, Rejection, Warning, decode_event, redact_rejected};
 use crate::id::EventId;
 use crate::limits::MAX_BATCH_EVENTS;
 use crate::secret::Thumbprint;
@@ -24,7 +24,10 @@ impl BodyFormat {
     pub fn from_content_type(content_type: &str) -> Option<Self> {
         let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match media.as_str() {
-            "" | "application/json" | "application/cloudevents+json" | "application/cloudevents-batch+json"
+            ""
+            | "application/json"
+            | "application/cloudevents+json"
+            | "application/cloudevents-batch+json"
             | "text/json" => Some(Self::Json),
             "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
                 Some(Self::Ndjson)

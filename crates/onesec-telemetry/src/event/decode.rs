@@ -127,6 +127,8 @@ impl Rejection {
     }
 }
 
+impl std::error::Error for Rejection {}
+
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at `{}`: {}", self.code.as_str(), self.pointer, self.message)?;
@@ -339,15 +341,15 @@ pub fn decode_event(
     if members.list.iter().any(|(name, _)| name == "specversion") {
         unwrap_cloud_event(&mut members)?;
     }
-    let kind_name = members.need::<Name>("type", &mut cx)?.ok_or_else(|| {
-        Rejection::new(Code::MissingType, "/type", "an event needs a `type`")
-    })?;
+    let kind_name = members
+        .need::<Name>("type", &mut cx)?
+        .ok_or_else(|| Rejection::new(Code::MissingType, "/type", "an event needs a `type`"))?;
     let (kind, custom) = read_kind(kind_name.as_str())?;
     let id = members.need::<Name>("id", &mut cx)?;
     let id = id.and_then(|id| EventId::new(id.as_str()).ok()).unwrap_or_else(|| fallback_id.clone());
     let timestamp = members.need::<Timestamp>("timestamp", &mut cx)?;
     let raw_details = members.take_raw("details").unwrap_or("{}");
-    let (common, details, extra) = read_details(kind, custom, raw_details, options, &mut cx)?;
+    let (common, details, extra) = read_details((kind, custom), raw_details, options, &mut cx)?;
     let envelope = read_envelope(members, &mut cx)?;
     Ok((Event { id, timestamp, envelope, common, details, extra }, cx.warnings))
 }
@@ -395,8 +397,7 @@ fn read_kind(name: &str) -> Result<(Kind, &str), Rejection> {
 }
 
 fn read_details(
-    kind: Kind,
-    custom: &str,
+    (kind, custom): (Kind, &str),
     raw: &str,
     options: DecodeOptions<'_>,
     cx: &mut Reading<'_>,
@@ -454,7 +455,8 @@ fn warn(kind: Kind, common: &Common, members: &Members<'_>, cx: &mut Reading<'_>
     let spec = kind.spec();
     for (name, _) in members.list.iter().take(8) {
         let known = spec.fields.iter().map(|f| f.name);
-        let known = known.chain(["agent_id", "user_id", "connection", "task_id", "session_id", "trace_id", "client_id"]);
+        let known =
+            known.chain(["agent_id", "user_id", "connection", "task_id", "session_id", "trace_id", "client_id"]);
         // Only what looks like a misspelt field is worth a word: senders may add their own.
         if let Some(meant) = did_you_mean(name, known) {
             let name = redact::redact_text(name);

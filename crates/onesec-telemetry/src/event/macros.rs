@@ -35,17 +35,33 @@ macro_rules! show_field {
 }
 
 macro_rules! is_required {
-    (req) => { true };
-    (reqt) => { true };
-    (opt) => { false };
-    (optt) => { false };
+    (req) => {
+        true
+    };
+    (reqt) => {
+        true
+    };
+    (opt) => {
+        false
+    };
+    (optt) => {
+        false
+    };
 }
 
 macro_rules! is_trust {
-    (reqt) => { true };
-    (optt) => { true };
-    (req) => { false };
-    (opt) => { false };
+    (reqt) => {
+        true
+    };
+    (optt) => {
+        true
+    };
+    (req) => {
+        false
+    };
+    (opt) => {
+        false
+    };
 }
 
 /// `kinds!` turns the contract's table into `Kind`, `Details` and one struct per kind.

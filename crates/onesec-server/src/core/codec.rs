@@ -1,0 +1,49 @@
+//! How a record is written to the journal: a version byte, then postcard.
+
+use onesec_telemetry::Record;
+use sha2::{Digest, Sha256};
+
+use onesec_journal::DedupEntry;
+
+const VERSION: u8 = 1;
+
+/// The record as the journal keeps it.
+#[must_use]
+pub fn encode_record(record: &Record) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(512);
+    bytes.push(VERSION);
+    // Writing to memory fails only for types without a known length, and a record has none of those.
+    postcard::to_extend(record, bytes).unwrap_or_default()
+}
+
+/// Reads a record back; `None` where the bytes are none of this version.
+#[must_use]
+pub fn decode_record(bytes: &[u8]) -> Option<Record> {
+    let (version, body) = bytes.split_first()?;
+    (*version == VERSION).then(|| postcard::from_bytes(body).ok())?
+}
+
+/// What recognises the repetition of an event: (sending key, id), and the content.
+#[must_use]
+pub fn dedup_entry(record: &Record) -> Option<DedupEntry> {
+    let event = record.event()?;
+    let key = record.sender.key.as_ref()?;
+    let mut hash = Sha256::new();
+    hash.update((key.as_str().len() as u64).to_le_bytes());
+    hash.update(key.as_str());
+    hash.update(event.id.as_str());
+    let content = postcard::to_stdvec(event).unwrap_or_default();
+    Some(DedupEntry {
+        key: u128::from_le_bytes(head(&hash.finalize())),
+        content: u64::from_le_bytes(head(&Sha256::digest(&content))),
+        long: event.kind().spec().changes_trust,
+    })
+}
+
+fn head<const N: usize>(digest: &[u8]) -> [u8; N] {
+    let mut out = [0; N];
+    for (to, from) in out.iter_mut().zip(digest) {
+        *to = *from;
+    }
+    out
+}

@@ -1,0 +1,155 @@
+//! Beside the hot path: snapshots, the query index, checkpoints, retention.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use onesec_journal::{Column, Indexer, LedgerTable, Maintenance, RetentionCutoffs, SnapshotWriter};
+use onesec_telemetry::{Body, Seq, TenantId, Timestamp};
+
+use super::codec::decode_record;
+use super::commit::Published;
+use super::dedup::LONG_HORIZON;
+use super::options::Retention;
+use crate::clock::Clock;
+
+/// Blocks indexed at a time.
+const INDEX_BLOCKS: usize = 64;
+/// How often retention looks.
+const RETENTION_EVERY: Duration = Duration::from_secs(600);
+
+/// A tenant's saved state, not yet written.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) tenant: TenantId,
+    pub(super) seq: Seq,
+    pub(super) at: Timestamp,
+    pub(super) sections: Vec<(String, Vec<u8>)>,
+}
+
+/// Writes snapshots until nobody sends any more. One counts only once its records are durable.
+pub(super) fn write_snapshots(snapshots: &Receiver<Snapshot>, writer: &mut SnapshotWriter, published: &Published) {
+    while let Ok(snapshot) = snapshots.recv() {
+        if !wait_durable(&snapshot, published) {
+            continue;
+        }
+        let sections: Vec<(&str, &[u8])> =
+            snapshot.sections.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+        match writer.save((&snapshot.tenant, snapshot.seq.0), snapshot.at, &sections) {
+            Ok(info) => tracing::debug!(tenant = %snapshot.tenant, seq = info.seq, bytes = info.bytes, "snapshot"),
+            Err(error) => tracing::warn!(tenant = %snapshot.tenant, %error, "no snapshot could be written"),
+        }
+    }
+}
+
+/// Whether everything the snapshot rests on became durable, within a minute.
+fn wait_durable(snapshot: &Snapshot, published: &Published) -> bool {
+    for _ in 0..6_000 {
+        let durable = published.durable.read().get(&snapshot.tenant).copied().unwrap_or_default();
+        if durable >= snapshot.seq {
+            return true;
+        }
+        if published.journal_down.read().is_some() {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    false
+}
+
+/// What housekeeping works with.
+pub(super) struct Keeper {
+    pub(super) indexer: Indexer,
+    pub(super) maintenance: Maintenance,
+    pub(super) clock: Clock,
+    pub(super) tenants: Vec<TenantId>,
+    pub(super) retention: Retention,
+    pub(super) stop: Arc<AtomicBool>,
+}
+
+impl Keeper {
+    /// Works until told to stop. `wake` is only there to be closed.
+    pub(super) fn run(mut self, wake: &Receiver<()>) {
+        let mut next_retention = self.clock.now() + Duration::from_secs(30);
+        while !self.stop.load(Ordering::Relaxed) {
+            let indexed = self.index();
+            if let Err(error) = self.maintenance.checkpoint() {
+                tracing::debug!(%error, "no checkpoint");
+            }
+            if self.clock.now() >= next_retention {
+                self.retain();
+                next_retention = self.clock.now() + RETENTION_EVERY;
+            }
+            let pause = if indexed > 0 { Duration::from_millis(20) } else { Duration::from_millis(250) };
+            if matches!(wake.recv_timeout(pause), Err(RecvTimeoutError::Disconnected)) {
+                return;
+            }
+        }
+    }
+
+    fn index(&mut self) -> usize {
+        match self.indexer.step(&extract, INDEX_BLOCKS) {
+            Ok(progress) => progress.blocks,
+            Err(error) => {
+                tracing::warn!(%error, "the query index does not advance");
+                0
+            }
+        }
+    }
+
+    fn retain(&mut self) {
+        let now = self.clock.now();
+        for tenant in &self.tenants {
+            let cutoffs = RetentionCutoffs {
+                tenant: tenant.clone(),
+                records_before: Some(now.before(self.retention.events)),
+                alerts_before: Some(now.before(self.retention.alerts)),
+                responses_before: Some(now.before(self.retention.responses)),
+                long_dedup_before: Some(now.before(LONG_HORIZON)),
+            };
+            match self.maintenance.retain(&cutoffs, now) {
+                Ok(gone) if gone.records > 0 => tracing::info!(%tenant, records = gone.records, "retention"),
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%tenant, %error, "retention does not advance"),
+            }
+        }
+        for table in [LedgerTable::UsedJti, LedgerTable::Exceptions] {
+            if let Err(error) = self.maintenance.purge_expired(table, now, 10_000) {
+                tracing::debug!(%error, "expired rows stay");
+            }
+        }
+        if let Err(error) = self.maintenance.vacuum(1_000) {
+            tracing::debug!(%error, "no vacuum");
+        }
+    }
+}
+
+/// By what events are found.
+pub(super) fn extract(bytes: &[u8], put: &mut dyn FnMut(Column, &str)) {
+    let Some(record) = decode_record(bytes) else { return };
+    match &record.body {
+        Body::Event(event) => {
+            put(Column::Kind, &event.kind_name());
+            put(Column::EventId, event.id.as_str());
+            for (column, value) in [
+                (Column::Agent, record.agent().map(AsRef::<str>::as_ref)),
+                (Column::User, record.user().map(AsRef::as_ref)),
+                (Column::Connection, record.connection().map(AsRef::as_ref)),
+            ] {
+                if let Some(value) = value {
+                    put(column, value);
+                }
+            }
+        }
+        Body::Decided(decided) => {
+            put(Column::Kind, "decided");
+            if let Some(exchange) = &decided.exchange_id {
+                put(Column::EventId, exchange.as_str());
+            }
+        }
+        Body::Command(_) => put(Column::Kind, "command"),
+        Body::Skipped { .. } => put(Column::Kind, "skipped"),
+        _ => {}
+    }
+}

@@ -1,0 +1,330 @@
+//! The core: one writer. Records get their place, the engine reads them, the journal makes them durable, and only then
+//! does anybody hear of it.
+
+mod api;
+mod codec;
+mod commit;
+mod dedup;
+mod housekeeping;
+mod options;
+mod queue;
+mod recompute;
+mod recovery;
+mod rows;
+mod shard;
+mod stats;
+mod tenant;
+mod view;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use onesec_engine::{Answer, Reported};
+use onesec_journal::{Journal, Opened, Reader};
+use onesec_telemetry::{Seq, TenantId, Timestamp};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{broadcast, oneshot};
+
+pub use api::{CoreError, Draft, News, Obeyed, Order, Ruling, Submission, Taken};
+pub use codec::{decode_record, encode_record};
+pub use options::{CoreOptions, Retention, SharedAssemble, StartError, TenantSetup};
+pub use recompute::recompute;
+pub use stats::ExchangeStats;
+pub use view::{DetectorView, TenantView, preset_name};
+
+use crate::clock::Clock;
+use commit::{CommitPort, Published};
+use housekeeping::{Keeper, Snapshot};
+use queue::{Queue, Work};
+use shard::Shard;
+
+/// Alerts that a slow watcher may lag behind.
+const NEWS_BACKLOG: usize = 1_024;
+
+/// The running core. Cheap to clone.
+#[derive(Clone)]
+pub struct Core(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    reader: Reader,
+    queues: Vec<Arc<Queue>>,
+    shard_of: HashMap<TenantId, usize>,
+    port: Arc<CommitPort>,
+    published: Arc<Published>,
+    stopping: AtomicBool,
+    threads: Mutex<Threads>,
+}
+
+#[derive(Default)]
+struct Threads {
+    shards: Vec<JoinHandle<()>>,
+    committer: Option<JoinHandle<()>>,
+    snapshots: Option<(SyncSender<Snapshot>, JoinHandle<()>)>,
+    keeper: Option<(SyncSender<()>, JoinHandle<()>)>,
+}
+
+/// How the core does.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Health {
+    /// Whether the journal can be written, else why not.
+    pub journal: Result<(), String>,
+    /// Whether every shard runs.
+    pub engine: bool,
+    /// Nothing new is taken.
+    pub stopping: bool,
+    /// Commits since the start.
+    pub commits: u64,
+    /// Commits that failed.
+    pub commit_failures: u64,
+    /// Records made durable since the start.
+    pub records: u64,
+    /// What waits for its place.
+    pub waiting: usize,
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("tenants", &self.0.shard_of.len()).finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    /// Opens the journal, recovers every tenant, and starts to work.
+    ///
+    /// # Errors
+    /// [`StartError`] where the journal cannot be used or a setting has no meaning.
+    pub fn start(options: CoreOptions) -> Result<Self, StartError> {
+        let Opened { mut writer, reader, indexer, mut snapshots, maintenance, .. } =
+            Journal::open(&options.data_dir, options.journal.clone())?;
+        let floor = options.tenants.iter().filter_map(|t| writer.last_observed_at(&t.name)).max();
+        let clock = Clock::start().not_before(floor.unwrap_or(Timestamp::EPOCH));
+        let options = Arc::new(options);
+        let plan = plan(&options);
+        let port = Arc::new(CommitPort::new(plan.len()));
+        let published = Arc::new(published(&writer));
+        let (snapshot_tx, snapshot_rx) = sync_channel::<Snapshot>(1);
+        let mut threads = Threads::default();
+
+        let mut shards = Vec::new();
+        for (index, setups) in plan.iter().enumerate() {
+            let mut shard = Shard {
+                index,
+                queue: Arc::new(Queue::new(options.queued_requests, options.queued_events)),
+                port: port.clone(),
+                reader: reader.clone(),
+                clock,
+                options: options.clone(),
+                setups: setups.clone(),
+                snapshots: snapshot_tx.clone(),
+                tenants: BTreeMap::new(),
+            };
+            shard.recover()?;
+            shard.configure()?;
+            shards.push(shard);
+        }
+        {
+            let (port, published) = (port.clone(), published.clone());
+            threads.committer = Some(spawn("onesec-commit", move || commit::run(&port, &mut writer, &published))?);
+        }
+        {
+            let published = published.clone();
+            let run = move || housekeeping::write_snapshots(&snapshot_rx, &mut snapshots, &published);
+            threads.snapshots = Some((snapshot_tx, spawn("onesec-snapshot", run)?));
+        }
+        let (wake, woken) = sync_channel::<()>(1);
+        let keeper = Keeper {
+            indexer,
+            maintenance,
+            clock,
+            tenants: options.tenants.iter().map(|t| t.name.clone()).collect(),
+            retention: options.retention,
+            stop: Arc::new(AtomicBool::new(false)),
+        };
+        threads.keeper = Some((wake, spawn("onesec-keeper", move || keeper.run(&woken))?));
+        let queues: Vec<Arc<Queue>> = shards.iter().map(|s| s.queue.clone()).collect();
+        for (index, shard) in shards.into_iter().enumerate() {
+            threads.shards.push(spawn(&format!("onesec-engine-{index}"), move || shard.run())?);
+        }
+        let shard_of = plan
+            .iter()
+            .enumerate()
+            .flat_map(|(index, setups)| setups.iter().map(move |s| (s.name.clone(), index)))
+            .collect();
+        let threads = Mutex::new(threads);
+        let stopping = AtomicBool::new(false);
+        Ok(Self(Arc::new(Inner { clock, reader, queues, shard_of, port, published, stopping, threads })))
+    }
+
+    fn push(&self, tenant: &TenantId, work: Work) -> Result<(), CoreError> {
+        let Some(queue) = self.0.shard_of.get(tenant).and_then(|i| self.0.queues.get(*i)) else {
+            return Err(CoreError::UnknownTenant);
+        };
+        if self.0.published.journal_down.read().is_some() && queue.waiting() > 1_000 {
+            return Err(CoreError::Journal);
+        }
+        queue.push(work).map_err(|(_, error)| error)
+    }
+
+    /// Takes events. Durable when it returns: one [`Taken`] per draft, in order.
+    ///
+    /// # Errors
+    /// [`CoreError`]; nothing was taken then.
+    pub async fn ingest(&self, submission: Submission) -> Result<Vec<Taken>, CoreError> {
+        let (reply, answer) = oneshot::channel();
+        let tenant = submission.tenant.clone();
+        self.push(&tenant, Work::Ingest { submission, reply })?;
+        answer.await.unwrap_or(Err(CoreError::Stopping))
+    }
+
+    /// Rules on a request, ahead of ingest. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`CoreError`]; nothing has happened then, and the request must not pass.
+    pub async fn request(&self, tenant: &TenantId, draft: Draft) -> Result<Ruling, CoreError> {
+        let (reply, answer) = oneshot::channel();
+        let draft = Box::new(draft);
+        self.push(tenant, Work::Request { tenant: tenant.clone(), draft, reply })?;
+        answer.await.unwrap_or(Err(CoreError::Stopping))
+    }
+
+    /// Carries a person's decision out. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`CoreError`]; nothing has happened then.
+    pub async fn order(&self, order: Order) -> Result<Obeyed, CoreError> {
+        let (reply, answer) = oneshot::channel();
+        let tenant = order.tenant.clone();
+        self.push(&tenant, Work::Order { order: Box::new(order), reply })?;
+        answer.await.unwrap_or(Err(CoreError::Stopping))
+    }
+
+    /// What would be said to a request; nothing is changed by asking.
+    ///
+    /// # Errors
+    /// [`CoreError`].
+    pub async fn preview(&self, tenant: &TenantId, draft: Draft) -> Result<(Answer, Vec<Reported>), CoreError> {
+        let (reply, answer) = oneshot::channel();
+        let draft = Box::new(draft);
+        self.push(tenant, Work::Preview { tenant: tenant.clone(), draft, reply })?;
+        answer.await.unwrap_or(Err(CoreError::Stopping))
+    }
+
+    /// Queries on what is durable.
+    #[must_use]
+    pub fn reader(&self) -> &Reader {
+        &self.0.reader
+    }
+
+    /// Alerts as they change, each once it is durable.
+    #[must_use]
+    pub fn news(&self) -> broadcast::Receiver<Arc<News>> {
+        self.0.published.news.subscribe()
+    }
+
+    /// Now, as records see it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// The clock that records see.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.0.clock
+    }
+
+    /// A tenant as it was at its newest durable record.
+    #[must_use]
+    pub fn view(&self, tenant: &TenantId) -> Option<Arc<TenantView>> {
+        self.0.published.views.read().get(tenant).cloned()
+    }
+
+    /// The tenants, in order.
+    #[must_use]
+    pub fn tenants(&self) -> Vec<TenantId> {
+        let mut names: Vec<TenantId> = self.0.shard_of.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// How the core does.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let counts = &self.0.port.counts;
+        Health {
+            journal: self.0.published.journal_down.read().clone().map_or(Ok(()), Err),
+            engine: self.0.threads.lock().shards.iter().all(|t| !t.is_finished()),
+            stopping: self.0.stopping.load(Ordering::Relaxed),
+            commits: counts.commits.load(Ordering::Relaxed),
+            commit_failures: counts.failures.load(Ordering::Relaxed),
+            records: counts.records.load(Ordering::Relaxed),
+            waiting: self.0.queues.iter().map(|q| q.waiting()).sum(),
+        }
+    }
+
+    /// Takes nothing new, works off and commits what is there, and saves snapshots. Comes back when all is done.
+    pub async fn stop(&self) {
+        let core = self.clone();
+        // Joining threads blocks; a failure to join is a panic that was logged already.
+        drop(tokio::task::spawn_blocking(move || core.stop_now()).await);
+    }
+
+    fn stop_now(&self) {
+        if self.0.stopping.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        for queue in &self.0.queues {
+            queue.stop();
+        }
+        let threads = std::mem::take(&mut *self.0.threads.lock());
+        for shard in threads.shards {
+            drop(shard.join());
+        }
+        // Shards give snapshots before they end, and those wait for their records: the committer goes last but one.
+        self.0.port.stop();
+        if let Some(committer) = threads.committer {
+            drop(committer.join());
+        }
+        if let Some((sender, thread)) = threads.snapshots {
+            drop(sender);
+            drop(thread.join());
+        }
+        if let Some((wake, thread)) = threads.keeper {
+            drop(wake);
+            drop(thread.join());
+        }
+    }
+}
+
+/// Which tenants go to which shard: as many shards as there are cores and tenants to fill them.
+fn plan(options: &CoreOptions) -> Vec<Vec<TenantSetup>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let shards = cores.min(options.tenants.len()).max(1);
+    let mut plan = vec![Vec::new(); shards];
+    for (index, setup) in options.tenants.iter().enumerate() {
+        if let Some(shard) = plan.get_mut(index % shards) {
+            shard.push(setup.clone());
+        }
+    }
+    plan
+}
+
+fn published(writer: &onesec_journal::Writer) -> Published {
+    let durable = writer.last_seqs().into_iter().map(|(tenant, seq)| (tenant, Seq(seq))).collect();
+    Published {
+        views: RwLock::default(),
+        durable: RwLock::new(durable),
+        news: broadcast::channel(NEWS_BACKLOG).0,
+        journal_down: RwLock::new(None),
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(StartError::Thread)
+}
+

@@ -1,0 +1,94 @@
+//! What the engine says, as rows of the journal.
+
+use onesec_engine::Output;
+use onesec_journal::{AlertRow, Batch, LedgerRow, LedgerTable, LedgerWrite, TransitionRow};
+use onesec_telemetry::{Alert, Seq, TenantId, Transition};
+use onesec_trackers::LedgerChange;
+use serde::Serialize;
+
+/// Between the parts of a key; no identifier contains it.
+const UNIT: char = '\u{1f}';
+
+/// `live`: it still counts, so that retention must not touch it.
+pub(super) fn alert_row(alert: &Alert, live: bool, seq: Seq) -> AlertRow {
+    AlertRow {
+        tenant: alert.tenant.clone(),
+        id: alert.id.clone(),
+        detector: alert.detector.to_string(),
+        severity_rank: alert.severity.rank(),
+        status: alert.status.as_str().to_owned(),
+        open: live,
+        agent_id: alert.agent_id.clone(),
+        user_id: alert.user_id.clone(),
+        connection: alert.connection.clone(),
+        first_seen: alert.first_seen,
+        last_seen: alert.last_seen,
+        seq: seq.0,
+        doc: json(alert),
+    }
+}
+
+fn transition_row(tenant: &TenantId, transition: &Transition) -> TransitionRow {
+    TransitionRow {
+        tenant: tenant.clone(),
+        alert_id: transition.alert.clone(),
+        seq: transition.seq.0,
+        at: transition.at,
+        kind: transition.change.as_str().to_owned(),
+        doc: json(&transition.after),
+    }
+}
+
+pub(super) fn ledger_write(tenant: &TenantId, change: &LedgerChange, seq: Seq) -> Option<LedgerWrite> {
+    let mut row = LedgerRow {
+        tenant: tenant.clone(),
+        id: String::new(),
+        agent_id: None,
+        user_id: None,
+        connection: None,
+        state: String::new(),
+        updated_seq: seq.0,
+        expires_at: None,
+        doc: String::new(),
+    };
+    let table = match change {
+        LedgerChange::Account(account) => {
+            let which = account.account_id.as_ref().map_or("", AsRef::as_ref);
+            row.id = format!("{}{UNIT}{}{UNIT}{which}", account.user_id, account.connection);
+            row.user_id = Some(account.user_id.clone());
+            row.connection = Some(account.connection.clone());
+            row.state = account.state.to_string();
+            row.doc = json(account);
+            LedgerTable::Accounts
+        }
+        LedgerChange::Delegation(delegation) => {
+            row.id = delegation.id.to_string();
+            row.agent_id = Some(delegation.agent_id.clone());
+            row.user_id = Some(delegation.user_id.clone());
+            row.connection = Some(delegation.connection.clone());
+            row.state = delegation.state.to_string();
+            row.expires_at = delegation.expires_at;
+            row.doc = json(delegation);
+            LedgerTable::Delegations
+        }
+        LedgerChange::Agent(agent) => {
+            row.id = agent.agent_id.to_string();
+            row.agent_id = Some(agent.agent_id.clone());
+            row.state = agent.state.to_string();
+            row.doc = json(agent);
+            LedgerTable::Agents
+        }
+        _ => return None,
+    };
+    Some(LedgerWrite::Put { table, row })
+}
+
+/// Transitions and ledger rows of one record.
+pub(super) fn put_output(batch: &mut Batch, tenant: &TenantId, seq: Seq, output: &Output) {
+    batch.transitions.extend(output.transitions.iter().map(|t| transition_row(tenant, t)));
+    batch.ledger.extend(output.ledger.iter().filter_map(|change| ledger_write(tenant, change, seq)));
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}

@@ -1,0 +1,250 @@
+//! A shard: the thread that owns the engines of some tenants.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use onesec_detector::StateWriter;
+use onesec_journal::Reader;
+use onesec_telemetry::{Command, Seq, TenantId, Thumbprint, Timestamp};
+
+use super::api::{CoreError, Draft, Order, Taken};
+use super::commit::{CommitPort, Held, Pending};
+use super::housekeeping::Snapshot;
+use super::options::{CoreOptions, StartError, TenantSetup};
+use super::queue::{Queue, Reply, Work};
+use super::recovery;
+use super::tenant::Tenant;
+use super::view::Viewer;
+use crate::clock::Clock;
+
+/// Events applied before requests are looked for again.
+const CHUNK: usize = 256;
+/// How often time passes where nothing else happens.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What a shard works with.
+pub(super) struct Shard {
+    pub(super) index: usize,
+    pub(super) queue: Arc<Queue>,
+    pub(super) port: Arc<CommitPort>,
+    pub(super) reader: Reader,
+    pub(super) clock: Clock,
+    pub(super) options: Arc<CoreOptions>,
+    pub(super) setups: Vec<TenantSetup>,
+    pub(super) snapshots: SyncSender<Snapshot>,
+    pub(super) tenants: BTreeMap<TenantId, Tenant>,
+}
+
+/// A submission that is being applied, chunk by chunk.
+struct Underway {
+    tenant: TenantId,
+    rest: std::vec::IntoIter<Draft>,
+    taken: Vec<Taken>,
+    reply: Reply<Vec<Taken>>,
+}
+
+impl Shard {
+    /// Rebuilds every tenant of this shard from the journal, with the settings of now.
+    pub(super) fn recover(&mut self) -> Result<(), StartError> {
+        self.tenants.clear();
+        for setup in &self.setups {
+            let recovered = recovery::recover(&self.reader, &setup.name, &self.options.assemble)?;
+            let viewer = Viewer::new(&recovered.engine, setup.connections.clone());
+            let mut tenant = Tenant::new(setup.name.clone(), recovered.engine, viewer, self.reader.clone());
+            tenant.seq = Seq(recovered.seq);
+            tenant.observed_at = recovered.observed_at;
+            tenant.dedup = recovery::dedup(&self.reader, &setup.name, self.clock.now())?;
+            tenant.since_snapshot = recovered.tail;
+            tenant.exchanges = recovered.exchanges;
+            tracing::debug!(tenant = %setup.name, seq = recovered.seq, tail = recovered.tail, "recovered");
+            self.tenants.insert(setup.name.clone(), tenant);
+        }
+        Ok(())
+    }
+
+    /// The settings of the configuration become records where they differ from those in force.
+    pub(super) fn configure(&mut self) -> Result<(), StartError> {
+        let mut pending = Pending::default();
+        for setup in &self.setups {
+            let Some(tenant) = self.tenants.get_mut(&setup.name) else { continue };
+            let fresh = tenant.seq == Seq(0);
+            if *tenant.engine.settings() == setup.settings && !fresh {
+                tenant.finish(&mut pending);
+                continue;
+            }
+            // What the engine could not use must not become a record.
+            onesec_engine::Engine::new(
+                setup.name.clone(),
+                setup.settings.clone(),
+                recovery::boxed(&self.options.assemble),
+            )?;
+            let content = setup.settings.to_json();
+            let digest = Thumbprint::of(content.to_string().as_bytes());
+            let command = Command::Configure { digest, content: onesec_telemetry::event::Json::redacted(content) };
+            let order = Order {
+                tenant: setup.name.clone(),
+                sender: onesec_telemetry::Sender::system(),
+                command,
+                ledger: Vec::new(),
+            };
+            tenant.obey(order, self.clock.now(), &mut pending);
+            tenant.finish(&mut pending);
+        }
+        pending.views.extend(self.tenants.values_mut().map(Tenant::view));
+        self.port.give(self.index, pending);
+        Ok(())
+    }
+
+    /// Works until the queue is stopped and empty.
+    pub(super) fn run(mut self) {
+        let mut underway: Option<Underway> = None;
+        loop {
+            let patience = if underway.is_some() { Duration::ZERO } else { TICK };
+            let found = self.queue.find(underway.is_none(), patience);
+            let mut pending = Pending::default();
+            let now = self.clock.now();
+            let quiet = found.requests.is_empty() && found.ingest.is_none() && underway.is_none();
+            for work in found.requests {
+                self.serve(work, now, &mut pending);
+            }
+            if let Some(Work::Ingest { submission, reply }) = found.ingest {
+                underway = self.begin(submission, reply, &mut pending);
+            }
+            underway = underway.and_then(|work| self.go_on(work, now, &mut pending));
+            if quiet {
+                for tenant in self.tenants.values_mut() {
+                    tenant.tick(now, &mut pending);
+                }
+            }
+            self.hand_over(pending);
+            if found.finished && underway.is_none() {
+                break;
+            }
+        }
+        for tenant in self.tenants.keys().cloned().collect::<Vec<_>>() {
+            self.snapshot(&tenant);
+        }
+    }
+
+    fn hand_over(&mut self, mut pending: Pending) {
+        if !pending.is_empty() {
+            for tenant in self.tenants.values_mut() {
+                tenant.finish(&mut pending);
+            }
+            self.port.give(self.index, pending);
+        }
+        if self.port.is_broken(self.index) {
+            self.mend();
+        }
+        let due = self.options.snapshot_every;
+        let tired: Vec<TenantId> =
+            self.tenants.values().filter(|t| t.since_snapshot >= due).map(|t| t.name.clone()).collect();
+        for tenant in tired {
+            self.snapshot(&tenant);
+        }
+    }
+
+    fn serve(&mut self, work: Work, now: Timestamp, pending: &mut Pending) {
+        let name = match &work {
+            Work::Request { tenant, .. } | Work::Preview { tenant, .. } => tenant.clone(),
+            Work::Order { order, .. } => order.tenant.clone(),
+            Work::Ingest { submission, .. } => submission.tenant.clone(),
+        };
+        let Some(tenant) = self.tenants.get_mut(&name) else {
+            return work.refuse(CoreError::UnknownTenant);
+        };
+        match work {
+            Work::Request { draft, reply, .. } => match tenant.rule(*draft, now, pending) {
+                Some(ruling) => pending.answers.push(Held::Ruling(reply, ruling)),
+                None => drop(reply.send(Err(CoreError::UnknownTenant))),
+            },
+            Work::Preview { draft, reply, .. } => {
+                let answer = tenant.preview(*draft, now);
+                pending.answers.push(Held::Preview(reply, answer));
+            }
+            Work::Order { order, reply } => {
+                let obeyed = tenant.obey(*order, now, pending);
+                pending.answers.push(Held::Obeyed(reply, obeyed));
+            }
+            Work::Ingest { submission, reply } => {
+                // Submissions come through `begin`; one that strays here is worked off at once.
+                if let Some(mut work) = self.begin(submission, reply, pending) {
+                    while let Some(rest) = self.go_on(work, now, pending) {
+                        work = rest;
+                    }
+                }
+            }
+        }
+    }
+
+    fn begin(
+        &self,
+        submission: super::api::Submission,
+        reply: Reply<Vec<Taken>>,
+        pending: &mut Pending,
+    ) -> Option<Underway> {
+        if !self.tenants.contains_key(&submission.tenant) {
+            drop(reply.send(Err(CoreError::UnknownTenant)));
+            return None;
+        }
+        pending.batch.dead_letters.extend(submission.dead_letters);
+        let taken = Vec::with_capacity(submission.drafts.len());
+        Some(Underway { tenant: submission.tenant, rest: submission.drafts.into_iter(), taken, reply })
+    }
+
+    /// Applies one chunk; what is left comes back.
+    fn go_on(&mut self, mut work: Underway, now: Timestamp, pending: &mut Pending) -> Option<Underway> {
+        let Some(tenant) = self.tenants.get_mut(&work.tenant) else {
+            drop(work.reply.send(Err(CoreError::UnknownTenant)));
+            return None;
+        };
+        for draft in work.rest.by_ref().take(CHUNK) {
+            work.taken.push(tenant.take(draft, now, pending));
+        }
+        if work.rest.len() > 0 {
+            return Some(work);
+        }
+        pending.answers.push(Held::Taken(work.reply, work.taken));
+        None
+    }
+
+    /// What was applied did not become durable: starts again from what did, and tries whether the journal works.
+    fn mend(&mut self) {
+        std::thread::sleep(Duration::from_millis(200));
+        if let Err(error) = self.recover() {
+            tracing::error!(%error, "the state cannot be rebuilt from the journal, trying again");
+            return;
+        }
+        self.port.mended(self.index);
+        let mut pending = Pending::default();
+        let now = self.clock.now();
+        for tenant in self.tenants.values_mut() {
+            tenant.probe(now, &mut pending);
+            tenant.finish(&mut pending);
+        }
+        self.port.give(self.index, pending);
+    }
+
+    /// Saves a tenant's state beside the hot path.
+    fn snapshot(&mut self, name: &TenantId) {
+        let Some(tenant) = self.tenants.get_mut(name) else { return };
+        if tenant.since_snapshot == 0 {
+            return;
+        }
+        let mut out = StateWriter::default();
+        tenant.engine.save(&mut out);
+        out.put(recovery::EXCHANGES, &tenant.exchanges);
+        let snapshot = Snapshot {
+            tenant: name.clone(),
+            seq: tenant.seq,
+            at: tenant.observed_at,
+            sections: out.into_sections(),
+        };
+        // One is being written: the next will do.
+        if self.snapshots.try_send(snapshot).is_ok() {
+            tenant.since_snapshot = 0;
+        }
+    }
+}

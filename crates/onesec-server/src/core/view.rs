@@ -1,0 +1,152 @@
+//! What readers see of a tenant: published after each commit that changed it, never the engine's own maps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use onesec_engine::{Engine, Settings};
+use onesec_enforcement::Preset;
+use onesec_telemetry::{ConnectionName, KnownConnections, Mode, Name, Seq, TenantId, Timestamp};
+use onesec_trackers::TrackerStats;
+
+use super::stats::ExchangeStats;
+
+/// A tenant, as it was at a durable record.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct TenantView {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Dry run or live.
+    pub mode: Mode,
+    /// The table of verdicts.
+    pub preset: Preset,
+    /// The settings in force.
+    pub settings: Arc<Settings>,
+    /// Counts of what the trackers hold.
+    pub stats: TrackerStats,
+    /// Alerts that still count.
+    pub alerts_open: usize,
+    /// Dead detectors, with whether requests are refused for it.
+    pub dead_detectors: Vec<(&'static str, bool)>,
+    /// Running detectors.
+    pub detectors: Vec<DetectorView>,
+    /// The newest record.
+    pub position: Seq,
+    /// Its time.
+    pub observed_at: Timestamp,
+    /// Connections that are configured or linked.
+    pub connections: Arc<KnownConnections>,
+    /// Their names, in order.
+    pub connection_names: Arc<Vec<ConnectionName>>,
+    /// Exchanges through the gateway.
+    pub exchanges: ExchangeStats,
+}
+
+/// A running detector.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DetectorView {
+    /// Its code.
+    pub code: &'static str,
+    /// Its module.
+    pub module: &'static str,
+    /// Its title.
+    pub title: &'static str,
+    /// OWASP ids.
+    pub owasp: &'static [&'static str],
+    /// What it cannot see.
+    pub blind_spot: &'static str,
+    /// What to do about its alerts.
+    pub mitigation: &'static str,
+    /// Alerts opened since the start.
+    pub alerts: u64,
+    /// Findings since the start.
+    pub findings: u64,
+    /// Panics since the start.
+    pub panics: u64,
+}
+
+/// Counts since the start, by detector.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct DetectorCounts {
+    pub(super) alerts: u64,
+    pub(super) findings: u64,
+    pub(super) panics: u64,
+}
+
+/// Makes views, keeping what seldom changes.
+#[derive(Debug)]
+pub(super) struct Viewer {
+    configured: Vec<ConnectionName>,
+    settings: Arc<Settings>,
+    names: Arc<Vec<ConnectionName>>,
+    known: Arc<KnownConnections>,
+    pub(super) counts: BTreeMap<&'static str, DetectorCounts>,
+}
+
+impl Viewer {
+    pub(super) fn new(engine: &Engine, configured: Vec<ConnectionName>) -> Self {
+        Self {
+            configured,
+            settings: Arc::new(engine.settings().clone()),
+            names: Arc::default(),
+            known: Arc::default(),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    /// Whether a connection is configured or linked.
+    pub(super) fn knows(&self, name: &ConnectionName) -> bool {
+        self.names.binary_search(name).is_ok()
+    }
+
+    pub(super) fn view(&mut self, tenant: &TenantId, engine: &Engine, position: Seq, observed_at: Timestamp) -> TenantView {
+        if *self.settings != *engine.settings() {
+            self.settings = Arc::new(engine.settings().clone());
+        }
+        let mut names: Vec<ConnectionName> = engine.connections();
+        names.extend(self.configured.iter().cloned());
+        names.sort_unstable();
+        names.dedup();
+        if *self.names != names {
+            self.known = Arc::new(KnownConnections::new(names.iter().cloned()));
+            self.names = Arc::new(names);
+        }
+        let detectors = engine.descriptors().map(|d| {
+            let counts = self.counts.get(d.code).copied().unwrap_or_default();
+            DetectorView {
+                code: d.code,
+                module: d.module.as_str(),
+                title: d.title,
+                owasp: d.owasp,
+                blind_spot: d.blind_spot,
+                mitigation: d.mitigation,
+                alerts: counts.alerts,
+                findings: counts.findings,
+                panics: counts.panics,
+            }
+        });
+        TenantView {
+            tenant: tenant.clone(),
+            mode: engine.mode(),
+            preset: engine.preset(),
+            settings: self.settings.clone(),
+            stats: engine.stats(),
+            alerts_open: engine.alerts_open(),
+            dead_detectors: engine.dead_detectors(),
+            detectors: detectors.collect(),
+            position,
+            observed_at,
+            connections: self.known.clone(),
+            connection_names: self.names.clone(),
+            exchanges: ExchangeStats::default(),
+        }
+    }
+}
+
+/// The name of a preset as a command carries it.
+#[must_use]
+#[expect(clippy::expect_used, reason = "preset names are short ASCII")]
+pub fn preset_name(preset: Preset) -> Name {
+    Name::new(preset.as_str()).expect("a preset's name is a name")
+}
