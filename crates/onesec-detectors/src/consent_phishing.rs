@@ -52,7 +52,8 @@ impl ConsentPhishing {
     }
 
     fn combinations(&self, record: &Record, scopes: &ScopeSet, verified: bool, entity: &Entity, out: &mut Findings) {
-        let combinations = self.catalogue.risky_combinations(scopes);
+        let provider = provider_of(&self.catalogue, record, scopes);
+        let combinations = self.catalogue.risky_combinations(provider, scopes);
         if combinations.is_empty() {
             return;
         }
@@ -60,7 +61,6 @@ impl ConsentPhishing {
         let severity = if verified { Severity::Medium } else { Severity::High };
         let publisher = if verified { "a verified publisher" } else { "a publisher that is not verified" };
         let reason = format!("risky combination of scopes granted to {publisher}: {}", names.join(", "));
-        let provider = provider_of(&self.catalogue, record, scopes);
         let finding = Finding::about(record, severity, reason)
             .of(entity.clone())
             .with("combinations", names)

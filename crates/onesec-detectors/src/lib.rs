@@ -25,7 +25,7 @@ mod untrusted_claim;
 
 use onesec_detector::Detector;
 
-pub use consent_phishing::ConsentPhishing;
+pub use consent_phishing::{ConsentLimits, ConsentPhishing};
 pub use delegation_chain::DelegationChain;
 pub use exchange_rate::ExchangeRate;
 pub use over_scoped_token::OverScopedToken;

@@ -77,7 +77,9 @@ impl Detector for ScopeEscalation {
             (true, _, true) | (false, true, true) => return,
             (true, _, false) => (&scopes.beyond_link, "returned beyond what the user granted"),
             (false, true, false) => (&scopes.beyond_link, "used beyond what the user granted"),
-            (false, false, _) => (&scopes.beyond, if scopes.named { "asked for beyond" } else { "asked for by default beyond" }),
+            (false, false, _) => {
+                (&scopes.beyond, if scopes.named { "asked for beyond" } else { "asked for by default beyond" })
+            }
         };
         let source = if response { "link" } else { scopes.baseline.source() };
         let reason = match source {

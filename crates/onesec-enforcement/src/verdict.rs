@@ -187,7 +187,8 @@ mod tests {
 
     #[test]
     fn an_issued_token_is_withheld_not_denied_and_never_for_a_rate() {
-        let decision = |d| decide(Preset::Balanced, Mode::Live, Phase::Release, &[finding(d, Severity::Critical)]).applies;
+        let decision =
+            |d| decide(Preset::Balanced, Mode::Live, Phase::Release, &[finding(d, Severity::Critical)]).applies;
         assert_eq!(decision("revoked-access"), Verdict::Withhold);
         assert_eq!(decision("exchange-rate"), Verdict::Allow);
     }

@@ -80,7 +80,13 @@ impl AlertBook {
     }
 
     /// Files a finding under its alert, opening one if there is none that still counts.
-    pub(crate) fn file(&mut self, record: &Record, by: &Descriptor, finding: &Finding, attribution: Attribution) -> Filed {
+    pub(crate) fn file(
+        &mut self,
+        record: &Record,
+        by: &Descriptor,
+        finding: &Finding,
+        attribution: Attribution,
+    ) -> Filed {
         let key = (by.code.to_owned(), finding.entity.clone());
         let mut transitions = Vec::new();
         if let Some(id) = self.by_key.get(&key).cloned() {
@@ -108,7 +114,8 @@ impl AlertBook {
         record: &Record,
         by: &Descriptor,
         finding: &Finding,
-    attribution: Attribution) -> Transition {
+        attribution: Attribution,
+    ) -> Transition {
         let id = alert_id(&record.tenant, by.code, &finding.entity, record.seq);
         let evidence: Vec<EventId> = finding.evidence.iter().take(EVIDENCE).cloned().collect();
         let alert = new_alert(id.clone(), record, by, finding, attribution);
@@ -131,7 +138,13 @@ impl AlertBook {
     }
 
     /// One more of the same; a transition where it is worse than before.
-    fn count(&mut self, id: &AlertId, record: &Record, finding: &Finding, attribution: Attribution) -> Option<Transition> {
+    fn count(
+        &mut self,
+        id: &AlertId,
+        record: &Record,
+        finding: &Finding,
+        attribution: Attribution,
+    ) -> Option<Transition> {
         let entry = self.live.get_mut(id)?;
         let alert = &mut entry.alert;
         alert.occurrences += 1;

@@ -1,14 +1,12 @@
 //! The engine: one tenant's state, fed record by record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use onesec_detector::{Detector, Findings, Module, StateError, StateReader, StateWriter};
+use onesec_detector::{Detector, Finding, Findings, Module, StateError, StateReader, StateWriter};
 use onesec_enforcement::{Decision, Judged, Phase, Preset, Verdict, decide};
 use onesec_telemetry::catalogue::Catalogue;
-use onesec_telemetry::{
-    Alert, AlertId, Body, Channel, Command, Details, Kind, Mode, Name, Record, Severity, TenantId,
-};
+use onesec_telemetry::{Alert, AlertId, Body, Channel, Command, Details, Kind, Mode, Name, Record, Severity, TenantId};
 use onesec_trackers::{Facts, LedgerChange, Settled, TrackerConfig, TrackerStats, Trackers};
 
 use crate::alerts::AlertBook;
@@ -59,7 +57,10 @@ pub struct Engine {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("tenant", &self.tenant).field("detectors", &self.detectors).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("tenant", &self.tenant)
+            .field("detectors", &self.detectors)
+            .finish_non_exhaustive()
     }
 }
 
@@ -90,7 +91,11 @@ impl Engine {
     ///
     /// # Errors
     /// [`SetupError`] where the saved state cannot be used.
-    pub fn load(tenant: TenantId, assemble: Assemble, sections: &BTreeMap<String, Vec<u8>>) -> Result<Self, SetupError> {
+    pub fn load(
+        tenant: TenantId,
+        assemble: Assemble,
+        sections: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<Self, SetupError> {
         let state = StateReader::new(sections);
         let text: String = state.get("settings")?;
         let settings: Settings =
@@ -133,8 +138,7 @@ impl Engine {
             self.obey(command, record, &mut output);
         }
         let facts = self.trackers.observe(record);
-        output.delegation =
-            facts.delegation.as_ref().map(|d| (d.delegation.as_str().to_owned(), d.outcome.clone()));
+        output.delegation = facts.delegation.as_ref().map(|d| (d.delegation.as_str().to_owned(), d.outcome.clone()));
         let judge = Judge { detectors: &mut self.detectors, exceptions: &self.exceptions, found: &mut self.found };
         let (judged, panicked) = judge.run(record, &facts);
         drop(facts);
@@ -161,12 +165,12 @@ impl Engine {
                 reported.push(reported_finding(record, code, &finding, None));
             }
         }
-        keep_first_exclusive(&mut reported, |r| r.brief.detector);
+        keep_first_exclusive(&mut reported, |r| r.brief.detector, |_, _| {});
         let decision = self.decision(Phase::Request, &reported);
         (Answer::new(decision, &reported), reported)
     }
 
-    fn file(&mut self, record: &Record, index: usize, mut finding: onesec_detector::Finding, output: &mut Output) {
+    fn file(&mut self, record: &Record, index: usize, mut finding: Finding, output: &mut Output) {
         let Some(guarded) = self.detectors.get(index) else { return };
         let by = guarded.descriptor();
         if record.late {
@@ -253,7 +257,7 @@ impl Engine {
     /// Connections of linked accounts.
     #[must_use]
     pub fn connections(&self) -> Vec<onesec_telemetry::ConnectionName> {
-        self.trackers.connections()
+        self.trackers.connections().filter_map(|name| onesec_telemetry::ConnectionName::new(name).ok()).collect()
     }
 
     /// How many alerts still count.
@@ -311,7 +315,7 @@ struct Judge<'a> {
     found: &'a mut Findings,
 }
 
-type JudgedBy = Vec<(usize, onesec_detector::Finding)>;
+type JudgedBy = Vec<(usize, Finding)>;
 
 impl Judge<'_> {
     fn run(self, record: &Record, facts: &Facts<'_>) -> (JudgedBy, Vec<&'static str>) {
@@ -334,25 +338,34 @@ impl Judge<'_> {
             judged.extend(heard.map(|finding| (index, finding)));
         }
         let codes: Vec<&'static str> = self.detectors.iter().map(|g| g.descriptor().code).collect();
-        keep_first_exclusive(&mut judged, |(index, _)| codes.get(*index).copied().unwrap_or_default());
+        let code = |(index, _): &(usize, Finding)| codes.get(*index).copied().unwrap_or_default();
+        keep_first_exclusive(&mut judged, code, |(_, kept), also| {
+            kept.attributes.insert("also", also.into_iter().map(str::to_owned).collect::<Vec<_>>().into());
+        });
         (judged, panicked)
     }
 }
 
-/// Of the findings that say the same thing in degrees, keeps those of the first detector.
-fn keep_first_exclusive<T>(list: &mut Vec<T>, code: impl Fn(&T) -> &'static str) {
+/// Of the findings that say the same thing in degrees, keeps those of the first detector, and tells it of the others.
+fn keep_first_exclusive<T>(
+    list: &mut Vec<T>,
+    code: impl Fn(&T) -> &'static str,
+    tell: impl Fn(&mut T, BTreeSet<&'static str>),
+) {
     let rank = |item: &T| EXCLUSIVE.iter().position(|c| *c == code(item));
-    if let Some(first) = list.iter().filter_map(&rank).min() {
-        list.retain(|item| rank(item).is_none_or(|r| r == first));
+    let Some(first) = list.iter().filter_map(&rank).min() else { return };
+    let also: BTreeSet<&'static str> =
+        list.iter().filter(|item| rank(item).is_some_and(|r| r > first)).map(&code).collect();
+    if also.is_empty() {
+        return;
+    }
+    list.retain(|item| rank(item).is_none_or(|r| r == first));
+    if let Some(kept) = list.iter_mut().find(|item| rank(item) == Some(first)) {
+        tell(kept, also);
     }
 }
 
-fn reported_finding(
-    record: &Record,
-    detector: &'static str,
-    finding: &onesec_detector::Finding,
-    alert: Option<AlertId>,
-) -> Reported {
+fn reported_finding(record: &Record, detector: &'static str, finding: &Finding, alert: Option<AlertId>) -> Reported {
     Reported {
         brief: Brief { detector, severity: finding.severity, reason: finding.reason.clone(), alert },
         attribution: finding.attribution.unwrap_or_else(|| record.attribution()),
@@ -403,7 +416,9 @@ fn assembled(settings: &Settings, assemble: &Assemble) -> Result<Vec<Guarded>, S
     for detector in assemble(settings)? {
         let descriptor = detector.descriptor();
         let code = descriptor.code;
-        let kebab = !code.is_empty() && code.len() <= 64 && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let kebab = !code.is_empty()
+            && code.len() <= 64
+            && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !kebab || Name::new(code).is_err() || detectors.iter().any(|g| g.descriptor().code == code) {
             return Err(SetupError::Code(code.to_owned()));
         }
@@ -422,10 +437,9 @@ fn module_off(settings: &Settings, module: Module) -> bool {
 fn catalogue(settings: &Settings) -> Result<Arc<Catalogue>, SetupError> {
     match &settings.catalogue {
         None => Ok(Arc::new(Catalogue::builtin().clone())),
-        Some(text) => Catalogue::with_additions(text).map(Arc::new).map_err(|e| SetupError::Setting {
-            setting: "catalogue".to_owned(),
-            why: e.to_string(),
-        }),
+        Some(text) => Catalogue::with_additions(text)
+            .map(Arc::new)
+            .map_err(|e| SetupError::Setting { setting: "catalogue".to_owned(), why: e.to_string() }),
     }
 }
 

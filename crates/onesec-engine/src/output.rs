@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use onesec_enforcement::{Decision, Verdict};
 use onesec_telemetry::{AlertId, Attribution, Mode, Severity, Transition};
-use onesec_trackers::facts::{Refusal, DelegationOutcome};
 use onesec_trackers::LedgerChange;
+use onesec_trackers::facts::{DelegationOutcome, Refusal};
 
 /// Everything that one record led to. Nothing of it leaves before it is durable.
 #[derive(Debug, Default)]

@@ -41,7 +41,7 @@ use provider::Provider;
 pub struct ProviderId(u16);
 
 /// What is known of providers and their scopes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Catalogue {
     providers: Vec<Provider>,
     connections: HashMap<Box<str>, ProviderId>,

@@ -8,7 +8,7 @@ use super::class::{ClassSet, Risk};
 use super::data::{Case, RawProvider, RawScope};
 use crate::scope::Scope;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Provider {
     pub(super) name: String,
     pub(super) entries: Vec<Entry>,
@@ -19,7 +19,7 @@ pub(super) struct Provider {
     pub(super) spellings: HashMap<Box<str>, usize>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) scope: Scope,
     pub(super) classes: ClassSet,

@@ -362,11 +362,11 @@ mod never_panics {
             let mut bytes = full(kind).to_string().into_bytes();
             let at = at % bytes.len();
             bytes[at] = byte;
-            if let Ok(text) = std::str::from_utf8(&bytes) {
-                if let Ok((event, _)) = decode(text) {
-                    let shown = event.to_json().to_string();
-                    prop_assert!(decode(&shown).is_ok(), "{shown}");
-                }
+            if let Ok(text) = std::str::from_utf8(&bytes)
+                && let Ok((event, _)) = decode(text)
+            {
+                let shown = event.to_json().to_string();
+                prop_assert!(decode(&shown).is_ok(), "{shown}");
             }
         }
     }

@@ -7,6 +7,7 @@ mod plan;
 mod rows;
 mod save;
 mod settle;
+mod stash;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +26,7 @@ use crate::scopes::{CatalogueRef, Meaning};
 use crate::shared::{Shared, Sym};
 use crate::tokens::{App, Token};
 use look::Look;
-use settle::Stash;
+use stash::Stash;
 
 /// All trackers of one tenant.
 ///
@@ -114,6 +115,13 @@ impl Trackers {
         Self { state: State::new(config, catalogue.into()), stash: Stash::default() }
     }
 
+    /// Takes other settings; what is kept stays, and so do the bounds of how much is kept.
+    pub fn reconfigure(&mut self, config: TrackerConfig, catalogue: impl Into<CatalogueRef>) {
+        let bounds = self.state.config.bounds;
+        self.state.config = TrackerConfig { bounds, ..config };
+        self.state.catalogue = catalogue.into();
+    }
+
     /// Applies what the record changes in the ledger, and measures it. Statistics wait for [`Trackers::settle`];
     /// a record that was not settled before the next one counts as [`Settled::Refused`].
     pub fn observe<'a>(&'a mut self, record: &'a Record) -> Facts<'a> {
@@ -125,7 +133,7 @@ impl Trackers {
         self.state.commit(plan, record);
         let look = Look::new(&self.state, record);
         let facts = self.state.measure(&look, record, told);
-        self.stash.fill(&self.state, &look, &facts, record);
+        self.stash.fill(&self.state, &look, (&facts, record));
         facts
     }
 
