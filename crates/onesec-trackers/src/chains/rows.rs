@@ -108,9 +108,9 @@ impl DelegationChainTracker {
     }
 
     /// Ends a row that has not ended, and takes it out of what is found.
-    pub(crate) fn end(&mut self, at: u32, how: Ending, time: Timestamp, seed: &Seed) {
+    pub(crate) fn end(&mut self, at: u32, end: (Ending, Timestamp), seed: &Seed) {
         let Some(row) = self.rows.get_mut(at as usize).filter(|row| row.ended.is_none()) else { return };
-        row.ended = Some((how, time));
+        row.ended = Some(end);
         self.live = self.live.saturating_sub(1);
         let (agent, connection, expires) = (row.agent.clone(), row.connection.clone(), row.expires);
         let hash = seed.triple(&row.agent, &row.user, &row.connection);

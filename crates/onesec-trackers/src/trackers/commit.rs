@@ -18,7 +18,7 @@ impl State {
             Plan::Refused(_, why) => self.refused_full += u64::from(why == Refusal::LedgerFull),
             Plan::Delegate { wish, rows, attested } => {
                 for row in rows {
-                    self.delegate(&wish, row, attested, record.late);
+                    self.delegate(&wish, row, (attested, record.late));
                 }
             }
             Plan::Link { user, connection, account, scopes } => {
@@ -69,7 +69,7 @@ impl State {
         }
     }
 
-    fn delegate(&mut self, wish: &Wish<'_>, growth: Growth, attested: bool, late: bool) {
+    fn delegate(&mut self, wish: &Wish<'_>, growth: Growth, (attested, late): (bool, bool)) {
         let connection = growth.connection.as_str();
         let holder = self.accounts.entry(&growth.user, connection, &mut self.shared);
         let row = Row {
@@ -145,7 +145,7 @@ impl State {
     fn end(&mut self, at: u32, how: Ending, time: Timestamp) {
         let Some(row) = self.chains.row(at) else { return };
         let holder_at = row.holder;
-        self.chains.end(at, how, time, &self.shared.seed);
+        self.chains.end(at, (how, time), &self.shared.seed);
         if let Some(holder) = self.accounts.holder_mut(holder_at) {
             holder.alive.retain(|&other| other != at);
         }

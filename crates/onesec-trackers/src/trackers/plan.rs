@@ -13,6 +13,7 @@ use super::State;
 use super::look::Look;
 use crate::chains::{Cut, Ground, Grown, Growth, Row, Wish};
 use crate::facts::{AccountState, DelegationFacts, DelegationOutcome, Ending, Posture, Refusal};
+use crate::scopes::Meaning;
 
 /// A change of the ledger, checked and ready.
 #[derive(Debug)]
@@ -114,44 +115,14 @@ impl State {
         }
         let stated = record.connection().or(proof.and_then(|link| link.connection.as_ref()));
         let connections = stated.map_or(self.config.default_connections.as_slice(), std::slice::from_ref);
-        let wish = self.wish(record, d, (agent, id), proof, connections.first());
+        let meaning = self.meaning(connections.first().map_or("", ConnectionName::as_str));
+        let wish = wish((record, d), (agent, id), tighter(d, proof, meaning));
         let ground =
             Ground { chains: &self.chains, accounts: &self.accounts, seed: &self.shared.seed, config: &self.config };
         match ground.plan(&wish, connections, |connection| self.meaning(connection.as_str())) {
             Err(why) => Plan::Refused(wish.id, why),
             Ok(Grown::Same(rows)) => Plan::Same(wish.id, rows),
             Ok(Grown::New(rows)) => Plan::Delegate { wish, rows, attested: proof.is_some() },
-        }
-    }
-
-    /// The tighter of what the event and what the signature say.
-    fn wish<'r>(
-        &self,
-        record: &'r Record,
-        d: &'r AgentIdentityDelegation,
-        (agent, id): (&'r AgentId, Cow<'r, DelegationId>),
-        proof: Option<&'r VerifiedLink>,
-        connection: Option<&ConnectionName>,
-    ) -> Wish<'r> {
-        let meaning = self.meaning(connection.map_or("", ConnectionName::as_str));
-        let bound = match (d.scopes.as_ref(), proof.and_then(|link| link.scopes.as_ref())) {
-            (Some(said), Some(signed)) => Some(Cow::Owned(meaning.both(said, signed))),
-            (said, signed) => said.or(signed).map(Cow::Borrowed),
-        };
-        let expires = [d.expires_at, proof.map(|link| link.expires_at)].into_iter().flatten().min();
-        Wish {
-            id,
-            agent: agent.as_str(),
-            by: d.delegated_by.as_str(),
-            user: record.user().map(AsRef::as_ref),
-            account: d.account_id.as_ref().map(AsRef::as_ref),
-            content: content_of(record, d, (bound.as_deref(), expires)),
-            bound,
-            expires,
-            parent: d.parent_id.as_ref(),
-            chain: d.delegation_chain.as_ref().map(|chain| chain.0.as_slice()),
-            max_depth: d.max_depth,
-            at: record.at,
         }
     }
 
@@ -325,6 +296,39 @@ impl State {
 
 const fn live_or_dormant(live: bool) -> DelegationOutcome {
     if live { DelegationOutcome::Live } else { DelegationOutcome::Dormant }
+}
+
+/// Bound and end.
+type Limits<'r> = (Option<Cow<'r, ScopeSet>>, Option<Timestamp>);
+
+/// The tighter of what the event and what the signature say.
+fn tighter<'r>(d: &'r AgentIdentityDelegation, proof: Option<&'r VerifiedLink>, meaning: Meaning<'_>) -> Limits<'r> {
+    let bound = match (d.scopes.as_ref(), proof.and_then(|link| link.scopes.as_ref())) {
+        (Some(said), Some(signed)) => Some(Cow::Owned(meaning.both(said, signed))),
+        (said, signed) => said.or(signed).map(Cow::Borrowed),
+    };
+    (bound, [d.expires_at, proof.map(|link| link.expires_at)].into_iter().flatten().min())
+}
+
+fn wish<'r>(
+    (record, d): (&'r Record, &'r AgentIdentityDelegation),
+    (agent, id): (&'r AgentId, Cow<'r, DelegationId>),
+    (bound, expires): Limits<'r>,
+) -> Wish<'r> {
+    Wish {
+        id,
+        agent: agent.as_str(),
+        by: d.delegated_by.as_str(),
+        user: record.user().map(AsRef::as_ref),
+        account: d.account_id.as_ref().map(AsRef::as_ref),
+        content: content_of(record, d, (bound.as_deref(), expires)),
+        bound,
+        expires,
+        parent: d.parent_id.as_ref(),
+        chain: d.delegation_chain.as_ref().map(|chain| chain.0.as_slice()),
+        max_depth: d.max_depth,
+        at: record.at,
+    }
 }
 
 /// Whether the signature speaks of this delegation.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::settle::Stash;
+use super::stash::Stash;
 use super::{State, Trackers};
 use crate::accounts::{Accepted, ConnectedAccountTracker, Holder};
 use crate::chains::{DelegationChainTracker, NONE, SavedChains};
