@@ -65,10 +65,10 @@ pub struct HeldToken {
     pub exchanges: u32,
 }
 
-/// A sliding window, this record included, as if it counted.
+/// A sliding window, with this record as if it counted; without it where it is another view of an exchange that did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Exchanges in the window ending at the newest, this one included; exact up to `limit + 1`, capped there.
+    /// Exchanges in the window ending at the newest; exact up to `limit + 1`, capped there.
     pub count: u32,
     /// The most that is in order.
     pub limit: u32,
@@ -251,7 +251,7 @@ impl Baseline<'_> {
 /// A delegation that was made or taken back.
 #[derive(Debug, Clone)]
 pub struct DelegationFacts<'a> {
-    /// The delegation.
+    /// The delegation. Where a link or unlink was refused, an id made of its event.
     pub delegation: Cow<'a, DelegationId>,
     /// What became of it.
     pub outcome: DelegationOutcome,

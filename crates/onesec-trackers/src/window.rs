@@ -26,12 +26,14 @@ impl Window {
         self.armed
     }
 
-    /// The rate with a record at `at`, as if it counted.
-    pub(crate) fn rate(&self, at: Timestamp, limit: &RateLimit) -> Rate {
+    /// The rate with a record at `at`: as if it counted, or as another view of one that did.
+    pub(crate) fn rate(&self, at: Timestamp, counts: bool, limit: &RateLimit) -> Rate {
         let at = at.as_micros();
-        let newest = self.times.back().map_or(at, |&last| last.max(at));
+        let last = self.times.back().copied();
+        let newest = if counts { last.map_or(at, |last| last.max(at)) } else { last.unwrap_or(at) };
         let start = newest.saturating_sub(micros(limit.window));
-        let within = self.times.len() - self.times.partition_point(|&t| t <= start) + usize::from(at > start);
+        let before = self.times.len() - self.times.partition_point(|&t| t <= start);
+        let within = before + usize::from(counts && at > start);
         let count = u32::try_from(within).unwrap_or(u32::MAX).min(limit.limit.saturating_add(1));
         let exceeded = count > limit.limit || (self.armed && count > leaving(limit));
         let retry_after = if exceeded { self.wait(at, limit) } else { Duration::ZERO };
@@ -128,12 +130,22 @@ impl<T: Default> Split<T> {
 }
 
 impl Split<Window> {
-    pub(crate) fn rate(this: Option<&Self>, class: Class, at: Timestamp, limit: &RateLimit) -> Rate {
-        const NONE: &Window = &Window::new();
-        this.and_then(|split| split.get(class)).unwrap_or(NONE).rate(at, limit)
+    /// The windows of an entry that is not there yet.
+    pub(crate) const NONE: &Self = &Self::of_proved(Window::new());
+
+    pub(crate) fn window(&self, class: Class) -> &Window {
+        self.get(class).unwrap_or(&Self::NONE.proved)
     }
 
     pub(crate) fn is_armed(&self) -> bool {
         self.both().any(Window::is_armed)
     }
 }
+
+impl Window {
+    /// The window of an entry that is not there yet.
+    pub(crate) const NONE: &Self = &Self::new();
+}
+
+#[cfg(test)]
+mod tests;

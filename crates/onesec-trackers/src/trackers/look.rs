@@ -218,8 +218,7 @@ const fn act_of(details: &Details) -> Act {
 pub(super) fn concerns_access(look: &Look<'_>, record: &Record) -> bool {
     match look.act {
         Act::None => false,
-        Act::Use => true,
-        Act::Ask => look.view != View::None || record.late || look.agent.is_none(),
+        Act::Ask | Act::Use => true,
         Act::Answer => record.sender.channel == Channel::Gateway || look.view.counts(),
     }
 }

@@ -12,7 +12,7 @@ use crate::facts::{
     AccessFacts, AccountState, AgentFacts, Baseline, ConsentFacts, ExchangeFacts, Facts, HeldToken, RootRate,
     ScopeFacts, Standing, TokenOrigin,
 };
-use crate::window::{Class, Split};
+use crate::window::{Class, Split, Window};
 
 impl State {
     pub(super) fn measure<'a>(&'a self, look: &Look<'a>, record: &'a Record, told: Told<'a>) -> Facts<'a> {
@@ -60,17 +60,18 @@ impl State {
         }
         let limit = &self.config.exchange_rate;
         let known = look.agent_slot.and_then(|slot| self.exchange.agents.get(slot));
-        let window = known.and_then(|a| a.sides.get(look.class)).map(|side| &side.window);
-        let by_agent = window.map_or_else(|| Split::rate(None, look.class, look.at, limit), |w| w.rate(look.at, limit));
+        let window = known.and_then(|a| a.sides.get(look.class)).map_or(Window::NONE, |side| &side.window);
+        let counts = look.view.counts();
         let by_agent_user = look.user.map(|_| {
             let known = look.agent_user.and_then(|slot| self.exchange.agent_users.get(slot));
-            Split::rate(known.map(|k| &k.windows), look.class, look.at, limit)
+            let windows = known.map_or(Split::NONE, |known| &known.windows);
+            windows.window(look.class).rate(look.at, counts, limit)
         });
         let pair = look.pair.and_then(|slot| self.exchange.pairs.get(slot));
         let held = pair.and_then(|p| p.token_until.map(|until| HeldToken { until, exchanges: p.while_held }));
         Some(ExchangeFacts {
-            counts: look.view.counts(),
-            by_agent,
+            counts,
+            by_agent: window.rate(look.at, counts, limit),
             by_agent_user,
             by_root: self.root_rate(look, agent),
             held_token: held.filter(|held| held.until > look.at),
@@ -89,8 +90,8 @@ impl State {
     fn root_rate(&self, look: &Look<'_>, agent: &AgentId) -> Option<RootRate> {
         let root = self.root_of(look, agent)?;
         let slot = self.exchange.roots.find(self.shared.seed.of(root), |known| &*known.agent == root);
-        let known = slot.and_then(|slot| self.exchange.roots.get(slot)).map(|known| &known.windows);
-        let rate = Split::rate(known, look.class, look.at, &self.config.exchange_rate);
+        let known = slot.and_then(|slot| self.exchange.roots.get(slot)).map_or(Split::NONE, |known| &known.windows);
+        let rate = known.window(look.class).rate(look.at, look.view.counts(), &self.config.exchange_rate);
         Some(RootRate { root: root.parse().ok()?, rate })
     }
 
