@@ -4,9 +4,7 @@ use std::net::IpAddr;
 
 use onesec_engine::{Answer, Reported};
 use onesec_journal::{DeadLetterRow, LedgerWrite};
-use onesec_telemetry::{
-    Alert, Attestation, Change, Command, Event, EventId, Sender, Seq, Subject, TenantId,
-};
+use onesec_telemetry::{Alert, Attestation, Change, Command, Event, EventId, Sender, Seq, Subject, TenantId};
 use onesec_trackers::facts::DelegationOutcome;
 
 /// A record that has no place in the order of things yet: an event and what the edge found out about it.

@@ -25,7 +25,7 @@ pub fn decode_record(bytes: &[u8]) -> Option<Record> {
 
 /// What recognises the repetition of an event: (sending key, id), and the content.
 #[must_use]
-pub fn dedup_entry(record: &Record) -> Option<DedupEntry> {
+pub(super) fn dedup_entry(record: &Record) -> Option<DedupEntry> {
     let event = record.event()?;
     let key = record.sender.key.as_ref()?;
     let mut hash = Sha256::new();

@@ -208,6 +208,11 @@ pub(super) struct Published {
 /// The committer's thread: until the port stops and is empty.
 pub(super) fn run(port: &CommitPort, writer: &mut Writer, published: &Published) {
     while let Some(pending) = port.take() {
+        if pending.batch.is_empty() {
+            // Questions only; what they rest on was committed before.
+            publish(pending, published);
+            continue;
+        }
         match writer.commit(&pending.batch) {
             Ok(_) => {
                 port.counts.commits.fetch_add(1, Ordering::Relaxed);

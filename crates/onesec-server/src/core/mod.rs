@@ -125,6 +125,10 @@ impl Core {
             };
             shard.recover()?;
             shard.configure()?;
+            for tenant in shard.tenants.values_mut() {
+                let view = tenant.view();
+                published.views.write().insert(view.tenant.clone(), Arc::new(view));
+            }
             shards.push(shard);
         }
         {
@@ -328,3 +332,5 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
     std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(StartError::Thread)
 }
 
+#[cfg(test)]
+mod tests;

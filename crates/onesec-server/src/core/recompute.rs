@@ -78,7 +78,7 @@ fn finished_by(reader: &Reader, tenant: &TenantId, seq: u64) -> Result<Vec<Alert
     let mut finished = Vec::new();
     let mut cursor = None;
     loop {
-        let page = reader.alerts(tenant, &onesec_journal::AlertFilter::default(), cursor.as_ref(), 1_000)?;
+        let page = reader.alerts(tenant, &onesec_journal::AlertFilter::default(), (cursor.as_ref(), 1_000))?;
         for row in &page.items {
             let transitions = reader.transitions(tenant, &row.id)?;
             let last = transitions.iter().rfind(|t| t.seq <= seq);

@@ -28,7 +28,7 @@ pub(super) fn alert_row(alert: &Alert, live: bool, seq: Seq) -> AlertRow {
     }
 }
 
-fn transition_row(tenant: &TenantId, transition: &Transition) -> TransitionRow {
+pub(super) fn transition_row(tenant: &TenantId, transition: &Transition) -> TransitionRow {
     TransitionRow {
         tenant: tenant.clone(),
         alert_id: transition.alert.clone(),

@@ -236,12 +236,8 @@ impl Shard {
         let mut out = StateWriter::default();
         tenant.engine.save(&mut out);
         out.put(recovery::EXCHANGES, &tenant.exchanges);
-        let snapshot = Snapshot {
-            tenant: name.clone(),
-            seq: tenant.seq,
-            at: tenant.observed_at,
-            sections: out.into_sections(),
-        };
+        let snapshot =
+            Snapshot { tenant: name.clone(), seq: tenant.seq, at: tenant.observed_at, sections: out.into_sections() };
         // One is being written: the next will do.
         if self.snapshots.try_send(snapshot).is_ok() {
             tenant.since_snapshot = 0;

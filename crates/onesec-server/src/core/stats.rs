@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use onesec_engine::Answer;
 use onesec_enforcement::Verdict;
+use onesec_engine::Answer;
 use onesec_telemetry::{Channel, ConnectionName, Details, Record, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +68,8 @@ impl ExchangeStats {
 
     fn count_connection(&mut self, name: Option<&ConnectionName>, linked: impl Fn(&ConnectionName) -> bool) {
         let Some(name) = name else { return };
-        let known = linked(name) && (self.by_connection.len() < MAX_CONNECTIONS || self.by_connection.contains_key(name.as_str()));
+        let known = linked(name)
+            && (self.by_connection.len() < MAX_CONNECTIONS || self.by_connection.contains_key(name.as_str()));
         let label = if known { name.as_str() } else { "other" };
         *self.by_connection.entry(label.to_owned()).or_default() += 1;
     }

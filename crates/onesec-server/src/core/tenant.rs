@@ -8,14 +8,14 @@ use onesec_engine::{Answer, Engine, Output};
 use onesec_journal::{DedupEntry, Reader, RecordRow};
 use onesec_telemetry::{
     Alert, AlertId, AlertStatus, Attestation, Body, Change, Command, Decided, Name, Record, Sender, Seq, Subject,
-    TenantId, Text, Timestamp,
+    TenantId, Text, Timestamp, Transition,
 };
 
 use super::api::{Draft, News, Obeyed, Order, Ruling, Taken};
 use super::codec::{dedup_entry, encode_record};
 use super::commit::Pending;
 use super::dedup::{Dedup, Novelty};
-use super::rows::{alert_row, put_output};
+use super::rows::{alert_row, put_output, transition_row};
 use super::stats::ExchangeStats;
 use super::view::{TenantView, Viewer};
 
@@ -25,7 +25,6 @@ const TIME_TOLERANCE: Duration = Duration::from_secs(120);
 const MAX_CLOSED: usize = 10_000;
 
 /// One tenant's state. Whoever has it is the only writer.
-#[derive(Debug)]
 pub(super) struct Tenant {
     pub(super) name: TenantId,
     pub(super) engine: Engine,
@@ -198,7 +197,8 @@ impl Tenant {
             self.since_tick += 1;
         }
         let bytes = encode_record(&record).into();
-        let row = RecordRow { tenant: self.name.clone(), seq: self.seq.0, observed_at: record.observed_at, dedup, bytes };
+        let row =
+            RecordRow { tenant: self.name.clone(), seq: self.seq.0, observed_at: record.observed_at, dedup, bytes };
         pending.batch.records.push(row);
         let output = self.engine.apply(&record);
         put_output(&mut pending.batch, &self.name, self.seq, &output);
@@ -251,6 +251,9 @@ impl Tenant {
         }
         self.touched.insert(id.clone());
         let (tenant, change) = (self.name.clone(), Change::Status);
+        let (at, seq) = (self.observed_at, self.seq);
+        let transition = Transition { alert: id.clone(), seq, at, change, after: alert.clone() };
+        pending.batch.transitions.push(transition_row(&tenant, &transition));
         pending.news.push(News { tenant, change, alert: alert.clone() });
         self.closed.remember(alert);
     }

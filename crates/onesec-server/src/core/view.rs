@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use onesec_engine::{Engine, Settings};
 use onesec_enforcement::Preset;
+use onesec_engine::{Engine, Settings};
 use onesec_telemetry::{ConnectionName, KnownConnections, Mode, Name, Seq, TenantId, Timestamp};
 use onesec_trackers::TrackerStats;
 
@@ -100,7 +100,13 @@ impl Viewer {
         self.names.binary_search(name).is_ok()
     }
 
-    pub(super) fn view(&mut self, tenant: &TenantId, engine: &Engine, position: Seq, observed_at: Timestamp) -> TenantView {
+    pub(super) fn view(
+        &mut self,
+        tenant: &TenantId,
+        engine: &Engine,
+        position: Seq,
+        observed_at: Timestamp,
+    ) -> TenantView {
         if *self.settings != *engine.settings() {
             self.settings = Arc::new(engine.settings().clone());
         }

@@ -314,7 +314,8 @@ impl Inner {
         };
         let id = EventId::new(event_id).map_err(|_| crate::core::CoreError::UnknownTenant)?;
         let agent = way.agent.clone();
-        let mut draft = Draft::new(Event::new(id, common, details), Sender::gateway(agent.agent, agent.key, agent.owner));
+        let mut draft =
+            Draft::new(Event::new(id, common, details), Sender::gateway(agent.agent, agent.key, agent.owner));
         draft.subject = way.subject.clone();
         draft.network = way.request.network;
         self.core.request(&self.tenant, draft).await

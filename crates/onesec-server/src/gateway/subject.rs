@@ -48,7 +48,9 @@ fn problem(error: &ProofError) -> Problem {
         ProofError::RefreshToken(upstream) | ProofError::OurClient(upstream) | ProofError::Upstream(upstream) => {
             Problem::from_upstream(upstream)
         }
-        ProofError::Keys(_) => Problem::from_upstream(&ExchangeError::Unreachable { timed_out: false, maybe_sent: false }),
+        ProofError::Keys(_) => {
+            Problem::from_upstream(&ExchangeError::Unreachable { timed_out: false, maybe_sent: false })
+        }
         _ => Problem::unproven("the subject token proves nobody"),
     }
 }
