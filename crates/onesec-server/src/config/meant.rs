@@ -1,0 +1,166 @@
+//! From what was said to what is meant: defaults resolved, values checked against each other.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use onesec_auth0::Auth0Config;
+use onesec_engine::Settings;
+use onesec_enforcement::Preset;
+use onesec_telemetry::limits::MAX_DELEGATION_DEPTH;
+use onesec_telemetry::{ConnectionName, Mode, Secret, TenantId};
+use serde_json::Value;
+use url::Url;
+
+use super::said::{Said, as_switch};
+use super::units::{parse_duration, parse_size};
+use super::{Config, ConfigError, Network, TenantConfig, TlsFiles, TokenVaultConfig, UnprovenSubject};
+use crate::core::Retention;
+
+pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
+    let listen = said.text("server.listen").unwrap_or_else(|| "127.0.0.1:1780".to_owned());
+    let listen: SocketAddr = listen
+        .parse()
+        .map_err(|_| ConfigError::value("server.listen", "must be an address and a port, such as `127.0.0.1:1780`"))?;
+    let config = Config {
+        listen,
+        hosts: said.texts("server.hosts"),
+        trusted_proxies: networks(said)?,
+        data_dir: said.text("server.data_dir").map(PathBuf::from).unwrap_or_default(),
+        tls: tls(said)?,
+        token_vault: token_vault(said)?,
+        settings: settings(said)?,
+        retention: retention(said),
+        max_journal_bytes: said.get("journal.max_size").and_then(|v| v.as_u64().or_else(|| parse_size(v.as_str()?))),
+        tenants: tenants(said)?,
+    };
+    Ok(config)
+}
+
+fn networks(said: &Said) -> Result<Vec<Network>, ConfigError> {
+    let wrong = || ConfigError::value("server.trusted_proxies", "must be addresses or networks such as `10.0.0.0/8`");
+    said.texts("server.trusted_proxies").iter().map(|text| Network::parse(text).ok_or_else(wrong)).collect()
+}
+
+fn tls(said: &Said) -> Result<Option<TlsFiles>, ConfigError> {
+    match (said.text("server.tls.cert"), said.text("server.tls.key")) {
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert: cert.into(), key: key.into() })),
+        (None, None) => Ok(None),
+        _ => Err(ConfigError::value("server.tls", "needs both `cert` and `key`")),
+    }
+}
+
+fn token_vault(said: &Said) -> Result<Option<TokenVaultConfig>, ConfigError> {
+    let domain = said.text("token_vault.auth0_domain").filter(|domain| !domain.is_empty());
+    let enabled = said.switch("token_vault.enabled").unwrap_or(domain.is_some());
+    let Some(domain) = domain else {
+        let complaint = ConfigError::value("token_vault.auth0_domain", "is needed where `token_vault` is enabled");
+        return if enabled { Err(complaint) } else { Ok(None) };
+    };
+    if !enabled {
+        return Ok(None);
+    }
+    let base_url = said.text("token_vault.auth0_base_url");
+    check_auth0(&domain, base_url.as_deref())?;
+    let base_url = base_url.and_then(|url| Url::parse(&url).ok());
+    let unproven = said.text("token_vault.unproven_subject");
+    let unproven_subject =
+        if unproven.as_deref() == Some("alert") { UnprovenSubject::Alert } else { UnprovenSubject::Refuse };
+    Ok(Some(TokenVaultConfig {
+        domain,
+        base_url,
+        client_id: said.text("token_vault.auth0_client_id").unwrap_or_default(),
+        client_secret: Secret::new(said.text("token_vault.auth0_client_secret").unwrap_or_default()),
+        audiences: said.texts("token_vault.audience"),
+        unproven_subject,
+        exclusive: said.switch("token_vault.exclusive").unwrap_or(false),
+        ledger_complete: said.switch("token_vault.ledger_complete").unwrap_or(false),
+        request_timeout: said.duration("token_vault.request_timeout").unwrap_or(Duration::from_secs(10)),
+        extra_root_ca: said.text("token_vault.extra_root_ca").map(PathBuf::from),
+    }))
+}
+
+/// Asks the Auth0 client's own rules, with credentials that stand for those to come.
+fn check_auth0(domain: &str, base_url: Option<&str>) -> Result<(), ConfigError> {
+    let config = Auth0Config::new(domain, "id", Secret::new("secret".to_owned()))
+        .map_err(|error| ConfigError::value("token_vault.auth0_domain", &format!("is unusable: {error}")))?;
+    let Some(url) = base_url else { return Ok(()) };
+    let checked = config.with_base_url(url).map(|_| ());
+    checked.map_err(|error| ConfigError::value("token_vault.auth0_base_url", &format!("is unusable: {error}")))
+}
+
+fn settings(said: &Said) -> Result<Settings, ConfigError> {
+    let mut settings = Settings::default();
+    settings.default_connections = said.texts("delegations.default_connections");
+    if settings.default_connections.iter().any(|name| ConnectionName::new(name).is_err()) {
+        return Err(ConfigError::value("delegations.default_connections", "must be names of connections"));
+    }
+    if let Some(depth) = said.number("delegations.max_depth") {
+        let depth = u8::try_from(depth).ok().filter(|depth| (1..=MAX_DELEGATION_DEPTH).contains(depth));
+        let why = format!("must be 1 to {MAX_DELEGATION_DEPTH}");
+        settings.max_depth = depth.ok_or_else(|| ConfigError::value("delegations.max_depth", &why))?;
+    }
+    for module in ["token_vault", "consent", "ai_containment", "agentic_web"] {
+        if said.switch(&format!("modules.{module}")) == Some(false) {
+            settings.modules_off.push(module.to_owned());
+        }
+    }
+    if said.text("enforcement.mode").as_deref() == Some("live") {
+        settings.enforcement.mode = Mode::Live;
+    }
+    if let Some(preset) = said.text("enforcement.preset").as_deref().and_then(Preset::from_name) {
+        settings.enforcement.preset = preset;
+    }
+    detectors(said, &mut settings);
+    Ok(settings)
+}
+
+/// `off` switches one off; a duration `window: 5m` becomes the number `window_seconds`.
+fn detectors(said: &Said, settings: &mut Settings) {
+    let all = said.get("detectors").and_then(Value::as_object);
+    for (code, value) in all.into_iter().flatten() {
+        let off = as_switch(value) == Some(false) || value.get("enabled").and_then(as_switch) == Some(false);
+        if off {
+            settings.detectors_off.push(code.clone());
+        }
+        let own = value.as_object().into_iter().flatten().filter(|(name, value)| *name != "enabled" && !value.is_null());
+        for (name, value) in own {
+            let (name, value) = detector_setting(name, value);
+            settings.detectors.entry(code.clone()).or_default().insert(name, value);
+        }
+    }
+}
+
+fn detector_setting(name: &str, value: &Value) -> (String, Value) {
+    let Some(text) = value.as_str() else { return (name.to_owned(), value.clone()) };
+    if let Some(duration) = parse_duration(text) {
+        return (format!("{name}_seconds"), Value::from(duration.as_secs()));
+    }
+    // The environment knows texts only.
+    let number = text.parse::<u64>().map(Value::from);
+    (name.to_owned(), number.unwrap_or_else(|_| value.clone()))
+}
+
+fn retention(said: &Said) -> Retention {
+    let default = Retention::default();
+    Retention {
+        events: said.duration("journal.retention.events").unwrap_or(default.events),
+        alerts: said.duration("journal.retention.alerts").unwrap_or(default.alerts),
+        responses: said.duration("journal.retention.responses").unwrap_or(default.responses),
+    }
+}
+
+fn tenants(said: &Said) -> Result<Vec<TenantConfig>, ConfigError> {
+    let mut tenants = Vec::new();
+    for (name, said) in said.tenants() {
+        let path = format!("tenants.{name}");
+        let taken = matches!(name.as_str(), "default" | "*") || name.len() > 64;
+        let name = TenantId::new(&name).ok().filter(|id| !taken && id.as_str() == name);
+        let name = name.ok_or_else(|| {
+            ConfigError::value(&path, "must be a plain name of at most 64 bytes other than `default` and `*`")
+        })?;
+        let token_vault = token_vault(&said).map_err(|error| error.below(&path))?;
+        tenants.push(TenantConfig { name, token_vault });
+    }
+    Ok(tenants)
+}

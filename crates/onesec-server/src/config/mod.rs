@@ -1,0 +1,254 @@
+//! The configuration: said in YAML and in the environment, meant as [`Config`].
+
+mod meant;
+mod said;
+#[cfg(test)]
+mod tests;
+mod units;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use onesec_engine::Settings;
+use onesec_telemetry::{Secret, TenantId};
+use url::Url;
+
+use crate::core::Retention;
+pub use crate::gateway::UnprovenSubject;
+pub use units::{parse_duration, parse_size};
+
+/// What the server is to do. Made by [`Config::load`]; the fields are public so that an embedder or the command line
+/// may change what the file said.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where we listen.
+    pub listen: SocketAddr,
+    /// Names under which clients may call us, besides loopback with our port.
+    pub hosts: Vec<String>,
+    /// Networks whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<Network>,
+    /// Where the journal, its key and `admin.key` live.
+    pub data_dir: PathBuf,
+    /// Certificate and key.
+    pub tls: Option<TlsFiles>,
+    /// Auth0, where exchanges go through us.
+    pub token_vault: Option<TokenVaultConfig>,
+    /// What engine and detectors depend on.
+    pub settings: Settings,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// The journal's file grows no further, in bytes.
+    pub max_journal_bytes: Option<u64>,
+    /// Tenants besides `default`.
+    pub tenants: Vec<TenantConfig>,
+}
+
+/// Files of a certificate and its key, in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsFiles {
+    /// The chain.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// One more tenant.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct TenantConfig {
+    /// Its name.
+    pub name: TenantId,
+    /// Its own Auth0 tenant.
+    pub token_vault: Option<TokenVaultConfig>,
+}
+
+/// Auth0 Token Vault, as one tenant uses it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct TokenVaultConfig {
+    /// Such as `tenant.eu.auth0.com`; `https://<domain>/` is the expected issuer.
+    pub domain: String,
+    /// Where requests go instead.
+    pub base_url: Option<Url>,
+    /// Our client; empty until it is configured.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: Secret,
+    /// APIs whose access tokens prove a user.
+    pub audiences: Vec<String>,
+    /// What happens where nobody can be proven.
+    pub unproven_subject: UnprovenSubject,
+    /// Every exchange goes through us.
+    pub exclusive: bool,
+    /// Every link is known to us.
+    pub ledger_complete: bool,
+    /// The longest that one upstream request may take.
+    pub request_timeout: Duration,
+    /// A file of root certificates in PEM, trusted besides the system's.
+    pub extra_root_ca: Option<PathBuf>,
+}
+
+/// An address range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+/// Why a configuration cannot be used. Never holds a value that was said.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No YAML.
+    #[error("not valid YAML, line {line}, column {column}")]
+    Syntax {
+        /// Counted from 1; 0 where unknown.
+        line: u64,
+        /// Counted from 1.
+        column: u64,
+    },
+    /// A key that does not exist.
+    #[error("unknown key `{path}`{}", suggestion.as_ref().map(|s| format!(", did you mean `{s}`?")).unwrap_or_default())]
+    Unknown {
+        /// Where.
+        path: String,
+        /// What was likely meant.
+        suggestion: Option<String>,
+    },
+    /// A value that cannot be used.
+    #[error("`{path}` {why}")]
+    Value {
+        /// Where: a path, or the name of an environment variable.
+        path: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Config {
+    /// Reads the file at `path`, or the built-in default, and puts the environment over it.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn load(path: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let text = match path {
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?,
+            None => DEFAULT_CONFIG.to_owned(),
+        };
+        Self::from_yaml(&text, env)
+    }
+
+    /// Reads YAML, and puts the environment over it.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn from_yaml(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut said = said::Said::from_yaml(text)?;
+        overlay_auth0(&mut said, env);
+        said.overlay(env)?;
+        let mut config = meant::config(&said)?;
+        if said.get("server.data_dir").is_none() {
+            config.data_dir = default_data_dir(env);
+        }
+        Ok(config)
+    }
+
+    /// The settings of one tenant: the same for all, in this version.
+    #[must_use]
+    pub fn tenant_names(&self) -> Vec<TenantId> {
+        let others = self.tenants.iter().map(|tenant| tenant.name.clone());
+        std::iter::once(TenantId::default_tenant()).chain(others).collect()
+    }
+}
+
+impl TokenVaultConfig {
+    /// Whether there are credentials: without them the gateway answers `not-configured`.
+    #[must_use]
+    pub fn is_configured(&self) -> bool {
+        !self.client_id.is_empty() && !self.client_secret.is_empty()
+    }
+}
+
+/// `AUTH0_DOMAIN` enables Token Vault; `ONESEC_…` wins over all three.
+fn overlay_auth0(said: &mut said::Said, env: &dyn Fn(&str) -> Option<String>) {
+    let variables = [
+        ("AUTH0_DOMAIN", "token_vault.auth0_domain"),
+        ("AUTH0_CLIENT_ID", "token_vault.auth0_client_id"),
+        ("AUTH0_CLIENT_SECRET", "token_vault.auth0_client_secret"),
+    ];
+    for (name, path) in variables {
+        let Some(value) = env(name).filter(|value| !value.trim().is_empty()) else { continue };
+        said.set(path, serde_json::Value::String(value.trim().to_owned()));
+        if name == "AUTH0_DOMAIN" {
+            said.set("token_vault.enabled", serde_json::Value::Bool(true));
+        }
+    }
+}
+
+/// `$XDG_DATA_HOME/onesec`, `~/.local/share/onesec`, or `onesec-data` here.
+#[must_use]
+pub fn default_data_dir(env: &dyn Fn(&str) -> Option<String>) -> PathBuf {
+    let absolute = |name: &str| env(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data_home = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
+    data_home.map_or_else(|| PathBuf::from("onesec-data"), |home| home.join("onesec"))
+}
+
+impl ConfigError {
+    fn value(path: &str, why: &str) -> Self {
+        Self::Value { path: path.to_owned(), why: why.to_owned() }
+    }
+
+    fn below(self, parent: &str) -> Self {
+        let join = |path: String| format!("{parent}.{path}");
+        match self {
+            Self::Unknown { path, suggestion } => Self::Unknown { path: join(path), suggestion },
+            Self::Value { path, why } => Self::Value { path: join(path), why },
+            other => other,
+        }
+    }
+}
+
+impl Network {
+    /// Reads an address, or an address and the length of its prefix.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix.parse::<u8>().ok()?)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.trim().parse().ok()?;
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.unwrap_or(longest);
+        (prefix <= longest).then_some(Self { address, prefix })
+    }
+
+    /// Whether `address` is in it. An IPv4 address in IPv6 clothes counts as IPv4.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(net), IpAddr::V4(ip)) => same(net.to_bits().into(), ip.to_bits().into(), 32 - self.prefix),
+            (IpAddr::V6(net), IpAddr::V6(ip)) => same(net.to_bits(), ip.to_bits(), 128 - self.prefix),
+            _ => false,
+        }
+    }
+}
+
+fn same(a: u128, b: u128, host_bits: u8) -> bool {
+    let shift = u32::from(host_bits);
+    a.checked_shr(shift).unwrap_or(0) == b.checked_shr(shift).unwrap_or(0)
+}
+
+/// The configuration without a file.
+pub const DEFAULT_CONFIG: &str = include_str!("../../../../configs/default.yaml");

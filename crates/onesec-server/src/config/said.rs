@@ -1,0 +1,332 @@
+//! What may be said: every key with its type, found in a file or in the environment.
+
+use onesec_telemetry::suggest::did_you_mean;
+use serde_json::{Map, Value};
+
+use super::ConfigError;
+use super::units::{parse_duration, parse_size};
+
+/// The type of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Type {
+    /// Text.
+    Text,
+    /// Text that is never shown.
+    Secret,
+    /// `true`, `false`, `on`, `off`.
+    Switch,
+    /// A whole number.
+    Number,
+    /// Such as `5m`.
+    Duration,
+    /// Such as `2GiB`.
+    Size,
+    /// A list of texts, or one text; in the environment separated by commas.
+    Texts,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Part of the design, not of this version: to accept it would be to promise it.
+    NotYet,
+}
+
+/// Every key. A test compares the list with the default file; the environment is read by it.
+pub(super) const KEYS: &[(&str, Type)] = &[
+    ("server.listen", Type::Text),
+    ("server.hosts", Type::Texts),
+    ("server.trusted_proxies", Type::Texts),
+    ("server.tls.cert", Type::Text),
+    ("server.tls.key", Type::Text),
+    ("server.data_dir", Type::Text),
+    ("token_vault.enabled", Type::Switch),
+    ("token_vault.auth0_domain", Type::Text),
+    ("token_vault.auth0_client_id", Type::Text),
+    ("token_vault.auth0_client_secret", Type::Secret),
+    ("token_vault.auth0_base_url", Type::Text),
+    ("token_vault.audience", Type::Texts),
+    ("token_vault.clients", Type::NotYet),
+    ("token_vault.exclusive", Type::Switch),
+    ("token_vault.ledger_complete", Type::Switch),
+    ("token_vault.log_stream_authorization", Type::NotYet),
+    ("token_vault.unproven_subject", Type::Word(&["refuse", "alert"])),
+    ("token_vault.request_timeout", Type::Duration),
+    ("token_vault.extra_root_ca", Type::Text),
+    ("delegations.default_connections", Type::Texts),
+    ("delegations.unattested", Type::Word(&["alert"])),
+    ("delegations.admin_delegation", Type::Word(&["alert"])),
+    ("delegations.max_depth", Type::Number),
+    ("detectors.exchange-rate.limit", Type::Number),
+    ("detectors.exchange-rate.window", Type::Duration),
+    ("modules.token_vault", Type::Switch),
+    ("modules.consent", Type::Switch),
+    ("modules.ai_containment", Type::Switch),
+    ("modules.agentic_web", Type::Switch),
+    ("enforcement.mode", Type::Word(&["dry_run", "live"])),
+    ("enforcement.preset", Type::Word(&["observe", "balanced", "strict", "vps-agent"])),
+    ("enforcement.policies", Type::NotYet),
+    ("journal.retention.events", Type::Duration),
+    ("journal.retention.alerts", Type::Duration),
+    ("journal.retention.responses", Type::Duration),
+    ("journal.max_size", Type::Size),
+];
+
+/// Sections whose keys a tenant may say again.
+const TENANT_SECTIONS: [&str; 3] = ["token_vault", "retention", "quotas"];
+
+/// What was said, checked key by key; values are read with [`Said::text`] and its like.
+/// No `Debug`: it may hold a secret.
+#[derive(Clone)]
+pub(super) struct Said(Value);
+
+impl Said {
+    /// Reads YAML. Errors tell where, never what.
+    pub(super) fn from_yaml(text: &str) -> Result<Self, ConfigError> {
+        let value: Value = serde_saphyr::from_str(text).map_err(|error| {
+            let place = error.location();
+            ConfigError::Syntax {
+                line: place.map_or(0, |p| p.line()),
+                column: place.map_or(0, |p| p.column()),
+            }
+        })?;
+        let value = if value.is_null() { Value::Object(Map::new()) } else { value };
+        check(&value, "")?;
+        Ok(Self(value))
+    }
+
+    /// Puts what the environment says over it.
+    pub(super) fn overlay(&mut self, env: &dyn Fn(&str) -> Option<String>) -> Result<(), ConfigError> {
+        for (path, kind) in KEYS {
+            let name = variable(path);
+            let Some(text) = env(&name) else { continue };
+            let value = from_text(*kind, text);
+            check_type(*kind, &value, &name)?;
+            self.set(path, value);
+        }
+        Ok(())
+    }
+
+    /// Puts `value` at `path`, whatever was there.
+    pub(super) fn set(&mut self, path: &str, value: Value) {
+        let mut at = &mut self.0;
+        for part in path.split('.') {
+            if !at.is_object() {
+                *at = Value::Object(Map::new());
+            }
+            let Value::Object(map) = at else { return };
+            at = map.entry(part.to_owned()).or_insert(Value::Null);
+        }
+        *at = value;
+    }
+
+    pub(super) fn get(&self, path: &str) -> Option<&Value> {
+        let found = path.split('.').try_fold(&self.0, |at, part| at.get(part))?;
+        (!found.is_null()).then_some(found)
+    }
+
+    /// The part of one tenant, as if it were the top level.
+    pub(super) fn tenants(&self) -> Vec<(String, Self)> {
+        let tenants = self.get("tenants").and_then(Value::as_object);
+        let tenants = tenants.into_iter().flatten();
+        tenants.map(|(name, value)| (name.clone(), Self(value.clone()))).collect()
+    }
+
+    pub(super) fn text(&self, path: &str) -> Option<String> {
+        match self.get(path)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn texts(&self, path: &str) -> Vec<String> {
+        match self.get(path) {
+            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            Some(Value::String(text)) => vec![text.clone()],
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn switch(&self, path: &str) -> Option<bool> {
+        self.get(path).and_then(as_switch)
+    }
+
+    pub(super) fn number(&self, path: &str) -> Option<u64> {
+        self.get(path).and_then(as_number)
+    }
+
+    pub(super) fn duration(&self, path: &str) -> Option<std::time::Duration> {
+        self.get(path).and_then(Value::as_str).and_then(parse_duration)
+    }
+}
+
+/// `server.listen` is `ONESEC_SERVER_LISTEN`.
+pub(super) fn variable(path: &str) -> String {
+    format!("ONESEC_{}", path.to_ascii_uppercase().replace(['.', '-'], "_"))
+}
+
+fn from_text(kind: Type, text: String) -> Value {
+    match kind {
+        Type::Texts => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())
+        }
+        _ => Value::String(text),
+    }
+}
+
+/// Walks what was said along what may be said.
+fn check(value: &Value, path: &str) -> Result<(), ConfigError> {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    if let Some((_, kind)) = KEYS.iter().find(|(key, _)| *key == path) {
+        return check_type(*kind, value, path);
+    }
+    if path.starts_with("detectors.") {
+        return check_free(value, path);
+    }
+    if value.is_null() {
+        return Ok(());
+    }
+    let Value::Object(map) = value else {
+        return Err(ConfigError::value(path, "must be a section with keys of its own"));
+    };
+    for (name, value) in map {
+        let at = below(name);
+        if path == "detectors" {
+            check_free(value, &at)?;
+            if KEYS.iter().any(|(key, _)| key.starts_with(&format!("{at}."))) && value.is_object() {
+                check_known_settings(value, &at)?;
+            }
+        } else if path == "tenants" {
+            check_tenant(value, &at)?;
+        } else if known_names(path).contains(&name.as_str()) {
+            check(value, &at)?;
+        } else {
+            return Err(unknown(path, name, &known_names(path)));
+        }
+    }
+    Ok(())
+}
+
+/// Names that may stand below `path`.
+fn known_names(path: &str) -> Vec<&'static str> {
+    let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
+    let mut names: Vec<&str> = KEYS
+        .iter()
+        .filter_map(|(key, _)| key.strip_prefix(prefix.as_str()))
+        .filter_map(|rest| rest.split('.').next())
+        .collect();
+    if path.is_empty() {
+        names.push("tenants");
+    }
+    names.dedup();
+    names
+}
+
+fn unknown(path: &str, name: &str, known: &[&'static str]) -> ConfigError {
+    let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    ConfigError::Unknown { path, suggestion: did_you_mean(name, known.iter().copied()).map(str::to_owned) }
+}
+
+/// A detector's settings are its own business but for their shape; a switch turns it off as a whole.
+fn check_free(value: &Value, path: &str) -> Result<(), ConfigError> {
+    let plain = |v: &Value| !v.is_object();
+    match value {
+        Value::Null | Value::Bool(_) => Ok(()),
+        Value::String(_) if as_switch(value).is_some() => Ok(()),
+        Value::Object(map) if map.values().all(plain) => Ok(()),
+        _ => Err(ConfigError::value(path, "must be `off`, `on` or a section of plain settings")),
+    }
+}
+
+fn check_known_settings(value: &Value, path: &str) -> Result<(), ConfigError> {
+    let mut known = known_names(path);
+    known.push("enabled");
+    for (name, value) in value.as_object().into_iter().flatten() {
+        if !known.contains(&name.as_str()) {
+            return Err(unknown(path, name, &known));
+        }
+        let at = format!("{path}.{name}");
+        if let Some((_, kind)) = KEYS.iter().find(|(key, _)| *key == at) {
+            check_type(*kind, value, &at)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_tenant(value: &Value, path: &str) -> Result<(), ConfigError> {
+    let Value::Object(map) = value else {
+        return if value.is_null() { Ok(()) } else { Err(ConfigError::value(path, "must be a section")) };
+    };
+    for (name, value) in map {
+        if !TENANT_SECTIONS.contains(&name.as_str()) {
+            return Err(unknown(path, name, &TENANT_SECTIONS));
+        }
+        if name != "token_vault" {
+            return Err(ConfigError::value(&format!("{path}.{name}"), NOT_YET));
+        }
+        // Errors name the full path; the rules are those of the top level.
+        check(value, "token_vault").map_err(|error| error.below(path))?;
+    }
+    Ok(())
+}
+
+fn check_type(kind: Type, value: &Value, path: &str) -> Result<(), ConfigError> {
+    if value.is_null() {
+        return Ok(());
+    }
+    let wrong = |why: &str| Err(ConfigError::value(path, why));
+    match kind {
+        Type::Text | Type::Secret if value.is_string() || value.is_number() => Ok(()),
+        Type::Text | Type::Secret => wrong("must be text"),
+        Type::Switch if as_switch(value).is_some() => Ok(()),
+        Type::Switch => wrong("must be `on` or `off`"),
+        Type::Number if as_number(value).is_some() => Ok(()),
+        Type::Number => wrong("must be a whole number"),
+        Type::Duration if value.as_str().and_then(parse_duration).is_some() => Ok(()),
+        Type::Duration => wrong("must be a duration such as `30s`, `5m`, `7d`"),
+        Type::Size if value.as_u64().is_some() || value.as_str().and_then(parse_size).is_some() => Ok(()),
+        Type::Size => wrong("must be a size such as `500MiB`"),
+        Type::Texts if value.is_string() => Ok(()),
+        Type::Texts if value.as_array().is_some_and(|items| items.iter().all(Value::is_string)) => Ok(()),
+        Type::Texts => wrong("must be text or a list of texts"),
+        Type::Word(words) => check_word(words, value, path),
+        Type::NotYet if is_empty(value) => Ok(()),
+        Type::NotYet => wrong(NOT_YET),
+    }
+}
+
+fn check_word(words: &[&'static str], value: &Value, path: &str) -> Result<(), ConfigError> {
+    let text = value.as_str().unwrap_or_default();
+    if words.contains(&text) {
+        return Ok(());
+    }
+    let list = words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ");
+    let hint = did_you_mean(text, words.iter().copied()).map(|w| format!(", did you mean `{w}`?"));
+    Err(ConfigError::value(path, &format!("must be one of {list}{}", hint.unwrap_or_default())))
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+pub(super) fn as_switch(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(on) => Some(*on),
+        Value::String(text) => match text.to_ascii_lowercase().as_str() {
+            "on" | "true" | "yes" | "1" => Some(true),
+            "off" | "false" | "no" | "0" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn as_number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+const NOT_YET: &str = "is not supported by this version";

@@ -1,0 +1,77 @@
+//! Enforcement: mode and preset.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use onesec_enforcement::Preset;
+use onesec_telemetry::suggest::did_you_mean;
+use onesec_telemetry::{Command, Mode};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::App;
+use super::agents::order;
+use super::answer::{self, Answer};
+use super::body;
+use super::problem::Problem;
+use crate::core::preset_name;
+use crate::keys::Caller;
+
+/// `GET /api/v1/enforcement`
+pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Answer {
+    let view = app.core.view(&caller.tenant).ok_or_else(|| Problem::not_found("tenant"))?;
+    answer::ok(&json!({"mode": view.mode, "preset": view.preset, "policies": []}))
+}
+
+/// `GET /api/v1/enforcement/presets`
+pub(super) async fn presets(State(app): State<Arc<App>>, caller: Caller) -> Answer {
+    let view = app.core.view(&caller.tenant).ok_or_else(|| Problem::not_found("tenant"))?;
+    let presets = Preset::ALL.map(|preset| {
+        json!({"name": preset, "description": describe(preset), "active": preset == view.preset})
+    });
+    answer::ok(&json!({"presets": presets}))
+}
+
+const fn describe(preset: Preset) -> &'static str {
+    match preset {
+        Preset::Observe => "watch only",
+        Preset::Balanced => "refuse what is certainly wrong, hold what is critical",
+        Preset::Strict => "refuse or hold whatever is HIGH, withhold over-scoped tokens",
+        Preset::VpsAgent => "for an agent on a server of its own: refuse what is critical",
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WantedMode {
+    mode: String,
+}
+
+/// `PUT /api/v1/enforcement/mode`
+pub(super) async fn set_mode(State(app): State<Arc<App>>, caller: Caller, request: Request) -> Answer {
+    let wanted: WantedMode = body::json(request).await?;
+    let mode = [Mode::DryRun, Mode::Live].into_iter().find(|mode| mode.as_str() == wanted.mode);
+    let mode = mode.ok_or_else(|| Problem::unprocessable("bad-mode", "`mode` must be dry_run or live"))?;
+    order(&app, &caller, Command::SetMode(mode)).await?;
+    let preset = app.core.view(&caller.tenant).map(|view| view.preset);
+    answer::ok(&json!({"mode": mode, "preset": preset, "policies": []}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WantedPreset {
+    preset: String,
+}
+
+/// `PUT /api/v1/enforcement/preset`
+pub(super) async fn set_preset(State(app): State<Arc<App>>, caller: Caller, request: Request) -> Answer {
+    let wanted: WantedPreset = body::json(request).await?;
+    let Some(preset) = Preset::from_name(&wanted.preset) else {
+        let meant = did_you_mean(&wanted.preset, Preset::ALL.map(Preset::as_str));
+        let hint = meant.map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default();
+        return Err(Problem::unprocessable("unknown-preset", format!("there is no such preset{hint}")));
+    };
+    order(&app, &caller, Command::SetPreset(preset_name(preset))).await?;
+    let mode = app.core.view(&caller.tenant).map(|view| view.mode);
+    answer::ok(&json!({"mode": mode, "preset": preset, "policies": []}))
+}

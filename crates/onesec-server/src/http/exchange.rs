@@ -1,0 +1,290 @@
+//! Token Vault over HTTP: the exchange, and how it is doing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use onesec_telemetry::{ConnectionName, ScopeSet, Secret, TaskId};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::App;
+use super::answer::{self, Answer};
+use super::body;
+use super::gate::{Peer, network};
+use super::problem::Problem;
+use crate::gateway::{AskingAgent, ExchangeRequest, Gateway, GatewayAnswer, GatewayBody, SubjectTokenType};
+use crate::keys::Caller;
+
+/// One tenant's Token Vault.
+pub(crate) struct Vault {
+    /// The Auth0 domain.
+    pub(crate) domain: String,
+    /// Absent until there are credentials.
+    pub(crate) gateway: Option<Gateway>,
+    pub(crate) stats: Mutex<ExchangeStats>,
+}
+
+/// Exchanges since the start.
+#[derive(Debug, Default, Clone, Serialize)]
+pub(crate) struct ExchangeStats {
+    total_exchanges: u64,
+    success_count: u64,
+    failure_count: u64,
+    denied_count: u64,
+    held_count: u64,
+    by_connection: BTreeMap<String, u64>,
+    /// Failures in a row, up to now.
+    recent_failures: u64,
+}
+
+/// What became of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Issued,
+    Denied,
+    Held,
+    Failed,
+}
+
+impl Outcome {
+    fn of(answer: &GatewayAnswer) -> Self {
+        let GatewayBody::Error(members) = &answer.body else { return Self::Issued };
+        let upstream = members.get("onesec_reason").is_some_and(|reason| reason == "upstream");
+        match members.get("error").and_then(|error| error.as_str()) {
+            _ if upstream => Self::Failed,
+            Some("interaction_required") => Self::Held,
+            Some("access_denied" | "too_many_requests") => Self::Denied,
+            _ => Self::Failed,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Issued => "issued",
+            Self::Denied => "denied",
+            Self::Held => "held",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl ExchangeStats {
+    fn count(&mut self, outcome: Outcome, connection: &str) {
+        self.total_exchanges += 1;
+        *self.by_connection.entry(connection.to_owned()).or_default() += 1;
+        match outcome {
+            Outcome::Issued => self.success_count += 1,
+            Outcome::Denied => self.denied_count += 1,
+            Outcome::Held => self.held_count += 1,
+            Outcome::Failed => self.failure_count += 1,
+        }
+        self.recent_failures = if outcome == Outcome::Failed { self.recent_failures + 1 } else { 0 };
+    }
+}
+
+/// What is asked for. No member names the user: only the token can.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    subject_token: Secret,
+    subject_token_type: Option<String>,
+    connection: String,
+    login_hint: Option<String>,
+    scopes: Option<Scopes>,
+    task_id: Option<TaskId>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Scopes {
+    Text(String),
+    List(Vec<String>),
+}
+
+/// `POST /api/v1/token-vault/exchange`
+pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, request: Request) -> Response {
+    let Some(agent) = caller.agent.clone() else {
+        return refusal(StatusCode::FORBIDDEN, "invalid_client", "the key is not bound to an agent");
+    };
+    let peer = request.extensions().get::<Peer>().copied();
+    let origin = network(peer, request.headers(), &app.trusted_proxies);
+    let mut wanted = match read(request).await {
+        Ok(wanted) => wanted,
+        Err(response) => return *response,
+    };
+    wanted.network = origin;
+    let gateway = app.vaults.get(&caller.tenant).and_then(|vault| Some((vault, vault.gateway.as_ref()?)));
+    let Some((vault, gateway)) = gateway else {
+        app.metrics.exchanged("not_configured");
+        return render(GatewayAnswer::unavailable("not-configured", None));
+    };
+    let connection = wanted.connection.clone();
+    let asking = AskingAgent { agent, key: Some(caller.key.clone()), owner: caller.owner.clone() };
+    let answer = gateway.exchange(asking, wanted).await;
+    let outcome = Outcome::of(&answer);
+    let known = app.core.view(&caller.tenant).is_some_and(|view| view.connection_names.contains(&connection));
+    vault.stats.lock().count(outcome, if known { connection.as_str() } else { "other" });
+    app.metrics.exchanged(outcome.as_str());
+    render(answer)
+}
+
+/// Reads the request; a refusal names members, never values.
+async fn read(request: Request) -> Result<ExchangeRequest, Box<Response>> {
+    let invalid = |why: &str| Box::new(refusal(StatusCode::BAD_REQUEST, "invalid_request", why));
+    let (parts, body) = request.into_parts();
+    if !body::is_json(&parts.headers) {
+        return Err(invalid("`Content-Type` must be application/json"));
+    }
+    let bytes = body::read(body, &parts.headers, body::MAX_JSON_BYTES).await;
+    let bytes = bytes.map_err(|problem| Box::new(oauth_problem(&problem)))?;
+    let asked: Asked = serde_json::from_slice(&bytes).map_err(|error| invalid(complaint(&error)))?;
+    let urn = asked.subject_token_type.as_deref().unwrap_or(SubjectTokenType::RefreshToken.urn());
+    let kind = SubjectTokenType::from_urn(urn).ok_or_else(|| invalid("`subject_token_type` is none of ours"))?;
+    if asked.subject_token.is_empty() {
+        return Err(invalid("`subject_token` is empty"));
+    }
+    let scopes = match &asked.scopes {
+        None => None,
+        Some(Scopes::Text(text)) => Some(ScopeSet::parse(text)),
+        Some(Scopes::List(list)) => Some(ScopeSet::parse_all(list.iter().map(String::as_str))),
+    };
+    let invalid_scope = |_| Box::new(refusal(StatusCode::BAD_REQUEST, "invalid_scope", "`scopes` are no scopes"));
+    Ok(ExchangeRequest {
+        subject_token: asked.subject_token,
+        subject_token_type: kind,
+        connection: ConnectionName::new(&asked.connection).map_err(|_| invalid("`connection` is no identifier"))?,
+        login_hint: asked.login_hint,
+        scopes: scopes.transpose().map_err(invalid_scope)?,
+        task_id: asked.task_id,
+        network: None,
+    })
+}
+
+/// serde's words may quote what was sent, and that is a token.
+fn complaint(error: &serde_json::Error) -> &'static str {
+    let text = error.to_string();
+    if text.starts_with("unknown field") {
+        "unknown member: `subject_token`, `subject_token_type`, `connection`, `login_hint`, `scopes`, `task_id` are known"
+    } else if text.starts_with("duplicate field") {
+        "a member stands twice"
+    } else if text.starts_with("missing field") {
+        "`subject_token` and `connection` are needed"
+    } else if error.is_data() {
+        "a member has the wrong type"
+    } else {
+        "the body is no JSON object"
+    }
+}
+
+fn render(answer: GatewayAnswer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    oauth(status, answer.retry_after, answer.body.into_json_bytes())
+}
+
+fn refusal(status: StatusCode, error: &str, description: &str) -> Response {
+    let body = json!({"error": error, "error_description": description});
+    oauth(status, None, body.to_string().into_bytes())
+}
+
+/// RFC 6749, section 5.1: never cached. SDKs compare the content type as a whole.
+fn oauth(status: StatusCode, retry_after: Option<Duration>, body: Vec<u8>) -> Response {
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    if let Some(after) = retry_after {
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+    }
+    response
+}
+
+/// A refusal of the gate, as OAuth words it.
+pub(super) fn oauth_problem(problem: &Problem) -> Response {
+    let (status, detail) = problem.parts();
+    let error = match status {
+        StatusCode::UNAUTHORIZED => "invalid_client",
+        StatusCode::FORBIDDEN => "unauthorized_client",
+        _ => "invalid_request",
+    };
+    let mut response = refusal(status, error, detail);
+    if status == StatusCode::UNAUTHORIZED {
+        let bearer = HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, bearer);
+    }
+    response
+}
+
+/// `GET /api/v1/token-vault/status`
+pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller) -> Answer {
+    let view = app.core.view(&caller.tenant).ok_or_else(|| Problem::not_found("tenant"))?;
+    let vault = app.vaults.get(&caller.tenant);
+    answer::ok(&json!({
+        "enabled": vault.is_some(),
+        "configured": vault.is_some_and(|vault| vault.gateway.is_some()),
+        "auth0_domain": vault.map(|vault| masked(&vault.domain)),
+        "mode": view.mode,
+        "exchange_stats": vault.map(|vault| vault.stats.lock().clone()).unwrap_or_default(),
+        "connected_accounts": view.stats.accounts_linked,
+        "authorized_agents": view.stats.authorised_agents,
+    }))
+}
+
+/// Enough to recognise one's own tenant by.
+fn masked(domain: &str) -> String {
+    let (name, rest) = domain.split_once('.').map_or((domain, ""), |(name, rest)| (name, rest));
+    let start: String = name.chars().take(3).collect();
+    let dot = if rest.is_empty() { "" } else { "." };
+    format!("{start}***{dot}{rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_is_shown_masked() {
+        assert_eq!(masked("tenant.us.auth0.com"), "ten***.us.auth0.com");
+        assert_eq!(masked("ab.auth0.com"), "ab***.auth0.com");
+        assert_eq!(masked("localhost"), "loc***");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_never_quotes_what_was_sent() {
+        for body in [
+            r#"{"subject_token": ["v1.secret"], "connection": "github"}"#,
+            r#"{"subject_token": "v1.secret", "connection": "github", "user_id": "ada"}"#,
+            r#"{"subject_token": "v1.secret", "subject_token": "v1.secret", "connection": "github"}"#,
+            r#"{"subject_token": "v1.secret", "connection": "github", "v1.secret": 1}"#,
+            r#"{"subject_token": "v1.secret", "connection": ""}"#,
+            r#"{"subject_token": "v1.secret", "connection": "github", "subject_token_type": "v1.secret"}"#,
+            r#""v1.secret"#,
+        ] {
+            let request = Request::new(axum::body::Body::from(body));
+            let response = *read(request).await.expect_err(body);
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{body}");
+            assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
+            assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+            let bytes = axum::body::to_bytes(response.into_body(), 4_096).await.expect("small");
+            assert!(!String::from_utf8_lossy(&bytes).contains("secret"), "{body}");
+        }
+    }
+
+    #[test]
+    fn failures_in_a_row_are_counted_until_something_works() {
+        let mut stats = ExchangeStats::default();
+        for outcome in [Outcome::Issued, Outcome::Failed, Outcome::Failed] {
+            stats.count(outcome, "github");
+        }
+        assert_eq!((stats.total_exchanges, stats.recent_failures, stats.by_connection["github"]), (3, 2, 3));
+        stats.count(Outcome::Denied, "other");
+        assert_eq!((stats.recent_failures, stats.denied_count, stats.failure_count), (0, 1, 2));
+    }
+}

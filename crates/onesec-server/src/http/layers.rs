@@ -1,0 +1,102 @@
+//! What every request goes through: host, origin, key, scope, parameters, and a net for panics.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::MethodRouter;
+use futures_util::FutureExt as _;
+
+use super::App;
+use super::gate::{choose_tenant, presented};
+use super::params::Params;
+use super::problem::{Problem, documented};
+use super::routes::{Access, Route};
+use crate::keys::Caller;
+
+/// Around the whole router: wrong hosts and foreign pages do not get further, panics do not get out.
+pub(super) fn around(router: Router<Arc<App>>, app: Arc<App>) -> Router {
+    let hosts = app.clone();
+    let outer = from_fn(move |request: Request, next: Next| {
+        let app = hosts.clone();
+        async move {
+            let checked = app
+                .hosts
+                .check(request.uri(), request.headers())
+                .and_then(|()| app.hosts.check_origin(request.method(), request.headers()));
+            let mut response = match checked {
+                Ok(()) => caught(next.run(request)).await,
+                Err(problem) => problem.into_response(),
+            };
+            let headers = response.headers_mut();
+            headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+            headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            response
+        }
+    });
+    router.layer(outer).with_state(app)
+}
+
+/// A handler that panics answers 500 and says nothing more.
+async fn caught(response: impl Future<Output = Response>) -> Response {
+    match AssertUnwindSafe(response).catch_unwind().await {
+        Ok(response) => documented(response),
+        Err(_) => {
+            tracing::error!("a request handler panicked");
+            Problem::internal().into_response()
+        }
+    }
+}
+
+/// Around one route: its key, its scope, its parameters, its time.
+pub(super) fn guarded(route: &'static Route, app: &Arc<App>) -> MethodRouter<Arc<App>> {
+    let app = app.clone();
+    let inner = from_fn(move |mut request: Request, next: Next| {
+        let app = app.clone();
+        async move {
+            let start = Instant::now();
+            let response = match admit(&app, route, &mut request) {
+                Ok(()) => next.run(request).await,
+                Err(problem) if route.oauth => super::exchange::oauth_problem(&problem),
+                Err(problem) => problem.into_response(),
+            };
+            app.metrics.answered(route.path, route.method, response.status().as_u16(), start.elapsed());
+            response
+        }
+    });
+    (route.handler)().route_layer(inner)
+}
+
+/// Checks key and parameters, and leaves both for the handler.
+fn admit(app: &App, route: &Route, request: &mut Request) -> Result<(), Problem> {
+    let caller = match route.access {
+        Access::Open => None,
+        Access::Key(scope) => {
+            let key = presented(request.headers()).ok_or_else(Problem::unauthorised)?;
+            let caller = app.keys.authenticate(&key, app.core.now()).ok_or_else(Problem::unauthorised)?;
+            if !caller.scopes.allow(scope) {
+                let detail = format!("the key lacks the scope `{}`", scope.as_str());
+                return Err(Problem::forbidden("missing-scope", detail).with("scope", scope.as_str()));
+            }
+            Some(caller)
+        }
+    };
+    let params = Params::read(request.uri().query().unwrap_or_default(), route.query)?;
+    if let Some(caller) = caller {
+        let caller: Caller = choose_tenant(app, caller, &params)?;
+        request.extensions_mut().insert(caller);
+    }
+    request.extensions_mut().insert(params);
+    Ok(())
+}
+
+/// What nobody knows.
+pub(super) async fn nothing_here() -> Problem {
+    Problem::of_status(StatusCode::NOT_FOUND)
+}

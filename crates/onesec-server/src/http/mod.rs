@@ -1,0 +1,111 @@
+//! The HTTP API: one table of routes, from which router, access rules and OpenAPI document are made.
+
+mod agents;
+mod alerts;
+mod answer;
+mod body;
+mod catalogue;
+mod decide;
+mod delegations;
+mod enforcement;
+mod events;
+mod exceptions;
+mod exchange;
+mod gate;
+mod health;
+mod keys;
+mod layers;
+mod openapi;
+mod params;
+mod problem;
+mod records;
+mod routes;
+mod serve;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod users;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use onesec_journal::{JournalError, Reader};
+use onesec_telemetry::{TenantId, Timestamp};
+use tokio::sync::{Semaphore, watch};
+
+pub use openapi::openapi;
+pub(crate) use serve::{ServeLimits, serve};
+
+use self::exchange::Vault;
+use self::gate::Hosts;
+use self::problem::Problem;
+use crate::config::Network;
+use crate::core::Core;
+use crate::keys::KeyRing;
+use crate::metrics::Metrics;
+
+/// What handlers share.
+pub(crate) struct App {
+    pub(crate) core: Core,
+    pub(crate) keys: KeyRing,
+    pub(crate) metrics: Metrics,
+    hosts: Hosts,
+    trusted_proxies: Vec<Network>,
+    vaults: BTreeMap<TenantId, Vault>,
+    /// Large bodies that may be in memory at once.
+    large_bodies: Semaphore,
+    started: Timestamp,
+    /// Turns `true` when the server stops: streams end then.
+    stopping: watch::Receiver<bool>,
+}
+
+/// What an [`App`] is made of.
+pub(crate) struct AppParts {
+    pub(crate) core: Core,
+    pub(crate) keys: KeyRing,
+    pub(crate) metrics: Metrics,
+    /// The port that clients see.
+    pub(crate) port: u16,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) trusted_proxies: Vec<Network>,
+    pub(crate) vaults: BTreeMap<TenantId, Vault>,
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+pub(crate) use self::exchange::Vault as TenantVault;
+
+impl App {
+    pub(crate) fn new(parts: AppParts) -> Arc<Self> {
+        Arc::new(Self {
+            started: parts.core.now(),
+            hosts: Hosts::new(parts.port, &parts.hosts),
+            core: parts.core,
+            keys: parts.keys,
+            metrics: parts.metrics,
+            trusted_proxies: parts.trusted_proxies,
+            vaults: parts.vaults,
+            large_bodies: Semaphore::new(MAX_LARGE_BODIES),
+            stopping: parts.stopping,
+        })
+    }
+
+    /// Reads the journal where blocking is allowed.
+    async fn read<T, F>(&self, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Reader) -> Result<T, JournalError> + Send + 'static,
+    {
+        let reader = self.core.reader().clone();
+        let done = tokio::task::spawn_blocking(move || work(&reader)).await;
+        done.map_err(|_| Problem::internal())?.map_err(Problem::from)
+    }
+}
+
+/// The whole API.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    layers::around(routes::routes(&app), app)
+}
+
+/// 32 MiB each, once unpacked.
+const MAX_LARGE_BODIES: usize = 16;

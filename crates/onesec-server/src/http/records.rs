@@ -1,0 +1,112 @@
+//! Records as the API shows them.
+
+use std::sync::Arc;
+
+use onesec_journal::{Column, RecordFilter, StoredRecord};
+use onesec_telemetry::{Body, Decided, Record, Sender};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::App;
+use super::answer::{self, Answer};
+use super::params::Params;
+use crate::core::decode_record;
+use crate::keys::Caller;
+
+/// Records that match, newest first; ticks are nobody's business.
+pub(super) async fn list(app: &Arc<App>, caller: &Caller, params: &Params) -> Answer {
+    let filter = RecordFilter {
+        kind: params.get("kind").map(str::to_owned),
+        agent: params.parsed("agent_id")?,
+        user: params.parsed("user_id")?,
+        connection: params.parsed("connection")?,
+        event_id: params.get("event_id").map(str::to_owned),
+        since: params.time("since")?,
+        until: params.time("until")?,
+    };
+    let (cursor, limit) = params.page()?;
+    let tenant = caller.tenant.clone();
+    let page = app.read(move |reader| reader.query_records((&tenant, &filter), &keys_of, (cursor.as_ref(), limit)));
+    answer::page("events", page.await?, shown)
+}
+
+fn shown(stored: StoredRecord) -> Option<Box<RawValue>> {
+    let record = decode_record(&stored.bytes)?;
+    let mut event = match &record.body {
+        Body::Event(event) => match event.to_json() {
+            Value::Object(event) => event,
+            _ => return None,
+        },
+        Body::Decided(decided) => decided_json(decided),
+        Body::Command(command) => named("command", json!(command)),
+        Body::Skipped { detector, seq } => named("skipped", json!({"detector": detector, "seq": seq.0})),
+        _ => return None,
+    };
+    event.insert("seq".into(), record.seq.0.into());
+    event.insert("observed_at".into(), record.observed_at.to_string().into());
+    event.insert("sender".into(), sender_json(&record.sender));
+    event.insert("attribution".into(), record.attribution().as_str().into());
+    event.insert("subject".into(), subject_json(&record));
+    event.insert("network".into(), record.network.map(|ip| ip.to_string()).into());
+    answer::text(&event)
+}
+
+fn named(kind: &str, details: Value) -> Map<String, Value> {
+    let mut event = Map::new();
+    event.insert("type".into(), kind.into());
+    event.insert("details".into(), details);
+    event
+}
+
+fn decided_json(decided: &Decided) -> Map<String, Value> {
+    let findings = decided.findings.iter().map(|(detector, severity, reason)| {
+        json!({"detector": detector, "severity": severity, "reason": reason.as_str()})
+    });
+    let details = json!({
+        "decides": decided.seq.0, "exchange_id": decided.exchange_id, "decision": decided.decision,
+        "would": decided.would, "mode": decided.mode, "findings": findings.collect::<Vec<_>>(),
+    });
+    named("decided", details)
+}
+
+fn sender_json(sender: &Sender) -> Value {
+    let channel = format!("{:?}", sender.channel).to_ascii_lowercase();
+    json!({"channel": channel, "key": sender.key, "owner": sender.owner, "agent": sender.agent})
+}
+
+fn subject_json(record: &Record) -> Value {
+    use onesec_telemetry::Subject;
+    match &record.subject {
+        Subject::Verified { user, issuer } => json!({"proof": "verified", "user_id": user, "issuer": issuer}),
+        Subject::Claimed(user) => json!({"proof": "claimed", "user_id": user}),
+        _ => json!({"proof": "unknown"}),
+    }
+}
+
+/// By what records are found: the same words as the index uses.
+fn keys_of(bytes: &[u8], put: &mut dyn FnMut(Column, &str)) {
+    let Some(record) = decode_record(bytes) else { return };
+    match &record.body {
+        Body::Event(event) => {
+            put(Column::Kind, &event.kind_name());
+            put(Column::EventId, event.id.as_str());
+            let named = [
+                (Column::Agent, record.agent().map(AsRef::<str>::as_ref)),
+                (Column::User, record.user().map(AsRef::as_ref)),
+                (Column::Connection, record.connection().map(AsRef::as_ref)),
+            ];
+            for (column, value) in named.into_iter().filter_map(|(column, value)| Some((column, value?))) {
+                put(column, value);
+            }
+        }
+        Body::Decided(decided) => {
+            put(Column::Kind, "decided");
+            if let Some(exchange) = &decided.exchange_id {
+                put(Column::EventId, exchange.as_str());
+            }
+        }
+        Body::Command(_) => put(Column::Kind, "command"),
+        Body::Skipped { .. } => put(Column::Kind, "skipped"),
+        _ => {}
+    }
+}

@@ -1,0 +1,133 @@
+//! The table of routes: what there is, who may use it, which parameters it takes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
+
+use super::{
+    App, agents, alerts, catalogue, decide, delegations, enforcement, events, exceptions, exchange, health, keys,
+    layers, openapi, stream, users,
+};
+use crate::keys::KeyScope;
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Everybody who reaches us.
+    Open,
+    /// Keys with this scope, or one that implies it.
+    Key(KeyScope),
+}
+
+/// One route.
+pub(super) struct Route {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) access: Access,
+    pub(super) query: &'static [&'static str],
+    /// Answers errors as OAuth does.
+    pub(super) oauth: bool,
+    /// Statuses of success.
+    pub(super) ok: &'static [u16],
+    pub(super) handler: fn() -> MethodRouter<Arc<App>>,
+}
+
+const fn route(
+    (method, path): (&'static str, &'static str),
+    access: Access,
+    summary: &'static str,
+    handler: fn() -> MethodRouter<Arc<App>>,
+) -> Route {
+    Route { method, path, summary, access, query: &[], oauth: false, ok: &[200], handler }
+}
+
+impl Route {
+    const fn query(mut self, query: &'static [&'static str]) -> Self {
+        self.query = query;
+        self
+    }
+
+    const fn answers(mut self, ok: &'static [u16]) -> Self {
+        self.ok = ok;
+        self
+    }
+
+    const fn oauth(mut self) -> Self {
+        self.oauth = true;
+        self
+    }
+}
+
+/// The router, each route behind its own guard.
+pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
+    ROUTES
+        .iter()
+        .fold(Router::new(), |router, route| router.route(route.path, layers::guarded(route, app)))
+        .fallback(layers::nothing_here)
+}
+
+use Access::{Key, Open};
+use KeyScope::{Admin, EventsWrite, Exchange, Read, Respond};
+
+const PAGE: &[&str] = &["limit", "cursor"];
+
+/// Everything that there is. The OpenAPI document is made of it.
+pub(super) static ROUTES: &[Route] = &[
+    route(("get", "/healthz"), Open, "The process is up", || get(health::healthz)),
+    route(("get", "/readyz"), Open, "Journal, engine, detectors and upstream are well", || get(health::readyz)),
+    route(("get", "/metrics"), Key(Read), "Prometheus metrics", || get(health::metrics)),
+    route(("get", "/api/v1/status"), Key(Read), "Version, mode, counts, journal, detectors", || get(health::status)),
+    route(("get", "/api/v1/openapi.json"), Key(Read), "This document", || get(openapi::serve)),
+    route(("post", "/api/v1/events"), Key(EventsWrite), "Send events", || post(events::post)).answers(&[202, 207]),
+    route(("get", "/api/v1/events"), Key(Read), "List events", || get(events::list)).query(&[
+        "limit", "cursor", "kind", "agent_id", "user_id", "connection", "event_id", "since", "until",
+    ]),
+    route(("get", "/api/v1/events/rejected"), Key(Read), "List dead letters", || get(events::rejected)).query(PAGE),
+    route(("get", "/api/v1/event-schemas"), Key(Read), "The contract", || get(catalogue::event_schemas_of))
+        .query(&["category"]),
+    route(("get", "/api/v1/modules"), Key(Read), "Modules and detectors", || get(catalogue::modules)),
+    route(("post", "/api/v1/decide"), Key(EventsWrite), "Ask before an act", || post(decide::post)),
+    route(("get", "/api/v1/alerts"), Key(Read), "List alerts", || get(alerts::list)).query(&[
+        "limit", "cursor", "detector", "severity", "min_severity", "status", "agent_id", "user_id", "connection",
+        "since",
+    ]),
+    route(("get", "/api/v1/alerts/stream"), Key(Read), "Alerts as they come (SSE)", || get(stream::alerts)),
+    route(("get", "/api/v1/alerts/{id}"), Key(Read), "One alert", || get(alerts::one)),
+    route(("patch", "/api/v1/alerts/{id}"), Key(Respond), "Decide on an alert", || patch(alerts::patch)),
+    route(("get", "/api/v1/token-vault/status"), Key(Read), "Token Vault and its exchanges", || get(exchange::status)),
+    route(("post", "/api/v1/token-vault/exchange"), Key(Exchange), "Exchange a token", || post(exchange::post)).oauth(),
+    route(("get", "/api/v1/agents"), Key(Read), "List agents", || get(agents::list)).query(&["limit", "cursor", "state"]),
+    route(("get", "/api/v1/agents/{id}"), Key(Read), "One agent", || get(agents::one)),
+    route(("post", "/api/v1/agents/{id}/suspend"), Key(Respond), "Suspend an agent", || post(agents::suspend)),
+    route(("post", "/api/v1/agents/{id}/resume"), Key(Respond), "Resume an agent", || post(agents::resume)),
+    route(
+        ("post", "/api/v1/agents/{id}/baselines/{connection}/accept"),
+        Key(Respond),
+        "Accept scopes into a baseline",
+        || post(agents::accept),
+    ),
+    route(("get", "/api/v1/accounts"), Key(Read), "List connected accounts", || get(users::accounts))
+        .query(&["limit", "cursor", "user_id", "connection", "state"]),
+    route(("get", "/api/v1/users/{id}/agents"), Key(Read), "Agents that act for a user", || get(users::agents))
+        .query(PAGE),
+    route(("get", "/api/v1/users/{id}/can"), Key(Read), "Whether an agent may, and why", || get(users::can))
+        .query(&["agent_id", "connection", "scopes"]),
+    route(("get", "/api/v1/delegations"), Key(Read), "List delegations", || get(delegations::list))
+        .query(&["limit", "cursor", "agent_id", "user_id", "connection", "state"]),
+    route(("post", "/api/v1/delegations"), Key(Respond), "Delegate", || post(delegations::create)).answers(&[201]),
+    route(("delete", "/api/v1/delegations/{id}"), Key(Respond), "Take a delegation back", || {
+        delete(delegations::revoke)
+    }),
+    route(("get", "/api/v1/exceptions"), Key(Admin), "List exceptions", || get(exceptions::list)).query(PAGE),
+    route(("post", "/api/v1/exceptions"), Key(Admin), "Add an exception", || post(exceptions::create)).answers(&[201]),
+    route(("delete", "/api/v1/exceptions/{id}"), Key(Admin), "End an exception", || delete(exceptions::remove)),
+    route(("get", "/api/v1/keys"), Key(Admin), "List keys", || get(keys::list)).query(PAGE),
+    route(("post", "/api/v1/keys"), Key(Admin), "Make a key", || post(keys::create)).answers(&[201]),
+    route(("delete", "/api/v1/keys/{id}"), Key(Admin), "Take a key back", || delete(keys::revoke)),
+    route(("get", "/api/v1/enforcement"), Key(Read), "Mode, preset, policies", || get(enforcement::show)),
+    route(("get", "/api/v1/enforcement/presets"), Key(Read), "Presets", || get(enforcement::presets)),
+    route(("put", "/api/v1/enforcement/mode"), Key(Admin), "Dry run or live", || put(enforcement::set_mode)),
+    route(("put", "/api/v1/enforcement/preset"), Key(Admin), "Choose a preset", || put(enforcement::set_preset)),
+];

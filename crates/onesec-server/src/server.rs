@@ -1,0 +1,377 @@
+//! The server as a whole: configuration in, a running HTTP API out.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use onesec_auth0::{Auth0Config, HttpOptions, Roots};
+use onesec_detector::Detector;
+use onesec_engine::{Settings, SetupError};
+use onesec_journal::JournalError;
+use onesec_telemetry::suggest::did_you_mean;
+use onesec_telemetry::{Change, Command, Name, Secret, Sender, TenantId, Text};
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, TokenVaultConfig};
+use crate::core::{Core, CoreError, CoreOptions, Order, SharedAssemble, TenantSetup};
+use crate::gateway::{Gateway, GatewayOptions};
+use crate::http::{App, AppParts, ServeLimits, TenantVault, router, serve};
+use crate::keys::{KeyRing, KeyScope, KeyScopes, KeySpec, OPERATOR};
+use crate::metrics::Metrics;
+
+/// The file in the data directory that has the first key.
+pub const ADMIN_KEY_FILE: &str = "admin.key";
+
+/// A server that is not running yet.
+#[derive(Debug)]
+pub struct Server;
+
+impl Server {
+    /// A server as `config` wants it.
+    #[must_use]
+    pub fn builder(config: Config) -> ServerBuilder {
+        ServerBuilder { config, more: Arc::new(|_| Ok(Vec::new())), limits: ServeLimits::default() }
+    }
+}
+
+/// Collects what a server is made of.
+pub struct ServerBuilder {
+    config: Config,
+    more: SharedAssemble,
+    limits: ServeLimits,
+}
+
+impl std::fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Keys would cross the network in clear.
+    #[error("`{0}` is not a loopback address: listen on loopback behind a proxy that speaks TLS")]
+    PublicWithoutTls(SocketAddr),
+    /// TLS is configured, and this version does not speak it.
+    #[error("`server.tls` is not supported by this version: listen on loopback behind a proxy that speaks TLS")]
+    TlsUnsupported,
+    /// The address is taken or not ours.
+    #[error("cannot listen on `{address}`")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot use `{}`", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The core does not start.
+    #[error(transparent)]
+    Core(#[from] crate::core::StartError),
+    /// A setting has no meaning.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// Keys cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The first key cannot be kept.
+    #[error("the first key cannot be kept: {0}")]
+    FirstKey(CoreError),
+    /// No randomness for the first key.
+    #[error(transparent)]
+    Randomness(#[from] onesec_identity::ApiKeyError),
+    /// Auth0 cannot be used as configured.
+    #[error("token vault of tenant `{tenant}`: {why}")]
+    TokenVault {
+        /// Whose.
+        tenant: TenantId,
+        /// Why.
+        why: String,
+    },
+}
+
+
+impl ServerBuilder {
+    /// Detectors beside the built-in ones. Asked again whenever the settings change.
+    #[must_use]
+    pub fn detectors(
+        mut self,
+        more: impl Fn(&Settings) -> Result<Vec<Box<dyn Detector>>, SetupError> + Send + Sync + 'static,
+    ) -> Self {
+        self.more = Arc::new(more);
+        self
+    }
+
+    /// Opens the journal, recovers, listens.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing listens then.
+    pub async fn start(self) -> Result<Running, StartError> {
+        let Self { config, more, limits } = self;
+        check_address(&config)?;
+        let assemble = assemble(more);
+        check_detectors(&config.settings, &assemble)?;
+        let listener = listen(config.listen).await?;
+        let address = listener.local_addr().unwrap_or(config.listen);
+        make_data_dir(&config.data_dir)?;
+        let core = start_core(&config, assemble).await?;
+        let started = finish(config, (core.clone(), listener, address), limits).await;
+        if started.is_err() {
+            core.stop().await;
+        }
+        started
+    }
+}
+
+/// From a running core to a running server.
+async fn finish(
+    config: Config,
+    (core, listener, address): (Core, TcpListener, SocketAddr),
+    limits: ServeLimits,
+) -> Result<Running, StartError> {
+    let keys = KeyRing::load(core.reader(), &core.tenants())?;
+    let admin_key = if keys.is_empty() { Some(first_key(&config.data_dir, &core, &keys).await?) } else { None };
+    let metrics = Metrics::new();
+    let (stop, stopping) = watch::channel(false);
+    let token_vault = config.token_vault.is_some();
+    let vaults = vaults(&config, &core)?;
+    let app = App::new(AppParts {
+        core: core.clone(),
+        keys,
+        metrics: metrics.clone(),
+        port: address.port(),
+        hosts: config.hosts,
+        trusted_proxies: config.trusted_proxies,
+        vaults,
+        stopping: stopping.clone(),
+    });
+    let counting = tokio::spawn(count_alerts(core.clone(), metrics.clone(), stopping.clone()));
+    let serving = tokio::spawn(serve(listener, (router(app), metrics), limits, stopping));
+    tracing::info!(
+        token_vault,
+        %address,
+        "AI agent containment started (OWASP Agentic AI Top 10 + agentic web access)"
+    );
+    Ok(Running { url: format!("http://{address}"), admin_key, core, stop, serving, counting })
+}
+
+fn check_address(config: &Config) -> Result<(), StartError> {
+    match (&config.tls, config.listen.ip().to_canonical().is_loopback()) {
+        (Some(_), _) => Err(StartError::TlsUnsupported),
+        (None, false) => Err(StartError::PublicWithoutTls(config.listen)),
+        (None, true) => Ok(()),
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+}
+
+/// The built-in detectors, then strangers'.
+fn assemble(more: SharedAssemble) -> SharedAssemble {
+    Arc::new(move |settings| {
+        let mut detectors = onesec_detectors::all(&onesec_detectors::Settings::default());
+        detectors.extend(more(settings)?);
+        Ok(detectors)
+    })
+}
+
+/// Settings of a detector that nobody brings are a misspelling.
+fn check_detectors(settings: &Settings, assemble: &SharedAssemble) -> Result<(), SetupError> {
+    let detectors = assemble(settings)?;
+    let codes: Vec<&str> = detectors.iter().map(|detector| detector.descriptor().code).collect();
+    for code in settings.detectors.keys().chain(&settings.detectors_off) {
+        if !codes.contains(&code.as_str()) {
+            let hint = did_you_mean(code, codes.iter().copied()).map(|c| format!(", did you mean `{c}`?"));
+            let why = format!("there is no such detector{}", hint.unwrap_or_default());
+            return Err(SetupError::Setting { setting: format!("detectors.{code}"), why });
+        }
+    }
+    Ok(())
+}
+
+/// Nobody but us has business in there.
+fn make_data_dir(dir: &Path) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|source| StartError::File { path: dir.to_owned(), source })
+}
+
+async fn start_core(config: &Config, assemble: SharedAssemble) -> Result<Core, StartError> {
+    let mut options = CoreOptions::new(config.data_dir.clone());
+    let setup = |name| TenantSetup { name, settings: config.settings.clone(), connections: Vec::new() };
+    options.tenants = config.tenant_names().into_iter().map(setup).collect();
+    options.assemble = assemble;
+    options.retention = config.retention;
+    options.journal.max_bytes = config.max_journal_bytes;
+    // Recovery reads and replays: that is no work for the runtime's threads.
+    let started = tokio::task::spawn_blocking(move || Core::start(options)).await;
+    match started {
+        Ok(core) => Ok(core?),
+        Err(_) => Err(StartError::FirstKey(CoreError::Stopping)),
+    }
+}
+
+/// The first key: good for everything but exchanges, in every tenant. The file comes first, so that a crash in between
+/// leaves a file without a key, which the next start makes good, and never a key that nobody knows.
+async fn first_key(dir: &Path, core: &Core, keys: &KeyRing) -> Result<Secret, StartError> {
+    let (Ok(name), Ok(tenant)) = (Name::new("admin"), TenantId::new(OPERATOR)) else {
+        return Err(StartError::FirstKey(CoreError::UnknownTenant));
+    };
+    let (record, secret) = KeySpec::new(name, KeyScopes::of(&[KeyScope::Admin]), tenant).make(core.now())?;
+    let path = dir.join(ADMIN_KEY_FILE);
+    write_private(&path, &secret).map_err(|source| StartError::File { path, source })?;
+    let order = Order {
+        tenant: TenantId::default_tenant(),
+        sender: Sender::system(),
+        command: Command::KeyCreated {
+            key: record.id.clone(),
+            agent: None,
+            owner: None,
+            scopes: Text::redacted(&record.scopes.as_names().join(" ")),
+        },
+        ledger: vec![record.put()],
+    };
+    core.order(order).await.map_err(StartError::FirstKey)?;
+    keys.insert(record);
+    Ok(secret)
+}
+
+/// Written beside and moved into place: the file is never there with half a key or other eyes on it.
+fn write_private(path: &Path, secret: &Secret) -> std::io::Result<()> {
+    let beside = path.with_extension("key.new");
+    match std::fs::remove_file(&beside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    file.write_all(secret.expose_to_wire().as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
+fn vaults(config: &Config, core: &Core) -> Result<BTreeMap<TenantId, TenantVault>, StartError> {
+    let own = config.token_vault.iter().map(|vault| (TenantId::default_tenant(), vault));
+    let others = config.tenants.iter().filter_map(|tenant| Some((tenant.name.clone(), tenant.token_vault.as_ref()?)));
+    let mut vaults = BTreeMap::new();
+    for (tenant, vault) in own.chain(others) {
+        let gateway = if vault.is_configured() { Some(gateway(&tenant, vault, core)?) } else { None };
+        let stats = Mutex::default();
+        vaults.insert(tenant, TenantVault { domain: vault.domain.clone(), gateway, stats });
+    }
+    Ok(vaults)
+}
+
+fn gateway(tenant: &TenantId, vault: &TokenVaultConfig, core: &Core) -> Result<Gateway, StartError> {
+    let unusable = |why: String| StartError::TokenVault { tenant: tenant.clone(), why };
+    let mut auth0 = Auth0Config::new(&vault.domain, &vault.client_id, vault.client_secret.clone())
+        .map_err(|error| unusable(error.to_string()))?;
+    if let Some(url) = &vault.base_url {
+        auth0 = auth0.with_base_url(url.as_str()).map_err(|error| unusable(error.to_string()))?;
+    }
+    let mut options = GatewayOptions::new(tenant.clone(), auth0);
+    options.audiences.clone_from(&vault.audiences);
+    options.unproven = vault.unproven_subject;
+    options.http = http_options(vault)?;
+    Gateway::new(core.clone(), options).map_err(|error| unusable(error.to_string()))
+}
+
+fn http_options(vault: &TokenVaultConfig) -> Result<HttpOptions, StartError> {
+    let mut options = HttpOptions { total_timeout: vault.request_timeout, ..HttpOptions::default() };
+    if let Some(path) = &vault.extra_root_ca {
+        let pem = std::fs::read_to_string(path).map_err(|source| StartError::File { path: path.clone(), source })?;
+        options.roots = Roots::SystemAndPem(pem);
+    }
+    Ok(options)
+}
+
+/// Counts alerts as they open. Where it lags behind, some are not counted: it is a metric.
+async fn count_alerts(core: Core, metrics: Metrics, mut stopping: watch::Receiver<bool>) {
+    let mut news = core.news();
+    loop {
+        let next = tokio::select! {
+            next = news.recv() => next,
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        };
+        match next {
+            Ok(news) if news.change == Change::Opened => {
+                metrics.alert_opened(news.alert.detector.as_str(), news.alert.severity);
+            }
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// A server that runs. Dropping it does not stop it gracefully: call [`Running::stop`].
+#[derive(Debug)]
+pub struct Running {
+    url: String,
+    admin_key: Option<Secret>,
+    core: Core,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+    counting: JoinHandle<()>,
+}
+
+impl Running {
+    /// Where it listens, such as `http://127.0.0.1:1780`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The first key, where this start made it.
+    #[must_use]
+    pub const fn admin_key(&self) -> Option<&Secret> {
+        self.admin_key.as_ref()
+    }
+
+    /// The core, for those who embed the server.
+    #[must_use]
+    pub const fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// Takes nothing new, finishes what is under way, commits and snapshots.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        let _ = self.serving.await;
+        let _ = self.counting.await;
+        self.core.stop().await;
+        tracing::info!("stopped");
+    }
+
+    /// Runs until the process is told to end (SIGINT, SIGTERM), then stops.
+    pub async fn wait_for_signal_and_stop(self) {
+        use tokio::signal::unix::{SignalKind, signal};
+        let interrupt = tokio::signal::ctrl_c();
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    _ = interrupt => {}
+                    _ = terminate.recv() => {}
+                }
+            }
+            Err(_) => drop(interrupt.await),
+        }
+        self.stop().await;
+    }
+}
