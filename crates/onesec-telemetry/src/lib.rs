@@ -24,6 +24,7 @@
 
 pub mod alert;
 pub mod catalogue;
+pub mod command;
 pub mod event;
 pub mod id;
 pub mod limits;
@@ -36,6 +37,7 @@ pub mod suggest;
 pub mod time;
 
 pub use alert::{Alert, AlertStatus, Change, Response, ResponseStatus, Transition};
+pub use command::{Command, Decided, Exception, Mode};
 pub use event::{
     BodyError, BodyFormat, Code, Common, DecodeOptions, Details, Event, Item, Kind, KnownConnections, Rejection, Text,
     Warning, decode_body, decode_event,
@@ -44,10 +46,7 @@ pub use id::{
     AccountId, AgentId, AlertId, AppId, ConnectionName, DelegationId, EventId, ExchangeId, IdError, KeyId, Name,
     SessionId, TaskId, TenantId, UserId,
 };
-pub use record::{
-    Attestation, Authority, Body, Channel, Command, Decided, Exception, Mode, Record, Sender, Seq, Subject,
-    VerifiedLink,
-};
+pub use record::{Attestation, Authority, Body, Channel, Record, Sender, Seq, Subject, VerifiedLink};
 pub use scope::{Scope, ScopeError, ScopeSet};
 pub use secret::{Secret, Thumbprint};
 pub use severity::{Attribution, Severity};

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::AlertStatus;
-use crate::event::{Details, Event, Json, Text};
-use crate::id::{AgentId, AlertId, ConnectionName, DelegationId, ExchangeId, KeyId, Name, TenantId, UserId};
+use crate::command::{Command, Decided};
+use crate::event::{Details, Event};
+use crate::id::{AgentId, ConnectionName, KeyId, Name, TenantId, UserId};
 use crate::scope::ScopeSet;
 use crate::secret::Thumbprint;
-use crate::severity::{Attribution, Severity};
+use crate::severity::Attribution;
 use crate::time::Timestamp;
 
 /// Position in a tenant's journal; the first record is 1.
@@ -211,146 +211,6 @@ pub enum Body {
         /// The record.
         seq: Seq,
     },
-}
-
-/// Commands: each is a mutation of the API or a change of configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Command {
-    /// Nothing of this agent passes until it is resumed.
-    SuspendAgent {
-        /// Which.
-        agent: AgentId,
-        /// Why.
-        reason: Option<Text>,
-    },
-    /// Ends a suspension.
-    ResumeAgent {
-        /// Which.
-        agent: AgentId,
-    },
-    /// Ends a delegation and all that hangs below it.
-    RevokeDelegation {
-        /// Which.
-        delegation: DelegationId,
-        /// Why.
-        reason: Option<Text>,
-    },
-    /// A person accepts scopes into a baseline.
-    AcceptScopes {
-        /// Whose.
-        agent: AgentId,
-        /// For this user; all users of the agent where absent.
-        user: Option<UserId>,
-        /// At this connection.
-        connection: ConnectionName,
-        /// Which.
-        scopes: ScopeSet,
-    },
-    /// A person decides on an alert.
-    SetAlertStatus {
-        /// Which.
-        alert: AlertId,
-        /// To what.
-        status: AlertStatus,
-        /// In whose words.
-        note: Option<Text>,
-    },
-    /// Silence, with reason, owner and end.
-    AddException(Exception),
-    /// Ends an exception.
-    RemoveException {
-        /// Which.
-        id: Name,
-    },
-    /// Dry run or live.
-    SetMode(Mode),
-    /// Another preset of verdicts.
-    SetPreset(Name),
-    /// The configuration that is in force from here on.
-    Configure {
-        /// SHA-256 of its content.
-        digest: Thumbprint,
-        /// The content, without secrets.
-        content: Json,
-    },
-    /// A key was made; for the audit.
-    KeyCreated {
-        /// Which.
-        key: KeyId,
-        /// Bound to.
-        agent: Option<AgentId>,
-        /// Owned by.
-        owner: Option<Name>,
-        /// Scopes, separated by spaces.
-        scopes: Text,
-    },
-    /// A key was taken back; for the audit.
-    KeyRevoked {
-        /// Which.
-        key: KeyId,
-    },
-}
-
-/// Whether verdicts about detections apply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Say what would be done; do it for people's own decisions and protocol rules only.
-    #[default]
-    DryRun,
-    /// Do it.
-    Live,
-}
-
-impl Mode {
-    /// `dry_run` or `live`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::DryRun => "dry_run",
-            Self::Live => "live",
-        }
-    }
-}
-
-/// Silence for findings of one detector about one entity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Exception {
-    /// Its id.
-    pub id: Name,
-    /// Which detector.
-    pub detector: Name,
-    /// Only this agent.
-    pub agent_id: Option<AgentId>,
-    /// Only this user.
-    pub user_id: Option<UserId>,
-    /// Only this connection.
-    pub connection: Option<ConnectionName>,
-    /// Why.
-    #[schemars(with = "String")]
-    pub reason: Text,
-    /// Who answers for it.
-    pub owner: Option<Name>,
-    /// Until when; at most 90 days ahead.
-    pub expires_at: Timestamp,
-}
-
-/// What the engine decided about a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Decided {
-    /// The record of the request.
-    pub seq: Seq,
-    /// The exchange, where the request was one.
-    pub exchange_id: Option<ExchangeId>,
-    /// What was done: `allow`, `deny`, `hold`, `withhold`, `rate_limit`.
-    pub decision: Name,
-    /// What live mode would have done.
-    pub would: Name,
-    /// In which mode.
-    pub mode: Mode,
-    /// The findings behind it: detector, severity, reason.
-    pub findings: Vec<(Name, Severity, Text)>,
 }
 
 impl Record {

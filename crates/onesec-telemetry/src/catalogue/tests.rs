@@ -1,3 +1,5 @@
+//! Tests.
+
 use proptest::prelude::*;
 
 use super::data::RawCatalogue;

@@ -3,7 +3,8 @@
 use serde_json::value::RawValue;
 
 use super::Event;
-use super::decode::{Code, DecodeOptions, Rejection, Warning, decode_event, redact_rejected};
+use super::decode::{DecodeOptions, decode_event, redact_rejected};
+use super::reject::{Code, Rejection, Warning};
 use crate::id::EventId;
 use crate::limits::MAX_BATCH_EVENTS;
 use crate::secret::Thumbprint;

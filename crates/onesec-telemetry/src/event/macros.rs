@@ -172,9 +172,9 @@ macro_rules! kinds {
             pub(super) fn read(
                 kind: Kind,
                 custom: &str,
-                members: &mut super::decode::Members<'_>,
+                members: &mut super::members::Members<'_>,
                 cx: &mut super::decode::Reading<'_>,
-            ) -> Result<Result<Self, &'static str>, super::decode::Fault> {
+            ) -> Result<Result<Self, &'static str>, super::reject::Fault> {
                 match kind {
                     $( Kind::$variant => {
                         $( let $field: Option<$ty> = members.take(stringify!($field), &[$($($alias),+)?], cx)?; )*

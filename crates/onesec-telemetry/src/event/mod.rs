@@ -2,20 +2,29 @@
 
 #[macro_use]
 mod macros;
+mod access;
 mod batch;
 mod decode;
 pub mod field;
 mod kinds;
+mod members;
+mod reject;
 mod schema;
+mod spec;
+mod values;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use access::Common;
 pub use batch::{BodyError, BodyFormat, Item, decode_body};
-pub use decode::{Code, DecodeOptions, Fault, KnownConnections, Reading, Rejection, Warning, decode_event};
-pub use field::{Chain, Json, Statement, Text};
+pub use decode::{DecodeOptions, KnownConnections, Reading, decode_event};
+pub use field::{Chain, Text};
 pub use kinds::*;
+pub use reject::{Code, Fault, Rejection, Warning};
 pub use schema::{contract_version, event_schemas, kind_schema};
+pub use spec::{Category, Custom, FieldSpec, KindSpec, Need};
+pub use values::{Json, Statement};
 
 use crate::id::{EventId, Name};
 use crate::time::Timestamp;

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::field::FieldType as _;
-use super::kinds::{Kind, KindSpec, Need};
+use super::kinds::Kind;
+use super::spec::{KindSpec, Need};
 use crate::id::{AppId, Name};
 
 /// The version of the contract.

@@ -1,3 +1,5 @@
+//! Tests.
+
 use serde_json::json;
 
 use super::*;

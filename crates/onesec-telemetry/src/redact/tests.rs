@@ -1,3 +1,5 @@
+//! Tests.
+
 use proptest::prelude::*;
 use serde_json::json;
 
