@@ -1,0 +1,186 @@
+//! What can be said on the command line.
+
+mod ask;
+mod manage;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use ask::*;
+pub(crate) use manage::*;
+
+/// The security layer between AI agents and the accounts that people lend them.
+#[derive(Debug, Parser)]
+#[command(name = "onesec", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "New here? `onesec demo` shows everything on this machine in ten seconds.\n\
+    Exit codes: 0 yes or done, 1 a negative answer, 2 wrong usage, 3 server not reachable or refusing.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Print JSON instead of tables.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How a running server is found.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// Where the server listens.
+    #[arg(long, global = true, env = "ONESEC_URL", default_value = "http://127.0.0.1:1780", help_heading = "Server")]
+    pub(crate) url: String,
+    /// The key to present; without one, `admin.key` of the default data directory.
+    #[arg(long, global = true, env = "ONESEC_API_KEY", hide_env_values = true, help_heading = "Server")]
+    pub(crate) key: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server.
+    Up(UpArgs),
+    /// See what onesec does: a simulated tenant, honest agents, attacks.
+    Demo(DemoArgs),
+    /// How the server is doing.
+    Status,
+    /// What was found; also: show, ack, resolve, false-positive.
+    #[command(args_conflicts_with_subcommands = true)]
+    Alerts(AlertsArgs),
+    /// What was recorded.
+    Events(EventsArgs),
+    /// The agents, or one of them; also: suspend, resume.
+    #[command(args_conflicts_with_subcommands = true)]
+    Agents(AgentsArgs),
+    /// The accounts that people have linked.
+    Accounts(AccountsArgs),
+    /// Who lets whom act: list, add, revoke.
+    #[command(args_conflicts_with_subcommands = true)]
+    Delegations(DelegationsArgs),
+    /// Trade a user's token for a provider's, through onesec.
+    Exchange(ExchangeArgs),
+    /// Whether an agent may act on a user's account, and why (not).
+    Can(CanArgs),
+    /// Why an alert was raised or an exchange answered as it was, and what would make it pass.
+    Explain(ExplainArgs),
+    /// Keys of the API: list, create, revoke.
+    Keys(KeysArgs),
+    /// Dry run, live, preset: shows or changes how verdicts are enforced.
+    Enforce(EnforceArgs),
+    /// What would have fired: a file of events, or the journal, judged in this process.
+    Replay(ReplayArgs),
+    /// The kinds of events that onesec understands.
+    Schemas(SchemasArgs),
+    /// Look at a journal on disk: verify, recompute.
+    Journal(JournalArgs),
+    /// Completions for a shell, on standard output.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Address and port; port 0 takes a free one and prints it.
+    #[arg(long)]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where journal and keys live.
+    #[arg(long)]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Configuration in YAML.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+    /// What to log, such as `info` or `onesec_server=debug`.
+    #[arg(long, env = "ONESEC_LOG", default_value = "info")]
+    pub(crate) log: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Leave the server running afterwards, to look around.
+    #[arg(long)]
+    pub(crate) serve: bool,
+    /// Switch a detector off, to see which attack it was that met it.
+    #[arg(long = "disable", value_name = "DETECTOR")]
+    pub(crate) disabled: Vec<String>,
+    /// Keep the data here instead of in a directory that is removed afterwards.
+    #[arg(long)]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Events as NDJSON or as a JSON array; `-` reads standard input.
+    #[arg(long, value_name = "FILE|-", required_unless_present = "since")]
+    pub(crate) events: Option<PathBuf>,
+    /// Configuration in YAML to judge them by.
+    #[arg(long, conflicts_with = "since")]
+    pub(crate) config: Option<PathBuf>,
+    /// Judges the journal in `--data-dir` again, and prints alerts seen at or after this time (RFC 3339).
+    #[arg(long, requires = "data_dir", conflicts_with = "events")]
+    pub(crate) since: Option<String>,
+    /// Where the journal lives.
+    #[arg(long)]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemasArgs {
+    /// One kind, with its JSON Schema.
+    pub(crate) kind: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JournalArgs {
+    #[command(subcommand)]
+    pub(crate) act: JournalAct,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JournalAct {
+    /// Proves that the journal is what was written. Exit code 1 where it is not.
+    Verify {
+        /// Where the journal lives.
+        #[arg(long)]
+        data_dir: PathBuf,
+    },
+    /// Feeds the journal's records to a new engine and prints the alerts it comes to, as NDJSON.
+    Recompute {
+        /// Where the journal lives.
+        #[arg(long)]
+        data_dir: PathBuf,
+        /// Starts from the snapshot at this sequence number instead of from nothing.
+        #[arg(long, value_name = "SEQ")]
+        from_snapshot: Option<u64>,
+        /// Whose records.
+        #[arg(long, default_value = "default")]
+        tenant: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lists_take_filters_and_acts_take_ids() {
+        let parsed = |line: &str| Cli::try_parse_from(line.split(' '));
+        assert!(parsed("onesec alerts --min-severity high --agent bot-7 --json").is_ok());
+        assert!(parsed("onesec alerts ack 0af1 --note seen").is_ok());
+        assert!(parsed("onesec agents bot-7").is_ok());
+        assert!(parsed("onesec agents suspend bot-7").is_ok());
+        assert!(parsed("onesec can bot-7 auth0|ana google-oauth2 calendar.read mail.send").is_ok());
+        assert!(parsed("onesec replay").is_err(), "nothing to replay");
+        assert!(parsed("onesec replay --events a --since b --data-dir c").is_err(), "one source at a time");
+        assert!(parsed("onesec keys create --name k").is_err(), "a key without scopes is good for nothing");
+    }
+}
