@@ -1,0 +1,3 @@
+//! End to end: what is true for a user.
+
+mod crash;

@@ -1,0 +1,152 @@
+//! The real binary as a child process.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use crate::http::Http;
+
+/// A running server process. Killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    url: String,
+    dir: PathBuf,
+    log: Receiver<String>,
+}
+
+/// How a server process is started.
+#[derive(Debug, Clone)]
+pub struct Start {
+    program: PathBuf,
+    dir: PathBuf,
+    config: Option<String>,
+    env: Vec<(String, String)>,
+}
+
+impl Start {
+    /// `program up` on a free port of loopback, with its data in `dir`.
+    #[must_use]
+    pub fn new(program: &str, dir: &Path) -> Self {
+        Self { program: program.into(), dir: dir.to_owned(), config: None, env: Vec::new() }
+    }
+
+    /// With this configuration (YAML).
+    #[must_use]
+    pub fn config(mut self, yaml: &str) -> Self {
+        self.config = Some(yaml.to_owned());
+        self
+    }
+
+    /// With this variable in its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it and waits until it listens.
+    ///
+    /// # Panics
+    /// Where it does not come up within a minute: the test cannot go on.
+    #[must_use]
+    #[expect(clippy::panic, clippy::expect_used, reason = "a test harness")]
+    pub fn run(&self) -> Process {
+        let mut command = Command::new(&self.program);
+        command.args(["up", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&self.dir);
+        if let Some(yaml) = &self.config {
+            let path = self.dir.join("test-config.yaml");
+            std::fs::write(&path, yaml).expect("configuration written");
+            command.arg("--config").arg(path);
+        }
+        command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME"));
+        command.envs(self.env.iter().cloned()).env("RUST_BACKTRACE", "1");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the server starts");
+        let (out, err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+        let log = lines_of(err);
+        let mut first = String::new();
+        let mut out = BufReader::new(out);
+        drop(out.read_line(&mut first));
+        let Some(url) = first.trim().strip_prefix("listening on ") else {
+            let said: Vec<String> = log.try_iter().collect();
+            panic!("the server said `{}` instead of where it listens; {}", first.trim(), said.join("\n"));
+        };
+        let url = url.to_owned();
+        std::thread::spawn(move || drop(std::io::copy(&mut out, &mut std::io::sink())));
+        Process { child, url, dir: self.dir.clone(), log }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "bounded by the life of a test's server")]
+fn lines_of(from: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+impl Process {
+    /// Where it listens.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The admin key that it wrote at its first start.
+    #[must_use]
+    pub fn admin_key(&self) -> String {
+        std::fs::read_to_string(self.dir.join("admin.key")).unwrap_or_default().trim().to_owned()
+    }
+
+    /// A client with the admin key.
+    #[must_use]
+    pub fn admin(&self) -> Http {
+        Http::new(&self.url, Some(&self.admin_key()))
+    }
+
+    /// What it wrote to standard error so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<String> {
+        self.log.try_iter().collect()
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
+    /// `kill -TERM`, and its exit code, or `None` where it had to be killed after a minute.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        drop(Command::new("kill").args(["-TERM", &id]).status());
+        for _ in 0..600 {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        self.kill();
+        None
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
