@@ -147,13 +147,7 @@ impl Caller {
     pub fn sender(&self, channel: Channel) -> Sender {
         let trusted = channel == Channel::Api || self.scopes.allow(KeyScope::EventsTrust);
         let authority = if trusted { Authority::Trust } else { Authority::Claim };
-        Sender {
-            channel,
-            key: Some(self.key.clone()),
-            owner: self.owner.clone(),
-            agent: self.agent.clone(),
-            authority,
-        }
+        Sender { channel, key: Some(self.key.clone()), owner: self.owner.clone(), agent: self.agent.clone(), authority }
     }
 }
 

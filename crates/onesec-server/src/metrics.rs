@@ -141,7 +141,7 @@ impl Metrics {
     }
 
     /// A request was answered.
-    pub fn answered(&self, route: &'static str, method: &'static str, status: u16, took: Duration) {
+    pub fn answered(&self, (method, route): (&'static str, &'static str), status: u16, took: Duration) {
         self.0.latency.get_or_create(&RouteLabels { route, method }).observe(took.as_secs_f64());
         self.0.answers.get_or_create(&AnswerLabels { route, method, status }).inc();
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use onesec_auth0::Auth0Config;
-use onesec_engine::Settings;
 use onesec_enforcement::Preset;
+use onesec_engine::Settings;
 use onesec_telemetry::limits::MAX_DELEGATION_DEPTH;
 use onesec_telemetry::{ConnectionName, Mode, Secret, TenantId};
 use serde_json::Value;
@@ -90,8 +90,8 @@ fn check_auth0(domain: &str, base_url: Option<&str>) -> Result<(), ConfigError> 
 }
 
 fn settings(said: &Said) -> Result<Settings, ConfigError> {
-    let mut settings = Settings::default();
-    settings.default_connections = said.texts("delegations.default_connections");
+    let mut settings =
+        Settings { default_connections: said.texts("delegations.default_connections"), ..Settings::default() };
     if settings.default_connections.iter().any(|name| ConnectionName::new(name).is_err()) {
         return Err(ConfigError::value("delegations.default_connections", "must be names of connections"));
     }
@@ -123,7 +123,8 @@ fn detectors(said: &Said, settings: &mut Settings) {
         if off {
             settings.detectors_off.push(code.clone());
         }
-        let own = value.as_object().into_iter().flatten().filter(|(name, value)| *name != "enabled" && !value.is_null());
+        let own =
+            value.as_object().into_iter().flatten().filter(|(name, value)| *name != "enabled" && !value.is_null());
         for (name, value) in own {
             let (name, value) = detector_setting(name, value);
             settings.detectors.entry(code.clone()).or_default().insert(name, value);

@@ -82,10 +82,7 @@ impl Said {
     pub(super) fn from_yaml(text: &str) -> Result<Self, ConfigError> {
         let value: Value = serde_saphyr::from_str(text).map_err(|error| {
             let place = error.location();
-            ConfigError::Syntax {
-                line: place.map_or(0, |p| p.line()),
-                column: place.map_or(0, |p| p.column()),
-            }
+            ConfigError::Syntax { line: place.map_or(0, |p| p.line()), column: place.map_or(0, |p| p.column()) }
         })?;
         let value = if value.is_null() { Value::Object(Map::new()) } else { value };
         check(&value, "")?;

@@ -86,10 +86,7 @@ fn the_environment_wins_over_the_file() {
     assert_eq!(config.settings.modules_off, ["consent"]);
     assert_eq!(config.settings.enforcement.mode, onesec_telemetry::Mode::Live);
     assert_eq!(config.retention.events, Duration::from_secs(3 * 86_400));
-    assert_eq!(
-        complaint("", &[("ONESEC_MODULES_CONSENT", "maybe")]),
-        "`ONESEC_MODULES_CONSENT` must be `on` or `off`"
-    );
+    assert_eq!(complaint("", &[("ONESEC_MODULES_CONSENT", "maybe")]), "`ONESEC_MODULES_CONSENT` must be `on` or `off`");
 }
 
 #[test]
@@ -142,11 +139,15 @@ fn tenants_have_names_and_their_own_vault() {
 
 #[test]
 fn detectors_can_be_switched_off_and_a_strangers_settings_are_kept() {
-    let yaml = "detectors: {consent-phishing: off, exchange-rate: {enabled: false}, my-own: {limit: 3, every: 5m, w: x}}";
+    let yaml =
+        "detectors: {consent-phishing: off, exchange-rate: {enabled: false}, my-own: {limit: 3, every: 5m, w: x}}";
     let settings = load(yaml, &[]).expect("valid").settings;
     assert_eq!(settings.detectors_off, ["consent-phishing", "exchange-rate"]);
     let own = &settings.detectors["my-own"];
-    assert_eq!((own["limit"].as_u64(), own["every_seconds"].as_u64(), own["w"].as_str()), (Some(3), Some(300), Some("x")));
+    assert_eq!(
+        (own["limit"].as_u64(), own["every_seconds"].as_u64(), own["w"].as_str()),
+        (Some(3), Some(300), Some("x"))
+    );
 }
 
 #[test]
@@ -168,9 +169,7 @@ fn no_two_keys_share_a_variable() {
 
 #[test]
 fn networks_contain_what_they_should() {
-    let contains = |net: &str, ip: &str| {
-        Network::parse(net).expect(net).contains(ip.parse::<IpAddr>().expect(ip))
-    };
+    let contains = |net: &str, ip: &str| Network::parse(net).expect(net).contains(ip.parse::<IpAddr>().expect(ip));
     assert!(contains("10.0.0.0/8", "10.255.1.2") && !contains("10.0.0.0/8", "11.0.0.1"));
     assert!(contains("127.0.0.1", "127.0.0.1") && !contains("127.0.0.1", "127.0.0.2"));
     assert!(contains("10.0.0.0/8", "::ffff:10.1.1.1") && !contains("::/0", "10.0.0.1"));

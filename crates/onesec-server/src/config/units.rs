@@ -49,9 +49,10 @@ mod tests {
     #[test]
     fn durations_and_sizes_need_a_unit_that_exists() {
         let seconds = |text| parse_duration(text).map(|d| d.as_secs());
-        assert_eq!([seconds("30s"), seconds("5m"), seconds("30d"), seconds("1y")].map(Option::unwrap), [
-            30, 300, 2_592_000, 31_536_000
-        ]);
+        assert_eq!(
+            [seconds("30s"), seconds("5m"), seconds("30d"), seconds("1y")].map(Option::unwrap),
+            [30, 300, 2_592_000, 31_536_000]
+        );
         for bad in ["", "s", "5", "5x", "-5m", "1.5h", "5 m m", "99999999999999999999s", "18446744073709551615d"] {
             assert_eq!(parse_duration(bad), None, "{bad}");
         }

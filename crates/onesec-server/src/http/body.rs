@@ -99,7 +99,11 @@ pub(super) async fn json<T: DeserializeOwned>(request: Request) -> Result<T, Pro
     serde_json::from_slice(&bytes).map_err(|error| {
         // serde's words name members; what looks like a secret does not come back.
         let detail = redact_text(&error.to_string()).into_owned();
-        if error.is_data() { Problem::unprocessable("bad-body", detail) } else { Problem::bad_request("bad-json", detail) }
+        if error.is_data() {
+            Problem::unprocessable("bad-body", detail)
+        } else {
+            Problem::bad_request("bad-json", detail)
+        }
     })
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use onesec_engine::Reported;
 use onesec_enforcement::Verdict;
+use onesec_engine::Reported;
 use onesec_telemetry::event::Rejection;
 use onesec_telemetry::{BodyFormat, Channel, Event, Kind};
 use serde_json::{Value, json};

@@ -87,8 +87,7 @@ async fn event(app: &App, caller: &Caller, wanted: Wanted) -> Result<Event, Prob
         members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
     let text = json!({"type": "agent_identity_delegation", "details": details}).to_string();
     let view = app.core.view(&caller.tenant).ok_or_else(|| Problem::not_found("tenant"))?;
-    let options =
-        DecodeOptions { connections: &view.connections, catalogue: Catalogue::builtin(), bound_agent: None };
+    let options = DecodeOptions { connections: &view.connections, catalogue: Catalogue::builtin(), bound_agent: None };
     let (event, _) = decode_event(&text, options, &event_id(ulid)).map_err(|rejection| {
         let pointer = rejection.pointer.strip_prefix("/details").unwrap_or(&rejection.pointer).to_owned();
         Problem::unprocessable("rejected", rejection.message)

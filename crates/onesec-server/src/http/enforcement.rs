@@ -26,9 +26,8 @@ pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Answer 
 /// `GET /api/v1/enforcement/presets`
 pub(super) async fn presets(State(app): State<Arc<App>>, caller: Caller) -> Answer {
     let view = app.core.view(&caller.tenant).ok_or_else(|| Problem::not_found("tenant"))?;
-    let presets = Preset::ALL.map(|preset| {
-        json!({"name": preset, "description": describe(preset), "active": preset == view.preset})
-    });
+    let presets = Preset::ALL
+        .map(|preset| json!({"name": preset, "description": describe(preset), "active": preset == view.preset}));
     answer::ok(&json!({"presets": presets}))
 }
 

@@ -1,6 +1,5 @@
 //! Token Vault over HTTP: the exchange, and how it is doing.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +8,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use onesec_telemetry::{ConnectionName, ScopeSet, Secret, TaskId};
-use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::App;
@@ -27,64 +25,17 @@ pub(crate) struct Vault {
     pub(crate) domain: String,
     /// Absent until there are credentials.
     pub(crate) gateway: Option<Gateway>,
-    pub(crate) stats: Mutex<ExchangeStats>,
 }
 
-/// Exchanges since the start.
-#[derive(Debug, Default, Clone, Serialize)]
-pub(crate) struct ExchangeStats {
-    total_exchanges: u64,
-    success_count: u64,
-    failure_count: u64,
-    denied_count: u64,
-    held_count: u64,
-    by_connection: BTreeMap<String, u64>,
-    /// Failures in a row, up to now.
-    recent_failures: u64,
-}
-
-/// What became of an exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Issued,
-    Denied,
-    Held,
-    Failed,
-}
-
-impl Outcome {
-    fn of(answer: &GatewayAnswer) -> Self {
-        let GatewayBody::Error(members) = &answer.body else { return Self::Issued };
-        let upstream = members.get("onesec_reason").is_some_and(|reason| reason == "upstream");
-        match members.get("error").and_then(|error| error.as_str()) {
-            _ if upstream => Self::Failed,
-            Some("interaction_required") => Self::Held,
-            Some("access_denied" | "too_many_requests") => Self::Denied,
-            _ => Self::Failed,
-        }
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Issued => "issued",
-            Self::Denied => "denied",
-            Self::Held => "held",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl ExchangeStats {
-    fn count(&mut self, outcome: Outcome, connection: &str) {
-        self.total_exchanges += 1;
-        *self.by_connection.entry(connection.to_owned()).or_default() += 1;
-        match outcome {
-            Outcome::Issued => self.success_count += 1,
-            Outcome::Denied => self.denied_count += 1,
-            Outcome::Held => self.held_count += 1,
-            Outcome::Failed => self.failure_count += 1,
-        }
-        self.recent_failures = if outcome == Outcome::Failed { self.recent_failures + 1 } else { 0 };
+/// What became of an exchange, as metrics name it.
+fn outcome(answer: &GatewayAnswer) -> &'static str {
+    let GatewayBody::Error(members) = &answer.body else { return "issued" };
+    let upstream = members.get("onesec_reason").is_some_and(|reason| reason == "upstream");
+    match members.get("error").and_then(|error| error.as_str()) {
+        _ if upstream => "failed",
+        Some("interaction_required") => "held",
+        Some("access_denied" | "too_many_requests") => "denied",
+        _ => "failed",
     }
 }
 
@@ -119,18 +70,13 @@ pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, request: R
         Err(response) => return *response,
     };
     wanted.network = origin;
-    let gateway = app.vaults.get(&caller.tenant).and_then(|vault| Some((vault, vault.gateway.as_ref()?)));
-    let Some((vault, gateway)) = gateway else {
+    let Some(gateway) = app.vaults.get(&caller.tenant).and_then(|vault| vault.gateway.as_ref()) else {
         app.metrics.exchanged("not_configured");
         return render(GatewayAnswer::unavailable("not-configured", None));
     };
-    let connection = wanted.connection.clone();
     let asking = AskingAgent { agent, key: Some(caller.key.clone()), owner: caller.owner.clone() };
     let answer = gateway.exchange(asking, wanted).await;
-    let outcome = Outcome::of(&answer);
-    let known = app.core.view(&caller.tenant).is_some_and(|view| view.connection_names.contains(&connection));
-    vault.stats.lock().count(outcome, if known { connection.as_str() } else { "other" });
-    app.metrics.exchanged(outcome.as_str());
+    app.metrics.exchanged(outcome(&answer));
     render(answer)
 }
 
@@ -225,13 +171,18 @@ pub(super) fn oauth_problem(problem: &Problem) -> Response {
 /// `GET /api/v1/token-vault/status`
 pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller) -> Answer {
     let view = app.core.view(&caller.tenant).ok_or_else(|| Problem::not_found("tenant"))?;
-    let vault = app.vaults.get(&caller.tenant);
+    let (vault, stats) = (app.vaults.get(&caller.tenant), &view.exchanges);
     answer::ok(&json!({
         "enabled": vault.is_some(),
         "configured": vault.is_some_and(|vault| vault.gateway.is_some()),
         "auth0_domain": vault.map(|vault| masked(&vault.domain)),
         "mode": view.mode,
-        "exchange_stats": vault.map(|vault| vault.stats.lock().clone()).unwrap_or_default(),
+        "exchange_stats": {
+            "total_exchanges": stats.total_exchanges, "success_count": stats.success_count,
+            "failure_count": stats.failure_count, "denied_count": stats.denied_count,
+            "held_count": stats.held_count, "by_connection": stats.by_connection,
+            "recent_failures": stats.recent_failures(app.core.now()),
+        },
         "connected_accounts": view.stats.accounts_linked,
         "authorized_agents": view.stats.authorised_agents,
     }))
@@ -275,16 +226,5 @@ mod tests {
             let bytes = axum::body::to_bytes(response.into_body(), 4_096).await.expect("small");
             assert!(!String::from_utf8_lossy(&bytes).contains("secret"), "{body}");
         }
-    }
-
-    #[test]
-    fn failures_in_a_row_are_counted_until_something_works() {
-        let mut stats = ExchangeStats::default();
-        for outcome in [Outcome::Issued, Outcome::Failed, Outcome::Failed] {
-            stats.count(outcome, "github");
-        }
-        assert_eq!((stats.total_exchanges, stats.recent_failures, stats.by_connection["github"]), (3, 2, 3));
-        stats.count(Outcome::Denied, "other");
-        assert_eq!((stats.recent_failures, stats.denied_count, stats.failure_count), (0, 1, 2));
     }
 }

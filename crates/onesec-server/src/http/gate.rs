@@ -156,14 +156,31 @@ mod tests {
 
     #[test]
     fn only_loopback_with_our_port_and_listed_hosts_are_ours() {
-        for good in ["127.0.0.1:1780", "localhost:1780", "LOCALHOST:1780", "[::1]:1780", "onesec.example",
-            "onesec.example:443", "proxy.example:8443"]
-        {
+        for good in [
+            "127.0.0.1:1780",
+            "localhost:1780",
+            "LOCALHOST:1780",
+            "[::1]:1780",
+            "onesec.example",
+            "onesec.example:443",
+            "proxy.example:8443",
+        ] {
             assert!(hosts().know(good), "{good}");
         }
-        for bad in ["127.0.0.1", "127.0.0.1:80", "localhost", "evil.example", "evil.example:1780", "proxy.example",
-            "proxy.example:1", "", "a@127.0.0.1:1780", "127.0.0.1:1780/", "localhost.evil.example:1780", "::1:1780x"]
-        {
+        for bad in [
+            "127.0.0.1",
+            "127.0.0.1:80",
+            "localhost",
+            "evil.example",
+            "evil.example:1780",
+            "proxy.example",
+            "proxy.example:1",
+            "",
+            "a@127.0.0.1:1780",
+            "127.0.0.1:1780/",
+            "localhost.evil.example:1780",
+            "::1:1780x",
+        ] {
             assert!(!hosts().know(bad), "{bad}");
         }
     }
@@ -213,7 +230,8 @@ mod tests {
 
     #[test]
     fn a_key_travels_as_bearer_or_in_its_own_header() {
-        let key = |list: &[(&'static str, &'static str)]| presented(&headers(list)).map(|k| k.expose_to_wire().to_owned());
+        let key =
+            |list: &[(&'static str, &'static str)]| presented(&headers(list)).map(|k| k.expose_to_wire().to_owned());
         assert_eq!(key(&[("authorization", "Bearer os_x")]).as_deref(), Some("os_x"));
         assert_eq!(key(&[("authorization", "bearer  os_x ")]).as_deref(), Some("os_x"));
         assert_eq!(key(&[("x-api-key", "os_y")]).as_deref(), Some("os_y"));

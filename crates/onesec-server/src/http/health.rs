@@ -35,14 +35,17 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Answer {
         (_, false) => "ok",
     };
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    answer::json(status, &json!({
-        "ready": ready,
-        "journal": if health.journal.is_ok() { "ok" } else { "unwritable" },
-        "engine": if health.engine { "ok" } else { "down" },
-        "stopping": health.stopping,
-        "dead_detectors": dead,
-        "upstream": upstream,
-    }))
+    answer::json(
+        status,
+        &json!({
+            "ready": ready,
+            "journal": if health.journal.is_ok() { "ok" } else { "unwritable" },
+            "engine": if health.engine { "ok" } else { "down" },
+            "stopping": health.stopping,
+            "dead_detectors": dead,
+            "upstream": upstream,
+        }),
+    )
 }
 
 /// `GET /metrics`: of the whole server, so that with several tenants only operators may see it.

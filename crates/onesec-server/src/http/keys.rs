@@ -75,9 +75,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, caller: Caller, request:
 /// Runs to its end even if the client goes away: ledger and memory must agree on which keys work.
 async fn finish(app: &Arc<App>, order: Order, then: impl FnOnce(&App) + Send + 'static) -> Result<(), Problem> {
     let app = app.clone();
-    let done = tokio::spawn(async move {
-        app.core.order(order).await.map(|_| then(&app))
-    });
+    let done = tokio::spawn(async move { app.core.order(order).await.map(|_| then(&app)) });
     Ok(done.await.map_err(|_| Problem::internal())??)
 }
 

@@ -66,7 +66,7 @@ pub(super) fn guarded(route: &'static Route, app: &Arc<App>) -> MethodRouter<Arc
                 Err(problem) if route.oauth => super::exchange::oauth_problem(&problem),
                 Err(problem) => problem.into_response(),
             };
-            app.metrics.answered(route.path, route.method, response.status().as_u16(), start.elapsed());
+            app.metrics.answered((route.method, route.path), response.status().as_u16(), start.elapsed());
             response
         }
     });

@@ -101,12 +101,8 @@ fn tag(path: &str) -> &str {
 
 fn parameters(route: &Route) -> Vec<Value> {
     let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let path = in_path.map(|name| {
-        json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}})
-    });
-    let query = route.query.iter().map(|name| {
-        json!({"name": name, "in": "query", "schema": query_schema(name)})
-    });
+    let path = in_path.map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}));
+    let query = route.query.iter().map(|name| json!({"name": name, "in": "query", "schema": query_schema(name)}));
     let tenant = (route.access != Access::Open).then(|| {
         let description = "For operators: the tenant that is meant";
         json!({"name": "tenant", "in": "query", "description": description, "schema": {"type": "string"}})
@@ -138,56 +134,60 @@ fn success(route: &Route) -> Value {
 }
 
 fn request_body(route: &Route) -> Option<Value> {
-    let schema = match (route.method, route.path) {
-        ("post", "/api/v1/events") => {
-            let event = json!({"type": "object", "description": "See /api/v1/event-schemas"});
-            let many = json!({"type": "array", "items": event});
-            return Some(json!({"required": true, "content": {
-                "application/json": {"schema": {"oneOf": [event, many]}},
-                "application/x-ndjson": {"schema": {"type": "string"}},
-                "application/cloudevents+json": {"schema": event},
-                "application/cloudevents-batch+json": {"schema": many},
-            }}));
-        }
-        ("post", "/api/v1/decide") => json!({"type": "object", "description": "One event"}),
-        ("patch", "/api/v1/alerts/{id}") => {
-            members(&[("status", text()), ("note", text())], &["status"])
-        }
-        ("post", "/api/v1/token-vault/exchange") => members(
-            &[("subject_token", text()), ("subject_token_type", text()), ("connection", text()), ("login_hint", text()),
-                ("scopes", texts()), ("task_id", text())],
-            &["subject_token", "connection"],
-        ),
-        ("post", "/api/v1/agents/{id}/suspend") => members(&[("reason", text())], &[]),
-        ("post", "/api/v1/agents/{id}/baselines/{connection}/accept") => {
-            members(&[("scopes", texts()), ("user_id", text())], &["scopes"])
-        }
-        ("post", "/api/v1/delegations") => members(
-            &[("user_id", text()), ("agent_id", text()), ("connection", text()), ("scopes", texts()),
-                ("expires_at", time()), ("parent_id", text()), ("attestation", text())],
-            &["user_id", "agent_id"],
-        ),
-        ("post", "/api/v1/exceptions") => members(
-            &[("detector", text()), ("agent_id", text()), ("user_id", text()), ("connection", text()),
-                ("reason", text()), ("expires_at", time())],
-            &["detector", "reason", "expires_at"],
-        ),
-        ("post", "/api/v1/keys") => members(
-            &[("name", text()), ("scopes", texts()), ("owner", text()), ("agent_id", text()), ("tenant", text()),
-                ("trusted_time", json!({"type": "boolean"})), ("expires_at", time())],
-            &["name", "scopes"],
-        ),
-        ("put", "/api/v1/enforcement/mode") => members(&[("mode", json!({"enum": ["dry_run", "live"]}))], &["mode"]),
-        ("put", "/api/v1/enforcement/preset") => members(&[("preset", text())], &["preset"]),
-        _ => return None,
-    };
-    let required = schema.get("required").is_some_and(|list| list != &json!([]));
-    Some(json!({"required": required, "content": {"application/json": {"schema": schema}}}))
+    if (route.method, route.path) == ("post", "/api/v1/events") {
+        let event = json!({"type": "object", "description": "See /api/v1/event-schemas"});
+        let many = json!({"type": "array", "items": event});
+        return Some(json!({"required": true, "content": {
+            "application/json": {"schema": {"oneOf": [event, many]}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            "application/cloudevents+json": {"schema": event},
+            "application/cloudevents-batch+json": {"schema": many},
+        }}));
+    }
+    if (route.method, route.path) == ("post", "/api/v1/decide") {
+        let schema = json!({"type": "object", "description": "One event"});
+        return Some(json!({"required": true, "content": {"application/json": {"schema": schema}}}));
+    }
+    let (_, required, optional) = BODIES.iter().find(|((m, p), ..)| (*m, *p) == (route.method, route.path))?;
+    let properties: Map<String, Value> =
+        required.iter().chain(*optional).map(|name| ((*name).to_owned(), member_schema(name))).collect();
+    let schema = json!({
+        "type": "object", "properties": properties, "required": required, "additionalProperties": false,
+    });
+    Some(json!({"required": !required.is_empty(), "content": {"application/json": {"schema": schema}}}))
 }
 
-fn members(list: &[(&str, Value)], required: &[&str]) -> Value {
-    let properties: Map<String, Value> = list.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
-    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+type BodyMembers = ((&'static str, &'static str), &'static [&'static str], &'static [&'static str]);
+
+/// Bodies that are plain objects: the members that must be there, and those that may.
+const BODIES: &[BodyMembers] = &[
+    (("patch", "/api/v1/alerts/{id}"), &["status"], &["note"]),
+    (
+        ("post", "/api/v1/token-vault/exchange"),
+        &["subject_token", "connection"],
+        &["subject_token_type", "login_hint", "scopes", "task_id"],
+    ),
+    (("post", "/api/v1/agents/{id}/suspend"), &[], &["reason"]),
+    (("post", "/api/v1/agents/{id}/baselines/{connection}/accept"), &["scopes"], &["user_id"]),
+    (
+        ("post", "/api/v1/delegations"),
+        &["user_id", "agent_id"],
+        &["connection", "scopes", "expires_at", "parent_id", "attestation"],
+    ),
+    (("post", "/api/v1/exceptions"), &["detector", "reason", "expires_at"], &["agent_id", "user_id", "connection"]),
+    (("post", "/api/v1/keys"), &["name", "scopes"], &["owner", "agent_id", "tenant", "trusted_time", "expires_at"]),
+    (("put", "/api/v1/enforcement/mode"), &["mode"], &[]),
+    (("put", "/api/v1/enforcement/preset"), &["preset"], &[]),
+];
+
+fn member_schema(name: &str) -> Value {
+    match name {
+        "scopes" => texts(),
+        "expires_at" => time(),
+        "trusted_time" => json!({"type": "boolean"}),
+        "mode" => json!({"enum": ["dry_run", "live"]}),
+        _ => text(),
+    }
 }
 
 fn text() -> Value {

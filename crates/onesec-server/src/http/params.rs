@@ -51,14 +51,13 @@ impl Params {
 
     /// `limit` (default 100, at most 1000) and `cursor`.
     pub(super) fn page(&self) -> Result<(Option<Cursor>, u32), Problem> {
-        let limit = match self.get("limit") {
-            None => DEFAULT_LIMIT,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-                .ok_or_else(|| Problem::bad_request("bad-parameter", format!("`limit` must be 1 to {MAX_LIMIT}")))?,
-        };
+        let limit =
+            match self.get("limit") {
+                None => DEFAULT_LIMIT,
+                Some(text) => text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
+                    Problem::bad_request("bad-parameter", format!("`limit` must be 1 to {MAX_LIMIT}"))
+                })?,
+            };
         let cursor = self.get("cursor").map(Cursor::parse).transpose()?;
         Ok((cursor, limit))
     }

@@ -119,9 +119,7 @@ impl From<CoreError> for Problem {
     fn from(error: CoreError) -> Self {
         let second = Duration::from_secs(1);
         match error {
-            CoreError::Busy => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", error.to_string()).retry_after(second)
-            }
+            CoreError::Busy => Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", error.to_string()).retry_after(second),
             CoreError::Journal => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "journal", error.to_string()).retry_after(second)
             }

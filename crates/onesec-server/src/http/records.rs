@@ -59,9 +59,9 @@ fn named(kind: &str, details: Value) -> Map<String, Value> {
 }
 
 fn decided_json(decided: &Decided) -> Map<String, Value> {
-    let findings = decided.findings.iter().map(|(detector, severity, reason)| {
-        json!({"detector": detector, "severity": severity, "reason": reason.as_str()})
-    });
+    let findings = decided.findings.iter().map(
+        |(detector, severity, reason)| json!({"detector": detector, "severity": severity, "reason": reason.as_str()}),
+    );
     let details = json!({
         "decides": decided.seq.0, "exchange_id": decided.exchange_id, "decision": decided.decision,
         "would": decided.would, "mode": decided.mode, "findings": findings.collect::<Vec<_>>(),

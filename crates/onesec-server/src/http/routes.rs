@@ -82,7 +82,15 @@ pub(super) static ROUTES: &[Route] = &[
     route(("get", "/api/v1/openapi.json"), Key(Read), "This document", || get(openapi::serve)),
     route(("post", "/api/v1/events"), Key(EventsWrite), "Send events", || post(events::post)).answers(&[202, 207]),
     route(("get", "/api/v1/events"), Key(Read), "List events", || get(events::list)).query(&[
-        "limit", "cursor", "kind", "agent_id", "user_id", "connection", "event_id", "since", "until",
+        "limit",
+        "cursor",
+        "kind",
+        "agent_id",
+        "user_id",
+        "connection",
+        "event_id",
+        "since",
+        "until",
     ]),
     route(("get", "/api/v1/events/rejected"), Key(Read), "List dead letters", || get(events::rejected)).query(PAGE),
     route(("get", "/api/v1/event-schemas"), Key(Read), "The contract", || get(catalogue::event_schemas_of))
@@ -90,7 +98,15 @@ pub(super) static ROUTES: &[Route] = &[
     route(("get", "/api/v1/modules"), Key(Read), "Modules and detectors", || get(catalogue::modules)),
     route(("post", "/api/v1/decide"), Key(EventsWrite), "Ask before an act", || post(decide::post)),
     route(("get", "/api/v1/alerts"), Key(Read), "List alerts", || get(alerts::list)).query(&[
-        "limit", "cursor", "detector", "severity", "min_severity", "status", "agent_id", "user_id", "connection",
+        "limit",
+        "cursor",
+        "detector",
+        "severity",
+        "min_severity",
+        "status",
+        "agent_id",
+        "user_id",
+        "connection",
         "since",
     ]),
     route(("get", "/api/v1/alerts/stream"), Key(Read), "Alerts as they come (SSE)", || get(stream::alerts)),
@@ -98,7 +114,8 @@ pub(super) static ROUTES: &[Route] = &[
     route(("patch", "/api/v1/alerts/{id}"), Key(Respond), "Decide on an alert", || patch(alerts::patch)),
     route(("get", "/api/v1/token-vault/status"), Key(Read), "Token Vault and its exchanges", || get(exchange::status)),
     route(("post", "/api/v1/token-vault/exchange"), Key(Exchange), "Exchange a token", || post(exchange::post)).oauth(),
-    route(("get", "/api/v1/agents"), Key(Read), "List agents", || get(agents::list)).query(&["limit", "cursor", "state"]),
+    route(("get", "/api/v1/agents"), Key(Read), "List agents", || get(agents::list))
+        .query(&["limit", "cursor", "state"]),
     route(("get", "/api/v1/agents/{id}"), Key(Read), "One agent", || get(agents::one)),
     route(("post", "/api/v1/agents/{id}/suspend"), Key(Respond), "Suspend an agent", || post(agents::suspend)),
     route(("post", "/api/v1/agents/{id}/resume"), Key(Respond), "Resume an agent", || post(agents::resume)),
@@ -108,14 +125,28 @@ pub(super) static ROUTES: &[Route] = &[
         "Accept scopes into a baseline",
         || post(agents::accept),
     ),
-    route(("get", "/api/v1/accounts"), Key(Read), "List connected accounts", || get(users::accounts))
-        .query(&["limit", "cursor", "user_id", "connection", "state"]),
+    route(("get", "/api/v1/accounts"), Key(Read), "List connected accounts", || get(users::accounts)).query(&[
+        "limit",
+        "cursor",
+        "user_id",
+        "connection",
+        "state",
+    ]),
     route(("get", "/api/v1/users/{id}/agents"), Key(Read), "Agents that act for a user", || get(users::agents))
         .query(PAGE),
-    route(("get", "/api/v1/users/{id}/can"), Key(Read), "Whether an agent may, and why", || get(users::can))
-        .query(&["agent_id", "connection", "scopes"]),
-    route(("get", "/api/v1/delegations"), Key(Read), "List delegations", || get(delegations::list))
-        .query(&["limit", "cursor", "agent_id", "user_id", "connection", "state"]),
+    route(("get", "/api/v1/users/{id}/can"), Key(Read), "Whether an agent may, and why", || get(users::can)).query(&[
+        "agent_id",
+        "connection",
+        "scopes",
+    ]),
+    route(("get", "/api/v1/delegations"), Key(Read), "List delegations", || get(delegations::list)).query(&[
+        "limit",
+        "cursor",
+        "agent_id",
+        "user_id",
+        "connection",
+        "state",
+    ]),
     route(("post", "/api/v1/delegations"), Key(Respond), "Delegate", || post(delegations::create)).answers(&[201]),
     route(("delete", "/api/v1/delegations/{id}"), Key(Respond), "Take a delegation back", || {
         delete(delegations::revoke)

@@ -57,8 +57,8 @@ pub(crate) async fn serve(
             next = accept(&listener, &slots, &metrics) => next,
             _ = stopping.wait_for(|stopping| *stopping) => break,
         };
-        let Some((stream, slot)) = next else { continue };
-        connection(stream, slot, (&router, &metrics), limits, &graceful);
+        let Some(accepted) = next else { continue };
+        connection(accepted, (&router, &metrics), limits, &graceful);
     }
     drop(listener);
     if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
@@ -87,8 +87,7 @@ async fn accept(
 }
 
 fn connection(
-    stream: TcpStream,
-    slot: OwnedSemaphorePermit,
+    (stream, slot): (TcpStream, OwnedSemaphorePermit),
     (router, metrics): (&Router, &Metrics),
     limits: ServeLimits,
     graceful: &GracefulShutdown,

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use onesec_journal::{LedgerFilter, LedgerTable, Page};
 use onesec_telemetry::event::TokenExchange;
-use onesec_telemetry::{
-    AgentId, Common, ConnectionName, Details, Event, Name, ScopeSet, Sender, Subject, UserId,
-};
+use onesec_telemetry::{AgentId, Common, ConnectionName, Details, Event, Name, ScopeSet, Sender, Subject, UserId};
 use serde_json::{Map, Value, json};
 
 use super::App;
@@ -49,12 +47,7 @@ fn user(id: &str) -> Result<UserId, Problem> {
 }
 
 /// `GET /api/v1/users/{id}/can`: what the gateway would say; nothing is changed by asking.
-pub(super) async fn can(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Path(id): Path<String>,
-    params: Params,
-) -> Answer {
+pub(super) async fn can(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>, params: Params) -> Answer {
     let missing = |name: &'static str| Problem::bad_request("missing-parameter", format!("`{name}` is needed"));
     let user = user(&id)?;
     let agent: AgentId = params.parsed("agent_id")?.ok_or_else(|| missing("agent_id"))?;
