@@ -15,7 +15,7 @@ use crate::window::Class;
 
 impl State {
     pub(super) fn settle(&mut self, stash: &mut Stash, settled: Settled) {
-        if !std::mem::replace(&mut stash.open, false) || stash.late {
+        if !std::mem::replace(&mut stash.open, false) {
             return;
         }
         if !stash.app.is_empty() && settled != Settled::Refused {

@@ -18,7 +18,6 @@ use crate::window::Class;
 #[derive(Debug, Default)]
 pub(super) struct Stash {
     pub(super) open: bool,
-    pub(super) late: bool,
     pub(super) at: Timestamp,
     pub(super) class: Class,
     /// The agent did something, rather than something being done to it.
@@ -64,7 +63,6 @@ impl Stash {
     pub(super) fn fill(&mut self, state: &State, look: &Look<'_>, (facts, record): (&Facts<'_>, &Record)) {
         self.clear();
         self.open = true;
-        self.late = record.late;
         let Some(event) = record.event().filter(|_| !record.late) else { return };
         self.at = record.at;
         self.class = look.class;
@@ -103,19 +101,18 @@ impl Stash {
         }
     }
 
+    /// Forgets the record before, but for the buffers.
     fn clear(&mut self) {
-        let taken = std::mem::take(self);
-        let emptied = |mut text: String| {
-            text.clear();
-            text
-        };
-        self.agent = emptied(taken.agent);
-        self.user = emptied(taken.user);
-        self.connection = emptied(taken.connection);
-        self.key = emptied(taken.key);
-        self.root = emptied(taken.root);
-        self.exchange = emptied(taken.exchange);
-        self.app = emptied(taken.app);
+        for buffer in [&mut self.user, &mut self.root, &mut self.app] {
+            buffer.clear();
+        }
+        self.view = None;
+        self.act = Act::None;
+        self.agent.clear();
+        (self.over_agent, self.over_user, self.over_root) = (false, false, false);
+        (self.network, self.confusable, self.learn) = (None, None, None);
+        (self.token, self.token_until, self.verified) = (None, None, None);
+        self.pending = ScopeSet::empty();
     }
 
     fn fill_rates(&mut self, facts: &Facts<'_>) {
@@ -133,7 +130,7 @@ impl Stash {
             return;
         }
         if !matches!(scopes.baseline, Baseline::Delegation(_)) {
-            self.pending.clone_from(&scopes.beyond);
+            self.pending = scopes.beyond.clone();
         }
         let first = matches!(scopes.baseline, Baseline::FirstSight) && look.view.counts() && scopes.named;
         let lost = || state.exchange.evicted.has(stable_hash(&[&self.agent, &self.user, &self.connection]));

@@ -31,7 +31,12 @@ fn op() -> impl Strategy<Value = Op> {
 
 /// Ops with time passed before each, and how long each took to arrive; some are sent twice.
 pub(super) fn log() -> impl Strategy<Value = Vec<Record>> {
-    let step = (op(), 0_i64..200, prop_oneof![4 => Just(0_i64), 1 => 0_i64..3000], prop::bool::weighted(0.15));
+    let step = (
+        op(),
+        prop_oneof![1 => Just(0_i64), 2 => 0_i64..200],
+        prop_oneof![4 => Just(0_i64), 1 => 0_i64..3000],
+        prop::bool::weighted(0.15),
+    );
     prop::collection::vec(step, 1..60).prop_map(|steps| {
         let (mut clock, mut records) = (10_000, Vec::new());
         for (op, passed, delay, again) in steps {
