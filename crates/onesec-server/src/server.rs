@@ -1,5 +1,7 @@
 //! The server as a whole: configuration in, a running HTTP API out.
 
+mod detectors;
+
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -12,19 +14,21 @@ use onesec_auth0::{Auth0Config, HttpOptions, Roots};
 use onesec_detector::Detector;
 use onesec_engine::{Settings, SetupError};
 use onesec_journal::JournalError;
-use onesec_telemetry::suggest::did_you_mean;
 use onesec_telemetry::{Change, Command, Name, Secret, Sender, TenantId, Text};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::detectors::{assemble, check_detectors};
 use crate::config::{Config, TokenVaultConfig};
 use crate::core::{Core, CoreError, CoreOptions, Order, SharedAssemble, TenantSetup};
 use crate::gateway::{Gateway, GatewayOptions};
 use crate::http::{App, AppParts, ServeLimits, TenantVault, router, serve};
 use crate::keys::{KeyRing, KeyScope, KeyScopes, KeySpec, OPERATOR};
 use crate::metrics::Metrics;
+
+pub use self::detectors::builtin_detectors;
 
 /// The file in the data directory that has the first key.
 pub const ADMIN_KEY_FILE: &str = "admin.key";
@@ -179,29 +183,6 @@ fn check_address(config: &Config) -> Result<(), StartError> {
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
-}
-
-/// The built-in detectors, then strangers'.
-fn assemble(more: SharedAssemble) -> SharedAssemble {
-    Arc::new(move |settings| {
-        let mut detectors = onesec_detectors::all(&onesec_detectors::Settings::default());
-        detectors.extend(more(settings)?);
-        Ok(detectors)
-    })
-}
-
-/// Settings of a detector that nobody brings are a misspelling.
-fn check_detectors(settings: &Settings, assemble: &SharedAssemble) -> Result<(), SetupError> {
-    let detectors = assemble(settings)?;
-    let codes: Vec<&str> = detectors.iter().map(|detector| detector.descriptor().code).collect();
-    for code in settings.detectors.keys().chain(&settings.detectors_off) {
-        if !codes.contains(&code.as_str()) {
-            let hint = did_you_mean(code, codes.iter().copied()).map(|c| format!(", did you mean `{c}`?"));
-            let why = format!("there is no such detector{}", hint.unwrap_or_default());
-            return Err(SetupError::Setting { setting: format!("detectors.{code}"), why });
-        }
-    }
-    Ok(())
 }
 
 /// Nobody but us has business in there.
@@ -374,92 +355,4 @@ impl Running {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpStream;
-
-    use super::*;
-
-    fn config(dir: &Path, yaml: &str) -> Config {
-        let mut config = Config::from_yaml(yaml, &|_| None).expect("valid");
-        config.data_dir = dir.join("data");
-        config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        config
-    }
-
-    async fn ask(running: &Running, path: &str, key: Option<&Secret>) -> String {
-        let authority = running.url().strip_prefix("http://").expect("url");
-        let mut stream = TcpStream::connect(authority).await.expect("connects");
-        let key = key.map(|k| format!("Authorization: Bearer {}\r\n", k.expose_to_wire())).unwrap_or_default();
-        let head = format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\n{key}Connection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).await.expect("sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("answered");
-        answer
-    }
-
-    #[tokio::test]
-    async fn the_first_start_makes_a_key_and_the_next_one_knows_it() {
-        let dir = tempfile::tempdir().expect("directory");
-        let running = Server::builder(config(dir.path(), "")).start().await.expect("starts");
-        assert!(ask(&running, "/healthz", None).await.starts_with("HTTP/1.1 200"));
-        assert!(ask(&running, "/api/v1/status", None).await.starts_with("HTTP/1.1 401"));
-        let key = running.admin_key().cloned().expect("made");
-        let path = dir.path().join("data").join(ADMIN_KEY_FILE);
-        assert_eq!(std::fs::read_to_string(&path).expect("kept").trim(), key.expose_to_wire());
-        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
-        assert!(ask(&running, "/api/v1/status", Some(&key)).await.starts_with("HTTP/1.1 200"));
-        running.stop().await;
-
-        let again = Server::builder(config(dir.path(), "")).start().await.expect("starts again");
-        assert!(again.admin_key().is_none());
-        assert!(ask(&again, "/api/v1/status", Some(&key)).await.starts_with("HTTP/1.1 200"));
-        again.stop().await;
-    }
-
-    #[tokio::test]
-    async fn keys_never_cross_a_network_in_clear() {
-        let dir = tempfile::tempdir().expect("directory");
-        let mut public = config(dir.path(), "");
-        public.listen = SocketAddr::from(([0, 0, 0, 0], 0));
-        let refused = Server::builder(public).start().await.expect_err("public");
-        assert!(matches!(refused, StartError::PublicWithoutTls(_)), "{refused}");
-        let tls = config(dir.path(), "server: {tls: {cert: a, key: b}}");
-        assert!(matches!(Server::builder(tls).start().await, Err(StartError::TlsUnsupported)));
-        assert!(!dir.path().join("data").exists(), "nothing was touched");
-    }
-
-    #[tokio::test]
-    async fn settings_for_a_detector_that_nobody_brings_are_refused() {
-        let dir = tempfile::tempdir().expect("directory");
-        let misspelt = config(dir.path(), "detectors: {exchange-rat: {limit: 3}}");
-        let refused = Server::builder(misspelt).start().await.expect_err("misspelt").to_string();
-        assert!(refused.contains("did you mean `exchange-rate`"), "{refused}");
-    }
-
-    #[tokio::test]
-    async fn a_second_server_does_not_take_the_first_ones_data() {
-        let dir = tempfile::tempdir().expect("directory");
-        let first = Server::builder(config(dir.path(), "")).start().await.expect("starts");
-        let second = Server::builder(config(dir.path(), "")).start().await;
-        assert!(matches!(second, Err(StartError::Core(_))));
-        let mut same = config(dir.path(), "");
-        same.listen = first.url().strip_prefix("http://").expect("url").parse().expect("address");
-        assert!(matches!(Server::builder(same).start().await, Err(StartError::Listen { .. })));
-        first.stop().await;
-    }
-
-    #[tokio::test]
-    async fn a_domain_without_credentials_is_enabled_and_not_configured() {
-        let dir = tempfile::tempdir().expect("directory");
-        let vault = config(dir.path(), "token_vault: {auth0_domain: tenant.us.auth0.com}");
-        let running = Server::builder(vault).start().await.expect("starts");
-        let key = running.admin_key().cloned();
-        let status = ask(&running, "/api/v1/token-vault/status", key.as_ref()).await;
-        assert!(status.contains(r#""enabled":true"#) && status.contains(r#""configured":false"#), "{status}");
-        assert!(status.contains("ten***.us.auth0.com") && !status.contains("tenant.us"), "{status}");
-        running.stop().await;
-    }
-}
+mod tests;

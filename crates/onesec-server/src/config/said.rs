@@ -56,6 +56,8 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("delegations.max_depth", Type::Number),
     ("detectors.exchange-rate.limit", Type::Number),
     ("detectors.exchange-rate.window", Type::Duration),
+    ("detectors.consent-phishing.scopes", Type::Number),
+    ("detectors.consent-phishing.users", Type::Number),
     ("modules.token_vault", Type::Switch),
     ("modules.consent", Type::Switch),
     ("modules.ai_containment", Type::Switch),

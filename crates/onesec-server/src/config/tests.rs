@@ -21,6 +21,8 @@ fn the_default_file_says_what_holds_without_it() {
     let mut written = file.settings.clone();
     let rate = written.detectors.remove("exchange-rate").expect("shown in the default file");
     assert_eq!((rate["limit"].as_u64(), rate["window_seconds"].as_u64()), (Some(20), Some(300)));
+    let consent = written.detectors.remove("consent-phishing").expect("shown in the default file");
+    assert_eq!((consent["scopes"].as_u64(), consent["users"].as_u64()), (Some(10), Some(5)));
     assert_eq!(written, none.settings);
     assert_eq!((file.listen, file.retention, file.max_journal_bytes), (none.listen, none.retention, None));
     assert!(file.token_vault.is_none() && file.tenants.is_empty() && file.tls.is_none());
