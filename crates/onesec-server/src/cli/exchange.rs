@@ -16,7 +16,7 @@ use super::table::field;
 /// No token is longer.
 const MAX_TOKEN_BYTES: u64 = 64 * 1024;
 
-pub(super) async fn exchange(args: ExchangeArgs, client: &Client, out: &mut Out) -> Result<Ended, CliError> {
+pub(crate) async fn exchange(args: ExchangeArgs, client: &Client, out: &mut Out) -> Result<Ended, CliError> {
     let subject = token_from(&args.subject_token_file)?;
     let mut body = json!({
         "subject_token": subject.expose_to_wire(),

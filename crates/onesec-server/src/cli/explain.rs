@@ -84,32 +84,43 @@ fn evidence_lines(events: &[Value], out: &mut Out) -> Result<(), CliError> {
 /// What would have to change for the same request to pass.
 fn remedy(alert: &Value) -> String {
     let get = |pointer: &str| field(alert, &[pointer]);
-    let (agent, user, connection) = (get("/agent_id"), get("/user_id"), get("/connection"));
-    let delegate = |scopes: &str| {
-        let scopes = if scopes.is_empty() { String::new() } else { format!(" --scope {scopes}") };
-        format!("onesec delegations add --agent '{agent}' --user '{user}' --connection '{connection}'{scopes}")
-    };
+    let raw = |pointer: &str| shell_word(alert.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
+    let scopes = rows_of(alert.pointer("/attributes/new_scopes").unwrap_or(&Value::Null), "");
+    let scopes: Vec<String> = scopes.iter().filter_map(|scope| scope.as_str().map(shell_word)).collect();
+    let mut delegate = format!(
+        "onesec delegations add --agent {} --user {} --connection {}",
+        raw("/agent_id"),
+        raw("/user_id"),
+        raw("/connection")
+    );
+    for scope in &scopes {
+        delegate.push_str(&format!(" --scope {scope}"));
+    }
     match get("/detector").as_str() {
         "scope-escalation" => {
-            let scopes = get("/attributes/new_scopes");
-            format!("without {scopes} it passes. If the agent needs them, let the user say so: {}", delegate(&scopes))
+            format!("without {} it passes. If the agent needs it, let the user say so: {delegate}", scopes.join(" "))
         }
         "unauthorized-agent" if get("/attributes/standing") == "suspended" => {
-            format!("the agent was suspended by a person: onesec agents resume '{agent}'")
+            format!("the agent was suspended by a person: onesec agents resume {}", raw("/agent_id"))
         }
-        "unauthorized-agent" => format!("a delegation by the user whose account it is: {}", delegate("")),
+        "unauthorized-agent" => format!("a delegation by the user whose account it is: {delegate}"),
         "revoked-access" => {
             let (ended, how) = (get("/attributes/ended_at"), get("/attributes/how"));
-            format!("the right ended at {ended} ({how}): it takes a new link by the user, and then {}", delegate(""))
+            format!("the right ended at {ended} ({how}): it takes a new link by the user, and then {delegate}")
         }
         "exchange-rate" => {
             let (limit, window) = (get("/attributes/limit"), get("/attributes/window_seconds"));
             format!(
-                "at most {limit} exchanges in {window} s; or raise `detectors.exchange-rate.limit` if the agent needs more"
+                "at most {limit} exchanges in {window} s; raise `detectors.exchange-rate.limit` if the agent needs more"
             )
         }
         _ => get("/mitigation"),
     }
+}
+
+/// `text` as one word of a shell command, whatever is in it: an agent's name must not become somebody's command.
+fn shell_word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 async fn exchange(id: &str, client: &Client, out: &mut Out) -> Result<Ended, CliError> {
@@ -167,4 +178,20 @@ fn decision(record: &Value, out: &mut Out) -> Result<(), CliError> {
 async fn find(client: &Client, id: &str) -> Result<Vec<Value>, CliError> {
     let page = client.get("/api/v1/events", &Query::default().with("event_id", Some(id))).await?;
     Ok(rows_of(&page, "events").into_iter().cloned().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_become_a_command() {
+        let alert = json!({"detector": "scope-escalation", "agent_id": "x'; rm -rf ~; '", "user_id": "$(id)",
+            "connection": "github", "attributes": {"new_scopes": ["`id`", "repo"]}});
+        let shown = remedy(&alert);
+        assert!(shown.contains(r"--agent 'x'\''; rm -rf ~; '\''' --user '$(id)'"), "{shown}");
+        assert!(shown.contains("--scope '`id`' --scope 'repo'"), "{shown}");
+    }
 }

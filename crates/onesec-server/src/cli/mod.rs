@@ -1,11 +1,11 @@
 //! The command line: what is said is parsed, done, and answered with an exit code.
 
 mod alerts;
-mod args;
+pub(crate) mod args;
 pub(crate) mod builtin;
 pub(crate) mod client;
 pub(crate) mod error;
-mod exchange;
+pub(crate) mod exchange;
 mod explain;
 mod journal;
 mod lists;

@@ -21,9 +21,11 @@ impl Out {
         Self { to: Box::new(stream), json, terminal }
     }
 
+    /// A buffer that a test can look into.
     #[cfg(test)]
-    pub(crate) fn into_writer(to: impl Write + Send + 'static, json: bool) -> Self {
-        Self { to: Box::new(to), json, terminal: false }
+    pub(crate) fn buffer(json: bool) -> (Self, Buffer) {
+        let buffer = Buffer::default();
+        (Self { to: Box::new(buffer.clone()), json, terminal: false }, buffer)
     }
 
     /// Whether JSON is wanted.
@@ -51,6 +53,30 @@ impl Out {
     pub(crate) fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.to.write_all(bytes)?;
         self.to.flush()
+    }
+}
+
+/// What was written, for a test.
+#[cfg(test)]
+#[derive(Clone, Default)]
+pub(crate) struct Buffer(std::sync::Arc<parking_lot::Mutex<Vec<u8>>>);
+
+#[cfg(test)]
+impl Buffer {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().clone()).expect("text")
+    }
+}
+
+#[cfg(test)]
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

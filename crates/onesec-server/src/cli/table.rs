@@ -1,6 +1,6 @@
 //! Tables: rows of cleaned, bounded cells.
 
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use serde_json::Value;
 
 use super::out::{Out, clean};
@@ -39,6 +39,12 @@ fn render(terminal: bool, columns: &[Column], rows: &[&Value]) -> String {
     table.set_header(columns.iter().map(|(heading, _)| Cell::new(heading).add_attribute(Attribute::Bold)));
     for row in rows {
         table.add_row(columns.iter().map(|(_, pointers)| cell(&field(row, pointers))));
+    }
+    for (index, (heading, _)) in columns.iter().enumerate() {
+        // Ids are there to be copied: they stay in one piece.
+        if let ("ID", Some(column)) = (*heading, table.column_mut(index)) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     table.trim_fmt()
 }
@@ -90,6 +96,7 @@ pub(crate) fn one_line(value: &Value) -> Option<String> {
             clean(&parts.join(" "), MAX_CELL)
         }
         Value::Object(_) => clean(&value.to_string(), MAX_CELL),
+        Value::Number(number) if number.is_f64() => format!("{:.2}", number.as_f64().unwrap_or_default()),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     };
     Some(text).filter(|text| !text.is_empty())

@@ -105,3 +105,6 @@ fn finish(story: &mut Story<'_>, met: &[Met], honest: Tally) -> Result<Ended, Cl
     }
     Ok(if passed { Ended::Well } else { Ended::Negative })
 }
+
+#[cfg(test)]
+mod tests;

@@ -162,6 +162,21 @@ impl Stage {
         self.dir.join("admin.key")
     }
 
+    #[cfg(test)]
+    pub(super) const fn sim(&self) -> &SimTenant {
+        &self.sim
+    }
+
+    #[cfg(test)]
+    pub(super) fn refresh_token(&self, user: &str) -> &Secret {
+        self.refresh.get(user).expect("a user of the demo")
+    }
+
+    #[cfg(test)]
+    pub(super) fn agent(&self, agent: &str) -> &Client {
+        self.agents.get(agent).expect("an agent of the demo")
+    }
+
     /// Runs until somebody stops it; then everything goes.
     pub(super) async fn serve(self) {
         self.running.wait_for_signal_and_stop().await;

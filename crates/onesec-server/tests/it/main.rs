@@ -1,5 +1,7 @@
 //! The built binary as its users meet it: what it prints, and with which exit code it ends.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -227,7 +229,9 @@ fn a_finding_is_listed_explained_and_resolved() {
     assert_eq!(alert["detector"], "unauthorized-agent");
     let id = alert["id"].as_str().expect("an id");
     let explained = text(&up.ask(&["explain", id]).stdout);
-    for needle in ["unauthorized-agent", "token_exchange", "onesec delegations add --agent 'bot-7'", "it cannot see"] {
+    for needle in
+        ["unauthorized-agent", "token_exchange", "onesec delegations add --agent 'bot-7' --user 'ana'", "it cannot see"]
+    {
         assert!(explained.contains(needle), "{needle}: {explained}");
     }
     assert_eq!(code(&up.ask(&["alerts", "resolve", id, "--note", "known"])), 0);

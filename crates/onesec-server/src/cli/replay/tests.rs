@@ -23,24 +23,11 @@ fn alerts(text: &str) -> Vec<Alert> {
     judge(input.events, Settings::default(), &more).expect("settings")
 }
 
-/// Runs replay over `text` and gives what `--json` prints.
+/// What `--json` prints.
 fn printed(text: &str) -> String {
-    #[derive(Clone, Default)]
-    struct Shared(Arc<parking_lot::Mutex<Vec<u8>>>);
-    impl std::io::Write for Shared {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let shared = Shared::default();
-    let mut out = Out::into_writer(shared.clone(), true);
+    let (mut out, buffer) = Out::buffer(true);
     assert_eq!(report(alerts(text), "test", &mut out).expect("written"), Ended::Well);
-    let bytes = shared.0.lock().clone();
-    String::from_utf8(bytes).expect("text")
+    buffer.text()
 }
 
 #[test]
