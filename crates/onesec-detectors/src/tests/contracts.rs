@@ -1,0 +1,21 @@
+//! The contract, for every detector.
+
+use onesec_testkit::contract;
+
+use crate::{
+    ConsentPhishing, DelegationChain, ExchangeRate, OverScopedToken, RevokedAccess, ScopeEscalation, Settings,
+    UnauthorizedAgent, UntrustedClaim,
+};
+
+fn settings() -> Settings {
+    Settings::default()
+}
+
+contract!(consent_phishing, ConsentPhishing::new(settings().catalogue, settings().consent));
+contract!(delegation_chain, DelegationChain::new());
+contract!(exchange_rate, ExchangeRate::new());
+contract!(over_scoped_token, OverScopedToken::new(settings().catalogue));
+contract!(revoked_access, RevokedAccess::new());
+contract!(scope_escalation, ScopeEscalation::new(settings().catalogue));
+contract!(unauthorized_agent, UnauthorizedAgent::new());
+contract!(untrusted_claim, UntrustedClaim::new());

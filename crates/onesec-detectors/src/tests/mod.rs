@@ -1,0 +1,5 @@
+//! Every detector keeps the contract, and fires on what it is for and on nothing else.
+
+mod contracts;
+mod rules;
+mod scenarios;
