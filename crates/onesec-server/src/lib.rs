@@ -2,10 +2,10 @@
 
 mod cli;
 pub mod clock;
+pub mod config;
 pub mod core;
 mod demo;
 pub mod gateway;
-pub mod config;
 pub mod http;
 pub mod keys;
 pub mod metrics;
