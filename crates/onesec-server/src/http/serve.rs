@@ -36,7 +36,7 @@ impl Default for ServeLimits {
     fn default() -> Self {
         Self {
             connections: 4_096,
-            header_read: Duration::from_secs(10),
+            header_read: Duration::from_secs(20),
             head_bytes: 64 * 1024,
             drain: Duration::from_secs(30),
         }

@@ -140,3 +140,46 @@ async fn an_exchange_goes_through_and_its_token_stays_nowhere() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_request_under_way_is_finished_when_the_server_stops() {
+    let dir = tempfile::tempdir().expect("directory");
+    let running = Server::builder(config(dir.path(), "")).start().await.expect("starts");
+    let admin = running.admin_key().cloned().expect("made");
+    let authority = running.url().strip_prefix("http://").expect("url").to_owned();
+    let mut stream = TcpStream::connect(&authority).await.expect("connects");
+    let body = r#"{"type": "custom.late"}"#;
+    let head = format!(
+        "POST /api/v1/events HTTP/1.1\r\nHost: {authority}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        admin.expose_to_wire(),
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    // The handler asks for the body: from here on the request is under way.
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).await.expect("answered");
+    assert!(go_on.starts_with(b"HTTP/1.1 100"));
+    let stopping = tokio::spawn(running.stop());
+    tokio::task::yield_now().await;
+    stream.write_all(body.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("answered");
+    assert!(answer.starts_with("HTTP/1.1 202") && answer.contains(r#""accepted":1"#), "{answer}");
+    stopping.await.expect("stopped");
+}
+
+#[tokio::test]
+async fn a_client_that_dawdles_over_its_headers_is_hung_up_on() {
+    let dir = tempfile::tempdir().expect("directory");
+    let mut builder = Server::builder(config(dir.path(), ""));
+    builder.limits.header_read = std::time::Duration::from_millis(50);
+    let running = builder.start().await.expect("starts");
+    let mut stream = TcpStream::connect(running.url().strip_prefix("http://").expect("url")).await.expect("connects");
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: ").await.expect("sent");
+    let mut answer = Vec::new();
+    // Without the limit this would wait for ever.
+    let ended = stream.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"HTTP/1.1 200"), "{ended:?}");
+    running.stop().await;
+}
