@@ -1,8 +1,10 @@
-//! What end-to-end tests are made of: the real binary, real HTTP, a power failure.
+//! What end-to-end tests are made of: the real binary, real HTTP, a simulated tenant, a power failure.
 
 pub mod http;
 pub mod power;
 pub mod process;
+pub mod world;
 
 pub use http::{Answer, Http};
 pub use process::{Process, Start};
+pub use world::{Agent, Plan, World};
