@@ -149,13 +149,11 @@ impl<'a> Ground<'a> {
         let Some((alive, last)) = self.chains.grants(hash, [wish.by, user, connection]) else {
             return Err(Refusal::UnknownParent);
         };
-        let fits =
-            |row: &&u32| self.chains.row(**row).is_some_and(|r| r.holds(wish.at) && r.covers_account(wish.account));
-        let order = |at: &&u32| self.chains.row(**at).map(|r| (r.created, &r.id));
-        let best = alive.iter().filter(fits).max_by(|a, b| order(a).cmp(&order(b)));
+        let fits = |(_, row): &(u32, &Row)| row.holds(wish.at) && row.covers_account(wish.account);
+        let best = alive.filter(fits).max_by_key(|(_, row)| (row.created, &row.id));
         match best {
-            Some(&at) => Ok(Some(at)),
-            None if last.is_some() || !alive.is_empty() => Err(Refusal::ParentEnded),
+            Some((at, _)) => Ok(Some(at)),
+            None if last.is_some() || alive.count() > 0 => Err(Refusal::ParentEnded),
             None => Err(Refusal::UnknownParent),
         }
     }

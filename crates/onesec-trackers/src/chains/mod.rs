@@ -30,7 +30,8 @@ pub(crate) struct DelegationChainTracker {
     /// By (agent, user, connection).
     grants: HashTable<Grant>,
     /// By agent.
-    agents: HashTable<Delegate>,
+    agents: HashTable<u32>,
+    delegates: Vec<Delegate>,
     live: usize,
     /// Agents that delegated further as a root.
     roots: usize,
@@ -67,6 +68,8 @@ pub(crate) struct Row {
     pub(crate) first_child: u32,
     #[serde(skip, default = "none")]
     pub(crate) next_sibling: u32,
+    #[serde(skip, default = "none")]
+    pub(crate) next_alive: u32,
     /// The row of (user, connection) among the accounts.
     #[serde(skip, default = "none")]
     pub(crate) holder: u32,
@@ -81,7 +84,8 @@ const fn none() -> u32 {
 struct Grant {
     /// Any row of it: it holds the names.
     row: u32,
-    alive: Vec<u32>,
+    /// The first that has not ended; the next ones hang on it.
+    first_alive: u32,
     /// The one that ended last.
     last_ended: u32,
 }
@@ -100,6 +104,7 @@ struct Held {
     connection: Sym,
     alive: Vec<u32>,
     without_end: u32,
+    /// How many end when.
     ends: BTreeMap<Timestamp, u32>,
 }
 
@@ -121,6 +126,22 @@ impl Row {
             (Some(own), Some(wanted)) => own == wanted,
             _ => true,
         }
+    }
+}
+
+/// Rows of one (agent, user, connection) that have not ended, newest entry first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Alive<'a> {
+    chains: &'a DelegationChainTracker,
+    at: u32,
+}
+
+impl<'a> Iterator for Alive<'a> {
+    type Item = (u32, &'a Row);
+    fn next(&mut self) -> Option<Self::Item> {
+        let (at, row) = (self.at, self.chains.row(self.at)?);
+        self.at = row.next_alive;
+        Some((at, row))
     }
 }
 
@@ -146,14 +167,15 @@ impl DelegationChainTracker {
 
     /// Agents that hold or held a delegation.
     pub(crate) fn agents_len(&self) -> usize {
-        self.agents.iter().filter(|d| d.connections.iter().any(|c| !c.alive.is_empty())).count()
+        self.delegates.iter().filter(|d| d.connections.iter().any(|c| !c.alive.is_empty())).count()
     }
 
     /// The delegations of (agent, user, connection) that have not ended, and the one that ended last.
     #[inline]
-    pub(crate) fn grants(&self, hash: u64, key: [&str; 3]) -> Option<(&[u32], Option<&Row>)> {
+    pub(crate) fn grants(&self, hash: u64, key: [&str; 3]) -> Option<(Alive<'_>, Option<&Row>)> {
         let grant = self.grants.find(hash, |grant| self.row(grant.row).is_some_and(|row| row.is_for(key)))?;
-        Some((&grant.alive, self.row(grant.last_ended)))
+        let alive = Alive { chains: self, at: grant.first_alive };
+        Some((alive, self.row(grant.last_ended)))
     }
 
     /// Whether any user's delegation to `agent` at `connection` holds at `now`.
@@ -164,7 +186,7 @@ impl DelegationChainTracker {
 
     /// Whether `agent` is at the root of something.
     pub(crate) fn is_root(&self, hash: u64, agent: &str) -> bool {
-        self.roots > 0 && self.agents.find(hash, |d| &*d.agent == agent).is_some_and(|d| d.is_root)
+        self.roots > 0 && self.delegate_of(hash, agent).is_some_and(|d| d.is_root)
     }
 
     /// The row at the root of `row`'s chain.
@@ -175,9 +197,14 @@ impl DelegationChainTracker {
         }
         row
     }
+    fn delegate_of(&self, hash: u64, agent: &str) -> Option<&Delegate> {
+        let get = |at: u32| self.delegates.get(at as usize);
+        let at = self.agents.find(hash, |&at| get(at).is_some_and(|d| &*d.agent == agent))?;
+        get(*at)
+    }
 
     fn held(&self, hash: u64, key: [&str; 2]) -> Option<&Held> {
-        let delegate = self.agents.find(hash, |d| *d.agent == *key[0])?;
+        let delegate = self.delegate_of(hash, key[0])?;
         delegate.connections.iter().find(|c| *c.connection == *key[1])
     }
 

@@ -55,15 +55,25 @@ impl DelegationChainTracker {
 
     fn mark_root(&mut self, at: u32, seed: &Seed) {
         let Some(root) = self.row(at).map(|row| self.root(row).agent.clone()) else { return };
-        let delegate = self.delegate(&root, seed);
+        let Some(delegate) = self.delegate(&root, seed) else { return };
         let newly = !std::mem::replace(&mut delegate.is_root, true);
         self.roots += usize::from(newly);
     }
 
-    fn delegate(&mut self, agent: &Sym, seed: &Seed) -> &mut Delegate {
-        let entry = self.agents.entry(seed.of(agent), |d| d.agent == *agent, |d| seed.of(&d.agent));
-        let new = || Delegate { agent: agent.clone(), is_root: false, connections: Vec::new() };
-        entry.or_insert_with(new).into_mut()
+    fn delegate(&mut self, agent: &Sym, seed: &Seed) -> Option<&mut Delegate> {
+        let delegates = &mut self.delegates;
+        let is = |at: &u32| delegates.get(*at as usize).is_some_and(|d| d.agent == *agent);
+        let at = match self.agents.find(seed.of(agent), is) {
+            Some(&at) => at,
+            None => {
+                let at = u32::try_from(delegates.len()).unwrap_or(NONE);
+                delegates.push(Delegate { agent: agent.clone(), is_root: false, connections: Vec::new() });
+                let rehash = |at: &u32| delegates.get(*at as usize).map_or(0, |d| seed.of(&d.agent));
+                self.agents.insert_unique(seed.of(agent), at, rehash);
+                at
+            }
+        };
+        self.delegates.get_mut(at as usize)
     }
 
     fn index_grant(&mut self, at: u32, seed: &Seed) {
@@ -74,21 +84,27 @@ impl DelegationChainTracker {
         let rehash =
             |grant: &Grant| rows.get(grant.row as usize).map_or(0, |r| seed.triple(&r.agent, &r.user, &r.connection));
         let entry = self.grants.entry(seed.triple(key[0], key[1], key[2]), is, rehash);
-        let new = || Grant { row: at, alive: Vec::new(), last_ended: NONE };
+        let new = || Grant { row: at, first_alive: NONE, last_ended: NONE };
         let grant = entry.or_insert_with(new).into_mut();
-        if row.ended.is_none() {
-            grant.alive.push(at);
-        } else if rows.get(grant.last_ended as usize).is_none_or(|last| ended_order(last) < ended_order(row)) {
-            grant.last_ended = at;
+        if row.ended.is_some() {
+            if rows.get(grant.last_ended as usize).is_none_or(|last| ended_order(last) < ended_order(row)) {
+                grant.last_ended = at;
+            }
+            return;
+        }
+        let next = std::mem::replace(&mut grant.first_alive, at);
+        if let Some(row) = self.rows.get_mut(at as usize) {
+            row.next_alive = next;
         }
     }
 
     fn hold(&mut self, at: u32, seed: &Seed) {
         let Some(row) = self.row(at) else { return };
         let (agent, connection, expires) = (row.agent.clone(), row.connection.clone(), row.expires);
-        let delegate = self.delegate(&agent, seed);
+        let Some(delegate) = self.delegate(&agent, seed) else { return };
         let place = delegate.connections.iter().position(|c| c.connection == connection).unwrap_or_else(|| {
             let held = Held { connection, alive: Vec::new(), without_end: 0, ends: BTreeMap::new() };
+            delegate.connections.reserve_exact(1);
             delegate.connections.push(held);
             delegate.connections.len() - 1
         });
@@ -115,7 +131,7 @@ impl DelegationChainTracker {
         let (agent, connection, expires) = (row.agent.clone(), row.connection.clone(), row.expires);
         let hash = seed.triple(&row.agent, &row.user, &row.connection);
         self.release(hash, at);
-        let Some(delegate) = self.agents.find_mut(seed.of(&agent), |d| d.agent == agent) else { return };
+        let Some(delegate) = self.delegate(&agent, seed) else { return };
         let Some(held) = delegate.connections.iter_mut().find(|c| c.connection == connection) else { return };
         if let Some(place) = held.alive.iter().position(|&other| other == at) {
             held.alive.swap_remove(place);
@@ -132,9 +148,21 @@ impl DelegationChainTracker {
         let key = [&*row.agent, &*row.user, &*row.connection];
         let is = |grant: &Grant| rows.get(grant.row as usize).is_some_and(|row| row.is_for(key));
         let Some(grant) = self.grants.find_mut(hash, is) else { return };
-        grant.alive.retain(|&other| other != at);
+        let next = row.next_alive;
         if rows.get(grant.last_ended as usize).is_none_or(|last| ended_order(last) < ended_order(row)) {
             grant.last_ended = at;
+        }
+        if grant.first_alive == at {
+            grant.first_alive = next;
+            return;
+        }
+        let mut before = grant.first_alive;
+        while let Some(row) = self.rows.get_mut(before as usize) {
+            if row.next_alive == at {
+                row.next_alive = next;
+                return;
+            }
+            before = row.next_alive;
         }
     }
 
@@ -176,7 +204,7 @@ impl DelegationChainTracker {
 
     /// Rows of `agent` that have not ended, at one connection or all.
     pub(crate) fn held_by(&self, seed: &Seed, agent: &str, connection: Option<&str>) -> Vec<u32> {
-        let Some(delegate) = self.agents.find(seed.of(agent), |d| &*d.agent == agent) else { return Vec::new() };
+        let Some(delegate) = self.delegate_of(seed.of(agent), agent) else { return Vec::new() };
         let wanted = delegate.connections.iter().filter(|c| connection.is_none_or(|wanted| &*c.connection == wanted));
         let mut rows: Vec<u32> = wanted.flat_map(|c| c.alive.iter().copied()).collect();
         self.sort(&mut rows);

@@ -63,6 +63,7 @@ impl AgentStats {
         if self.connections.iter().any(|c| &**c == connection) || self.connections.len() >= MOST_CONNECTIONS {
             return false;
         }
+        self.connections.reserve_exact(1);
         self.connections.push(shared.name(connection));
         self.connections.sort_unstable();
         true

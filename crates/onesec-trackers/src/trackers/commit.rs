@@ -90,6 +90,7 @@ impl State {
             parent: growth.parent,
             first_child: crate::chains::NONE,
             next_sibling: crate::chains::NONE,
+            next_alive: crate::chains::NONE,
             holder,
         };
         if !late {
@@ -109,11 +110,9 @@ impl State {
         let key = [&*new.agent, &*new.user, &*new.connection];
         let hash = self.shared.seed.triple(key[0], key[1], key[2]);
         let Some((alive, _)) = self.chains.grants(hash, key) else { return };
-        let long_over = |at: &u32| {
-            let end = self.chains.row(*at).and_then(|row| row.expires);
-            end.filter(|&end| end + DISORDER < new.created).map(|end| (*at, end))
-        };
-        let over: Vec<(u32, Timestamp)> = alive.iter().filter_map(long_over).collect();
+        let long_over =
+            |(at, row): (u32, &Row)| row.expires.filter(|&end| end + DISORDER < new.created).map(|end| (at, end));
+        let over: Vec<(u32, Timestamp)> = alive.filter_map(long_over).collect();
         for (at, end) in over {
             // What hangs below cannot have lasted longer.
             for below in self.chains.below(at) {

@@ -162,21 +162,20 @@ impl<'r> Look<'r> {
     /// The best of several delegations: the right account, live, covering what is wanted, then the newest.
     fn find_stand(&self, state: &State, record: &Record, key: [&str; 3]) -> Stand {
         let Some((alive, last)) = state.chains.grants(self.pair_hash, key) else { return Stand::Never };
-        let rows = || alive.iter().filter_map(|&at| state.chains.row(at).map(|row| (at, row)));
-        let several = alive.len() > 1;
+        let several = alive.count() > 1;
         let wanted = if several { self.wanted(state, record) } else { None };
         let rank = |row: &Row| {
             let linked = matches!(self.account_state(state, Some(row)), AccountState::Linked { .. });
             let covers = several && covers(state, row, wanted.as_deref());
             (row.covers_account(self.account), linked, covers, row.created)
         };
-        let holding = rows().filter(|(_, row)| self.end_of(state, row).is_none());
+        let holding = alive.filter(|(_, row)| self.end_of(state, row).is_none());
         let best = holding.max_by(|(_, a), (_, b)| rank(a).cmp(&rank(b)).then_with(|| a.id.cmp(&b.id)));
         if let Some((at, row)) = best {
             let linked = matches!(self.account_state(state, Some(row)), AccountState::Linked { .. });
             return if linked { Stand::Live(at) } else { Stand::Dormant(at) };
         }
-        let ended = rows().map(|(_, row)| row).chain(last);
+        let ended = alive.map(|(_, row)| row).chain(last);
         let ended = ended.filter_map(|row| self.end_of(state, row).map(|(how, when)| (row, how, when)));
         let newest = ended.max_by_key(|(row, _, when)| (*when, row.created, &row.id));
         newest.map_or(Stand::Never, |(row, how, when)| {
