@@ -8,3 +8,8 @@ pub mod world;
 pub use http::{Answer, Http};
 pub use process::{Process, Start};
 pub use world::{Agent, Plan, World};
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -11,7 +11,8 @@ use std::process::Command;
 pub fn library(into: &Path) -> Option<PathBuf> {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/power_loss.c");
     let library = into.join("power_loss.so");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).args([source, "-ldl"]).status();
+    let built =
+        Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).args([source, "-ldl"]).status();
     built.ok().filter(std::process::ExitStatus::success).map(|_| library)
 }
 

@@ -260,10 +260,7 @@ impl World {
     /// `user` links an account, at the tenant and here.
     pub fn link(&self, user: &str, connection: &str, scopes: &str) -> String {
         let id = self.sim.connect_account(AccountSpec::new(user, connection, scopes)).expect("connected");
-        self.report(
-            "connected_account_link",
-            &json!({"user_id": user, "connection": connection, "scopes": scopes}),
-        );
+        self.report("connected_account_link", &json!({"user_id": user, "connection": connection, "scopes": scopes}));
         id
     }
 

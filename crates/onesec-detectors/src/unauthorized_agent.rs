@@ -1,8 +1,10 @@
 //! `unauthorized-agent`: nobody let this agent act on that account.
 
+use std::borrow::Cow;
+
 use onesec_detector::{Descriptor, Detector, Facts, Finding, Findings, GuardClass, Module, Record, Severity};
-use onesec_telemetry::Kind;
-use onesec_trackers::facts::{AccountState, Ending, Standing};
+use onesec_telemetry::Channel;
+use onesec_trackers::facts::{AccessFacts, AccountState, Ending, Standing};
 
 /// Fires on an exchange or use of an account by an agent without a live delegation, for another account than the one
 /// delegated, and for whatever a suspended agent tries. An exchange that names no user is judged against all users'
@@ -19,12 +21,6 @@ impl UnauthorizedAgent {
         Self(Descriptor {
             owasp: &["ASI03", "ASI10"],
             references: &["RFC 8693, section 1.1"],
-            kinds: &[
-                Kind::TokenExchange,
-                Kind::TokenExchangeRequest,
-                Kind::TokenExchangeResponse,
-                Kind::ConnectedAccountUsage,
-            ],
             stateless: true,
             guard: GuardClass::Closed,
             blind_spot: "an agent that acts with another agent's credential",
@@ -46,12 +42,16 @@ impl Detector for UnauthorizedAgent {
     }
 
     fn judge(&mut self, record: &Record, facts: &Facts<'_>, out: &mut Findings) {
-        let Some(access) = &facts.access else {
+        let suspended = facts.agent.as_ref().is_some_and(|agent| agent.suspended.is_some());
+        let asks = matches!(record.sender.channel, Channel::Gateway | Channel::Decide);
+        let judged = match &facts.access {
+            access if suspended && (asks || access.is_some()) => Some(SUSPENDED),
+            access => access.as_ref().and_then(verdict),
+        };
+        let Some((severity, why, detail)) = judged else {
             return;
         };
-        let Some((severity, why, detail)) = verdict(facts, access) else {
-            return;
-        };
+        let other_account = facts.access.as_ref().and_then(|access| access.other_account.as_ref());
         let mut finding = Finding::about(record, severity, why).with("standing", detail);
         if let Some(agent) = &facts.agent {
             if let Some(known) = agent.confusable_with {
@@ -59,23 +59,22 @@ impl Detector for UnauthorizedAgent {
             }
             finding.binding = agent.suspended.is_some();
         }
-        if let Some(account) = &access.other_account {
+        if let Some(account) = other_account {
             finding = finding.with("account", account.as_str());
         }
         out.report(finding);
     }
 }
 
-type Verdict = (Severity, String, &'static str);
+type Verdict = (Severity, Cow<'static, str>, &'static str);
 
-fn verdict(facts: &Facts<'_>, access: &onesec_trackers::facts::AccessFacts<'_>) -> Option<Verdict> {
-    let critical = |why: &str, detail| Some((Severity::Critical, why.to_owned(), detail));
-    if facts.agent.as_ref().is_some_and(|a| a.suspended.is_some()) {
-        return critical("the agent is suspended", "suspended");
-    }
+const SUSPENDED: Verdict = (Severity::Critical, Cow::Borrowed("the agent is suspended"), "suspended");
+
+fn verdict(access: &AccessFacts<'_>) -> Option<Verdict> {
+    let critical = |why: &str, detail| Some((Severity::Critical, Cow::Owned(why.to_owned()), detail));
     if let Some(delegated) = access.any_user_delegated {
         let why = "no user is named, and no user delegated this connection to the agent";
-        return (!delegated).then(|| (Severity::High, why.to_owned(), "never"));
+        return (!delegated).then(|| (Severity::High, Cow::Borrowed(why), "never"));
     }
     match (&access.standing, access.account) {
         (Standing::Authorised { .. } | Standing::Dormant { .. }, _) if access.other_account.is_some() => {

@@ -337,20 +337,51 @@ impl Running {
         tracing::info!("stopped");
     }
 
-    /// Runs until the process is told to end (SIGINT, SIGTERM), then stops.
-    pub async fn wait_for_signal_and_stop(self) {
+    /// Puts the settings of `config` in force (modules, detectors, delegations, enforcement), as records of the journal.
+    /// Addresses, data directory, tenants and Token Vault stay as they were until the next start.
+    ///
+    /// # Errors
+    /// [`StartError`] where they have no meaning: the last good ones stay in force.
+    pub async fn reload(&self, config: &Config) -> Result<bool, StartError> {
+        let mut changed = false;
+        for tenant in self.core.tenants() {
+            changed |= self.core.reconfigure(&tenant, &config.settings).await?;
+        }
+        Ok(changed)
+    }
+
+    /// Runs until the process is told to end (SIGINT, SIGTERM), then stops. SIGHUP reads the configuration again.
+    pub async fn wait_for_signal_and_stop(self, read: impl Fn() -> Result<Config, String>) {
         use tokio::signal::unix::{SignalKind, signal};
-        let interrupt = tokio::signal::ctrl_c();
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = interrupt => {}
-                    _ = terminate.recv() => {}
-                }
+        let mut terminate = signal(SignalKind::terminate()).ok();
+        let mut hang_up = signal(SignalKind::hangup()).ok();
+        loop {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => break,
+                _ = heard(&mut terminate) => break,
+                _ = heard(&mut hang_up) => self.read_again(&read).await,
             }
-            Err(_) => drop(interrupt.await),
         }
         self.stop().await;
+    }
+
+    async fn read_again(&self, read: &impl Fn() -> Result<Config, String>) {
+        let reloaded = match read() {
+            Ok(config) => self.reload(&config).await.map_err(|error| error.to_string()),
+            Err(why) => Err(why),
+        };
+        match reloaded {
+            Ok(changed) => tracing::info!(changed, "configuration reloaded"),
+            Err(why) => tracing::error!(why, "the configuration cannot be used, the last good one stays in force"),
+        }
+    }
+}
+
+/// The next signal; never, where the system gives none.
+async fn heard(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }
 

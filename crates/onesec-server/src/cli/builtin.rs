@@ -3,28 +3,18 @@
 use std::sync::Arc;
 
 use onesec_detector::Descriptor;
-use onesec_engine::{Settings, SetupError};
-use onesec_telemetry::catalogue::Catalogue;
 
 use crate::core::SharedAssemble;
+use crate::server::builtin_detectors;
 
-/// The built-in detectors, then `more`.
+/// The built-in detectors, then `more`: the same that the server runs.
 pub(crate) fn with(more: &SharedAssemble) -> SharedAssemble {
     let more = more.clone();
     Arc::new(move |settings| {
-        let mut detectors = onesec_detectors::all(&configured(settings)?);
+        let mut detectors = builtin_detectors(settings)?;
         detectors.extend(more(settings)?);
         Ok(detectors)
     })
-}
-
-fn configured(settings: &Settings) -> Result<onesec_detectors::Settings, SetupError> {
-    let mut configured = onesec_detectors::Settings::default();
-    if let Some(text) = &settings.catalogue {
-        let wrong = |why: String| SetupError::Setting { setting: "catalogue".to_owned(), why };
-        configured.catalogue = Arc::new(Catalogue::with_additions(text).map_err(|error| wrong(error.to_string()))?);
-    }
-    Ok(configured)
 }
 
 /// What a built-in detector says of itself.

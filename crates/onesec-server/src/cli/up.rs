@@ -26,7 +26,8 @@ pub(super) async fn up(args: UpArgs, more: SharedAssemble, out: &mut Out) -> Res
         out.line(format_args!("admin key {}", key.expose_to_wire()))?;
         out.line(Ink::Dim.on(format_args!("it is not shown again; it is kept in {}", key_file.display())))?;
     }
-    running.wait_for_signal_and_stop().await;
+    let file = args.config;
+    running.wait_for_signal_and_stop(|| configured(file.as_deref()).map_err(|error| error.to_string())).await;
     Ok(Ended::Well)
 }
 

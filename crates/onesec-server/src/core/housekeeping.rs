@@ -89,7 +89,7 @@ impl Keeper {
     }
 
     fn index(&mut self) -> usize {
-        match self.indexer.step(&extract, INDEX_BLOCKS) {
+        match self.indexer.step(&index_keys, INDEX_BLOCKS) {
             Ok(progress) => progress.blocks,
             Err(error) => {
                 tracing::warn!(%error, "the query index does not advance");
@@ -125,8 +125,8 @@ impl Keeper {
     }
 }
 
-/// By what events are found.
-pub(super) fn extract(bytes: &[u8], put: &mut dyn FnMut(Column, &str)) {
+/// By what events are found: the index and whoever queries it must agree.
+pub(crate) fn index_keys(bytes: &[u8], put: &mut dyn FnMut(Column, &str)) {
     let Some(record) = decode_record(bytes) else { return };
     match &record.body {
         Body::Event(event) => {

@@ -22,11 +22,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use onesec_engine::{Answer, Reported};
+use onesec_engine::{Answer, Engine, Reported, Settings};
 use onesec_journal::{Journal, Opened, Reader};
-use onesec_telemetry::{Seq, TenantId, Timestamp};
+use onesec_telemetry::{Sender, Seq, TenantId, Timestamp};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{broadcast, oneshot};
+
+pub(crate) use housekeeping::index_keys;
 
 pub use api::{CoreError, Draft, News, Obeyed, Order, Ruling, Submission, Taken};
 pub use codec::{decode_record, encode_record};
@@ -53,6 +55,7 @@ struct Inner {
     reader: Reader,
     queues: Vec<Arc<Queue>>,
     shard_of: HashMap<TenantId, usize>,
+    assemble: SharedAssemble,
     port: Arc<CommitPort>,
     published: Arc<Published>,
     stopping: AtomicBool,
@@ -161,7 +164,8 @@ impl Core {
             .collect();
         let threads = Mutex::new(threads);
         let stopping = AtomicBool::new(false);
-        Ok(Self(Arc::new(Inner { clock, reader, queues, shard_of, port, published, stopping, threads })))
+        let assemble = options.assemble.clone();
+        Ok(Self(Arc::new(Inner { clock, reader, queues, shard_of, assemble, port, published, stopping, threads })))
     }
 
     fn push(&self, tenant: &TenantId, work: Work) -> Result<(), CoreError> {
@@ -205,6 +209,26 @@ impl Core {
         let tenant = order.tenant.clone();
         self.push(&tenant, Work::Order { order: Box::new(order), reply })?;
         answer.await.unwrap_or(Err(CoreError::Stopping))
+    }
+
+    /// Puts other settings in force, as a record of their own; `false` where they are in force already.
+    ///
+    /// # Errors
+    /// [`StartError::Setup`] where they have no meaning, [`StartError::Core`] where they cannot be recorded: the last
+    /// good ones stay in force.
+    pub async fn reconfigure(&self, tenant: &TenantId, settings: &Settings) -> Result<bool, StartError> {
+        if self.view(tenant).is_some_and(|view| *view.settings == *settings) {
+            return Ok(false);
+        }
+        Engine::new(tenant.clone(), settings.clone(), recovery::boxed(&self.0.assemble))?;
+        let order = Order {
+            tenant: tenant.clone(),
+            sender: Sender::system(),
+            command: shard::configure_command(settings),
+            ledger: Vec::new(),
+        };
+        self.order(order).await.map_err(StartError::Core)?;
+        Ok(true)
     }
 
     /// What would be said to a request; nothing is changed by asking.

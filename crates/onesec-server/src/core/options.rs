@@ -116,6 +116,9 @@ pub enum StartError {
         /// The first record left.
         first: u64,
     },
+    /// A change cannot be recorded.
+    #[error(transparent)]
+    Core(#[from] super::api::CoreError),
     /// The system gives no thread.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),

@@ -6,6 +6,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use onesec_detector::StateWriter;
+use onesec_engine::Settings;
 use onesec_journal::Reader;
 use onesec_telemetry::{Command, Seq, TenantId, Thumbprint, Timestamp};
 
@@ -80,13 +81,10 @@ impl Shard {
                 setup.settings.clone(),
                 recovery::boxed(&self.options.assemble),
             )?;
-            let content = setup.settings.to_json();
-            let digest = Thumbprint::of(content.to_string().as_bytes());
-            let command = Command::Configure { digest, content: onesec_telemetry::event::Json::redacted(content) };
             let order = Order {
                 tenant: setup.name.clone(),
                 sender: onesec_telemetry::Sender::system(),
-                command,
+                command: configure_command(&setup.settings),
                 ledger: Vec::new(),
             };
             tenant.obey(order, self.clock.now(), &mut pending);
@@ -243,4 +241,11 @@ impl Shard {
             tenant.since_snapshot = 0;
         }
     }
+}
+
+/// Settings as the record that puts them in force.
+pub(super) fn configure_command(settings: &Settings) -> Command {
+    let content = settings.to_json();
+    let digest = Thumbprint::of(content.to_string().as_bytes());
+    Command::Configure { digest, content: onesec_telemetry::event::Json::redacted(content) }
 }

@@ -179,7 +179,8 @@ impl Stage {
 
     /// Runs until somebody stops it; then everything goes.
     pub(super) async fn serve(self) {
-        self.running.wait_for_signal_and_stop().await;
+        let nothing_to_read = || Err("the demo has no configuration file".to_owned());
+        self.running.wait_for_signal_and_stop(nothing_to_read).await;
         self.sim.shutdown().await;
         drop(self.temporary);
     }

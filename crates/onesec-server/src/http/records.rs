@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onesec_journal::{Column, RecordFilter, StoredRecord};
+use onesec_journal::{RecordFilter, StoredRecord};
 use onesec_telemetry::{Body, Decided, Record, Sender};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::App;
 use super::answer::{self, Answer};
 use super::params::Params;
-use crate::core::decode_record;
+use crate::core::{decode_record, index_keys};
 use crate::keys::Caller;
 
 /// Records that match, newest first; ticks are nobody's business.
@@ -26,7 +26,7 @@ pub(super) async fn list(app: &Arc<App>, caller: &Caller, params: &Params) -> An
     };
     let (cursor, limit) = params.page()?;
     let tenant = caller.tenant.clone();
-    let page = app.read(move |reader| reader.query_records((&tenant, &filter), &keys_of, (cursor.as_ref(), limit)));
+    let page = app.read(move |reader| reader.query_records((&tenant, &filter), &index_keys, (cursor.as_ref(), limit)));
     answer::page("events", page.await?, shown)
 }
 
@@ -80,33 +80,5 @@ fn subject_json(record: &Record) -> Value {
         Subject::Verified { user, issuer } => json!({"proof": "verified", "user_id": user, "issuer": issuer}),
         Subject::Claimed(user) => json!({"proof": "claimed", "user_id": user}),
         _ => json!({"proof": "unknown"}),
-    }
-}
-
-/// By what records are found: the same words as the index uses.
-fn keys_of(bytes: &[u8], put: &mut dyn FnMut(Column, &str)) {
-    let Some(record) = decode_record(bytes) else { return };
-    match &record.body {
-        Body::Event(event) => {
-            put(Column::Kind, &event.kind_name());
-            put(Column::EventId, event.id.as_str());
-            let named = [
-                (Column::Agent, record.agent().map(AsRef::<str>::as_ref)),
-                (Column::User, record.user().map(AsRef::as_ref)),
-                (Column::Connection, record.connection().map(AsRef::as_ref)),
-            ];
-            for (column, value) in named.into_iter().filter_map(|(column, value)| Some((column, value?))) {
-                put(column, value);
-            }
-        }
-        Body::Decided(decided) => {
-            put(Column::Kind, "decided");
-            if let Some(exchange) = &decided.exchange_id {
-                put(Column::EventId, exchange.as_str());
-            }
-        }
-        Body::Command(_) => put(Column::Kind, "command"),
-        Body::Skipped { .. } => put(Column::Kind, "skipped"),
-        _ => {}
     }
 }

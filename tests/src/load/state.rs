@@ -1,0 +1,155 @@
+//! State: how much memory it takes, how long a restart and a snapshot take, how cost grows.
+#![expect(clippy::expect_used, reason = "a program for measuring: what does not work must stop it")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use onesec_engine::{Engine, Settings};
+use onesec_server::core::{Core, CoreOptions, Draft, SharedAssemble, Submission};
+use onesec_telemetry::event::TokenExchange;
+use onesec_telemetry::{
+    AgentId, Attestation, Body, Common, ConnectionName, Details, Event, EventId, KeyId, Name, Record, ScopeSet, Sender,
+    Seq, Subject, TenantId, Timestamp, UserId,
+};
+
+use crate::Report;
+
+fn assemble() -> SharedAssemble {
+    Arc::new(|_: &Settings| Ok(onesec_detectors::all(&onesec_detectors::Settings::default())))
+}
+
+fn record(n: u64, seq: u64) -> Record {
+    let agent = AgentId::new(&format!("agent-{n}")).expect("id");
+    let user = UserId::new(&format!("auth0|user-{n}")).expect("id");
+    let common = Common {
+        agent_id: Some(agent.clone()),
+        user_id: Some(user.clone()),
+        connection: ConnectionName::new("google-oauth2").ok(),
+        ..Common::default()
+    };
+    let details = Details::TokenExchange(TokenExchange {
+        subject_token_type: None,
+        scopes: ScopeSet::parse("email openid").ok(),
+        exchange_id: None,
+        login_hint: None,
+        audience: None,
+        resource: None,
+        actor: None,
+        is_privileged_worker: None,
+        account_id: None,
+    });
+    let at = Timestamp::from_secs(1_767_225_600) + Duration::from_micros(seq * 50);
+    let event = Event::new(EventId::new(&format!("e-{seq}")).expect("id"), common, details);
+    Record {
+        tenant: TenantId::default_tenant(),
+        seq: Seq(seq),
+        observed_at: at,
+        at,
+        late: false,
+        sender: Sender::gateway(agent, KeyId::new(&format!("k{}", n % 64)).ok(), None),
+        subject: Subject::Verified { user, issuer: Name::new("https://t/").expect("name") },
+        attestation: Attestation::Absent,
+        network: None,
+        body: Body::Event(event),
+    }
+}
+
+/// Resident memory of this process, in bytes.
+fn resident() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: f64 = text.split(' ').nth(1).and_then(|p| p.parse().ok()).unwrap_or_default();
+    pages * 4096.0
+}
+
+/// Trackers alone, with so many agents that each exchanged once for a user of its own.
+pub(crate) fn memory(report: &mut Report, _: Duration) {
+    use onesec_telemetry::catalogue::Catalogue;
+    use onesec_trackers::{Settled, TrackerConfig, Trackers};
+    let before = resident();
+    let mut trackers = Trackers::new(TrackerConfig::default(), Catalogue::builtin());
+    let mut seq = 0;
+    let mut at = 0;
+    for agents in [10_000, 100_000, 1_000_000_u64] {
+        let start = Instant::now();
+        let grown = agents - at;
+        while at < agents {
+            seq += 1;
+            let record = record(at, seq);
+            let _ = trackers.observe(&record);
+            trackers.settle(Settled::Passed);
+            drop(trackers.changes());
+            at += 1;
+        }
+        let each = start.elapsed().as_secs_f64() * 1e6 / grown as f64;
+        report.put(&format!("memory: a new agent, up to {agents} agents"), each, "µs");
+        let again: Vec<Record> = (0..100_000).map(|i| record(i * 7_919 % agents, seq + i + 1)).collect();
+        seq += again.len() as u64;
+        let start = Instant::now();
+        for record in &again {
+            let _ = trackers.observe(record);
+            trackers.settle(Settled::Passed);
+        }
+        let each = start.elapsed().as_secs_f64() * 1e6 / again.len() as f64;
+        report.put(&format!("growth: trackers, a clean exchange at {agents} agents"), each, "µs");
+        drop(again);
+    }
+    report.put("memory: per (agent, user, connection) at 1 M (target ≤ 700)", (resident() - before) / 1e6, "bytes");
+}
+
+/// Recovery of a tail, and a snapshot of many agents.
+pub(crate) fn restart(report: &mut Report, _: Duration) {
+    const TAIL: u64 = 300_000;
+    let dir = tempfile::tempdir().expect("dir");
+    let mut options = CoreOptions::new(dir.path().to_owned());
+    options.assemble = assemble();
+    options.snapshot_every = u64::MAX;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");
+    let core = Core::start(options.clone()).expect("core");
+    runtime.block_on(async {
+        for first in (0..TAIL).step_by(10_000) {
+            let drafts = (first..first + 10_000).map(|n| draft(record(n % 10_000, n + 1))).collect();
+            let submission = Submission { tenant: TenantId::default_tenant(), drafts, dead_letters: Vec::new() };
+            core.ingest(submission).await.expect("taken");
+        }
+    });
+    // Killed, not stopped: no snapshot is taken.
+    let reader = core.reader().clone();
+    let start = Instant::now();
+    let mut engine = Engine::new(TenantId::default_tenant(), Settings::default(), boxed()).expect("engine");
+    let mut records = 0;
+    for stored in reader.records_from(&TenantId::default_tenant(), 1) {
+        let record = onesec_server::core::decode_record(&stored.expect("read").bytes).expect("decoded");
+        engine.apply(&record);
+        records += 1;
+    }
+    report.put("restart: tail (target ≥ 300 000)", f64::from(records) / start.elapsed().as_secs_f64(), "records/s");
+    runtime.block_on(core.stop());
+
+    let mut engine = Engine::new(TenantId::default_tenant(), Settings::default(), boxed()).expect("engine");
+    for n in 0..1_000_000 {
+        engine.apply(&record(n, n + 1));
+    }
+    let start = Instant::now();
+    let mut out = onesec_detector::StateWriter::default();
+    engine.save(&mut out);
+    report.put("restart: saving 1 M agents", start.elapsed().as_secs_f64(), "s");
+    let sections: BTreeMap<String, Vec<u8>> = out.into_sections().into_iter().collect();
+    let bytes: usize = sections.values().map(Vec::len).sum();
+    report.put("restart: size of that snapshot", bytes as f64 / 1e6, "MB");
+    let start = Instant::now();
+    drop(Engine::load(TenantId::default_tenant(), boxed(), &sections).expect("loads"));
+    report.put("restart: loading 1 M agents (target ≤ 4)", start.elapsed().as_secs_f64(), "s");
+}
+
+fn boxed() -> onesec_engine::Assemble {
+    Box::new(|_| Ok(onesec_detectors::all(&onesec_detectors::Settings::default())))
+}
+
+fn draft(record: Record) -> Draft {
+    let Body::Event(event) = record.body else { return draft(self::record(0, 1)) };
+    let mut draft = Draft::new(event, record.sender);
+    draft.sender.channel = onesec_telemetry::Channel::Ingest;
+    draft.subject = record.subject;
+    draft
+}

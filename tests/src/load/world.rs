@@ -1,0 +1,90 @@
+//! A server in this process, on loopback, as a user would run it.
+#![expect(clippy::expect_used, reason = "a program for measuring: what does not work must stop it")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use onesec_e2e::Http;
+use onesec_server::config::Config;
+use onesec_server::server::{Running, Server};
+use serde_json::json;
+
+/// A running server and what is needed to talk to it.
+pub(crate) struct World {
+    pub(crate) runtime: tokio::runtime::Runtime,
+    pub(crate) running: Option<Running>,
+    pub(crate) url: String,
+    pub(crate) key: String,
+    pub(crate) dir: tempfile::TempDir,
+}
+
+impl World {
+    pub(crate) fn start(yaml: &str) -> Self {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("load.yaml");
+        let data = dir.path().join("data");
+        std::fs::write(&path, format!("server: {{listen: 127.0.0.1:0, data_dir: {}}}\n{yaml}", data.display()))
+            .expect("config");
+        let config = Config::load(Some(&path), &|_| None).expect("config");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
+        let running = runtime.block_on(Server::builder(config).start()).expect("server");
+        let key = running.admin_key().expect("first start").expose_to_wire().to_owned();
+        let url = running.url().to_owned();
+        Self { runtime, running: Some(running), url, key, dir }
+    }
+
+    pub(crate) fn admin(&self) -> Http {
+        Http::new(&self.url, Some(&self.key))
+    }
+
+    /// A key for sending events.
+    pub(crate) fn writer_key(&self, tenant: &str) -> String {
+        let body = json!({"name": "load", "scopes": ["events:write"], "tenant": tenant});
+        let answer = self.admin().post("/api/v1/keys", &body);
+        answer.json()["key"].as_str().expect("a key").to_owned()
+    }
+
+    pub(crate) fn stop(mut self) {
+        if let Some(running) = self.running.take() {
+            self.runtime.block_on(running.stop());
+        }
+    }
+}
+
+/// Runs `each` on `threads` threads until the time is over; what it returns is summed.
+pub(crate) fn for_time(
+    threads: usize,
+    time: Duration,
+    each: impl Fn(usize) -> Box<dyn FnMut() -> u64 + Send> + Sync,
+) -> f64 {
+    let total = Arc::new(AtomicU64::new(0));
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let (mut work, total) = (each(thread), total.clone());
+            scope.spawn(move || {
+                while start.elapsed() < time {
+                    total.fetch_add(work(), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    total.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64()
+}
+
+/// One event of about 450 bytes: a clean exchange of one of many agents.
+pub(crate) fn event(thread: usize, n: u64) -> String {
+    let agent = (n * 7 + thread as u64 * 13) % 10_000;
+    let user = agent % 3_000;
+    format!(
+        r#"{{"id":"{thread}-{n}","type":"token_exchange","timestamp":"2026-01-01T00:00:00Z","source":"agent-runtime","summary":"token exchange for a scheduled task of the calendar assistant","request_id":"req-{n:012}","user_agent":"agent-runtime/4.2 (linux; x86_64)","details":{{"connection":"google-oauth2","agent_id":"agent-{agent}","user_id":"auth0|user-{user}","subject_token_type":"urn:ietf:params:oauth:token-type:refresh_token","scopes":"openid email","session_id":"session-{n}"}}}}"#
+    )
+}
+
+/// Percentiles of durations in microseconds.
+pub(crate) fn percentile(sorted: &[u64], p: f64) -> f64 {
+    let at = ((sorted.len().saturating_sub(1)) as f64 * p).round() as usize;
+    sorted.get(at).copied().unwrap_or_default() as f64
+}
