@@ -51,23 +51,22 @@ impl ConsentPhishing {
         Self { descriptor, catalogue, limits }
     }
 
-    fn combinations(&self, record: &Record, scopes: &ScopeSet, verified: bool, entity: &Entity, out: &mut Findings) {
+    fn combinations(&self, record: &Record, scopes: &ScopeSet, verified: bool) -> Option<Finding> {
         let provider = provider_of(&self.catalogue, record, scopes);
         let combinations = self.catalogue.risky_combinations(provider, scopes);
         if combinations.is_empty() {
-            return;
+            return None;
         }
         let names: Vec<String> = combinations.iter().map(|c| c.name.to_string()).collect();
         let severity = if verified { Severity::Medium } else { Severity::High };
         let publisher = if verified { "a verified publisher" } else { "a publisher that is not verified" };
         let reason = format!("risky combination of scopes granted to {publisher}: {}", names.join(", "));
         let finding = Finding::about(record, severity, reason)
-            .of(entity.clone())
             .with("combinations", names)
             .with("scopes", scopes)
             .with("publisher_verified", verified)
             .aspect("combination");
-        out.report(with_classes(finding, &self.catalogue, provider, scopes));
+        Some(with_classes(finding, &self.catalogue, provider, scopes))
     }
 }
 
@@ -82,7 +81,9 @@ impl Detector for ConsentPhishing {
         };
         let entity = Entity { app: Some(app.clone()), user: record.user().cloned(), ..Entity::default() };
         let verified = facts.consent.as_ref().is_some_and(|c| c.publisher_verified);
-        self.combinations(record, scopes, verified, &entity, out);
+        if let Some(finding) = self.combinations(record, scopes, verified) {
+            out.report(finding.of(entity.clone()));
+        }
         if scopes.len() > self.limits.scopes {
             let reason = format!("{} scopes in one grant, more than {}", scopes.len(), self.limits.scopes);
             let finding = Finding::about(record, Severity::Medium, reason).of(entity);

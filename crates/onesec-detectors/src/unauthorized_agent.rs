@@ -74,7 +74,7 @@ fn verdict(access: &AccessFacts<'_>) -> Option<Verdict> {
     let critical = |why: &str, detail| Some((Severity::Critical, Cow::Owned(why.to_owned()), detail));
     if let Some(delegated) = access.any_user_delegated {
         let why = "no user is named, and no user delegated this connection to the agent";
-        return (!delegated).then(|| (Severity::High, Cow::Borrowed(why), "never"));
+        return (!delegated).then_some((Severity::High, Cow::Borrowed(why), "never"));
     }
     match (&access.standing, access.account) {
         (Standing::Authorised { .. } | Standing::Dormant { .. }, _) if access.other_account.is_some() => {

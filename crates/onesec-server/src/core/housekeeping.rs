@@ -1,7 +1,5 @@
 //! Beside the hot path: snapshots, the query index, checkpoints, retention.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -65,14 +63,13 @@ pub(super) struct Keeper {
     pub(super) clock: Clock,
     pub(super) tenants: Vec<TenantId>,
     pub(super) retention: Retention,
-    pub(super) stop: Arc<AtomicBool>,
 }
 
 impl Keeper {
-    /// Works until told to stop. `wake` is only there to be closed.
+    /// Works until `wake` is closed: that is how it is told to stop.
     pub(super) fn run(mut self, wake: &Receiver<()>) {
         let mut next_retention = self.clock.now() + Duration::from_secs(30);
-        while !self.stop.load(Ordering::Relaxed) {
+        loop {
             let indexed = self.index();
             if let Err(error) = self.maintenance.checkpoint() {
                 tracing::debug!(%error, "no checkpoint");

@@ -19,11 +19,11 @@ mod view;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use onesec_engine::{Answer, Engine, Reported, Settings};
-use onesec_journal::{Journal, Opened, Reader};
+use onesec_journal::{Indexer, Journal, Maintenance, Opened, Reader, SnapshotWriter, Writer};
 use onesec_telemetry::{Sender, Seq, TenantId, Timestamp};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{broadcast, oneshot};
@@ -102,7 +102,7 @@ impl Core {
     /// # Errors
     /// [`StartError`] where the journal cannot be used or a setting has no meaning.
     pub fn start(options: CoreOptions) -> Result<Self, StartError> {
-        let Opened { mut writer, reader, indexer, mut snapshots, maintenance, .. } =
+        let Opened { writer, reader, indexer, snapshots, maintenance, .. } =
             Journal::open(&options.data_dir, options.journal.clone())?;
         let floor = options.tenants.iter().filter_map(|t| writer.last_observed_at(&t.name)).max();
         let clock = Clock::start().not_before(floor.unwrap_or(Timestamp::EPOCH));
@@ -134,25 +134,8 @@ impl Core {
             }
             shards.push(shard);
         }
-        {
-            let (port, published) = (port.clone(), published.clone());
-            threads.committer = Some(spawn("onesec-commit", move || commit::run(&port, &mut writer, &published))?);
-        }
-        {
-            let published = published.clone();
-            let run = move || housekeeping::write_snapshots(&snapshot_rx, &mut snapshots, &published);
-            threads.snapshots = Some((snapshot_tx, spawn("onesec-snapshot", run)?));
-        }
-        let (wake, woken) = sync_channel::<()>(1);
-        let keeper = Keeper {
-            indexer,
-            maintenance,
-            clock,
-            tenants: options.tenants.iter().map(|t| t.name.clone()).collect(),
-            retention: options.retention,
-            stop: Arc::new(AtomicBool::new(false)),
-        };
-        threads.keeper = Some((wake, spawn("onesec-keeper", move || keeper.run(&woken))?));
+        let beside = Beside { to_save: (snapshot_tx, snapshot_rx), writer, snapshots, indexer, maintenance };
+        beside.start(&mut threads, (&port, &published), (clock, &options))?;
         let queues: Vec<Arc<Queue>> = shards.iter().map(|s| s.queue.clone()).collect();
         for (index, shard) in shards.into_iter().enumerate() {
             threads.shards.push(spawn(&format!("onesec-engine-{index}"), move || shard.run())?);
@@ -326,6 +309,36 @@ impl Core {
             drop(wake);
             drop(thread.join());
         }
+    }
+}
+
+/// What works beside the shards.
+struct Beside {
+    to_save: (SyncSender<Snapshot>, Receiver<Snapshot>),
+    writer: Writer,
+    snapshots: SnapshotWriter,
+    indexer: Indexer,
+    maintenance: Maintenance,
+}
+
+impl Beside {
+    fn start(
+        self,
+        threads: &mut Threads,
+        (port, published): (&Arc<CommitPort>, &Arc<Published>),
+        (clock, options): (Clock, &CoreOptions),
+    ) -> Result<(), StartError> {
+        let Self { to_save: (sender, receiver), mut writer, mut snapshots, indexer, maintenance } = self;
+        let (port, public) = (port.clone(), published.clone());
+        threads.committer = Some(spawn("onesec-commit", move || commit::run(&port, &mut writer, &public))?);
+        let public = published.clone();
+        let write = move || housekeeping::write_snapshots(&receiver, &mut snapshots, &public);
+        threads.snapshots = Some((sender, spawn("onesec-snapshot", write)?));
+        let (wake, woken) = sync_channel::<()>(1);
+        let tenants = options.tenants.iter().map(|t| t.name.clone()).collect();
+        let keeper = Keeper { indexer, maintenance, clock, tenants, retention: options.retention };
+        threads.keeper = Some((wake, spawn("onesec-keeper", move || keeper.run(&woken))?));
+        Ok(())
     }
 }
 

@@ -118,7 +118,7 @@ impl Tenant {
         if let Some((alert, status, note)) = status {
             let known = output.transitions.iter().any(|t| t.alert == alert);
             if !known {
-                self.patch_closed(&alert, status, note.as_ref(), pending);
+                self.patch_closed(&alert, (status, note.as_ref()), pending);
             }
         }
         pending.batch.ledger.extend(order.ledger);
@@ -239,7 +239,7 @@ impl Tenant {
     }
 
     /// A person decides on an alert that no longer counts: its row is all there is of it.
-    fn patch_closed(&mut self, id: &AlertId, status: AlertStatus, note: Option<&Text>, pending: &mut Pending) {
+    fn patch_closed(&mut self, id: &AlertId, (status, note): (AlertStatus, Option<&Text>), pending: &mut Pending) {
         let stored = || {
             let row = self.reader.alert(&self.name, id).ok().flatten()?;
             serde_json::from_str::<Alert>(&row.doc).ok()
@@ -273,7 +273,7 @@ impl Tenant {
     }
 
     pub(super) fn view(&mut self) -> TenantView {
-        let mut view = self.viewer.view(&self.name, &self.engine, self.seq, self.observed_at);
+        let mut view = self.viewer.view(&self.name, &self.engine, (self.seq, self.observed_at));
         view.exchanges = self.exchanges.clone();
         view
     }

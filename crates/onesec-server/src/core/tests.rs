@@ -1,3 +1,5 @@
+//! The core by itself: restarts, recomputation, a full disk.
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -104,8 +104,7 @@ impl Viewer {
         &mut self,
         tenant: &TenantId,
         engine: &Engine,
-        position: Seq,
-        observed_at: Timestamp,
+        (position, observed_at): (Seq, Timestamp),
     ) -> TenantView {
         if *self.settings != *engine.settings() {
             self.settings = Arc::new(engine.settings().clone());
