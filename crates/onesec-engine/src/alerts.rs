@@ -23,7 +23,8 @@ const MAX_LIVE: usize = 100_000;
 struct Live {
     key: (String, Entity),
     alert: StoredAlert,
-    opened_at: Timestamp,
+    opened_by: Seq,
+    closes: Timestamp,
     aspects: std::collections::BTreeSet<String>,
     standing: Option<u64>,
     first: Vec<EventId>,
@@ -48,12 +49,22 @@ pub(crate) struct AlertBook {
 struct Entry {
     key: (String, Entity),
     alert: Alert,
-    opened_at: Timestamp,
+    opened_by: Seq,
+    closes: Timestamp,
     aspects: std::collections::BTreeSet<String>,
     standing: Option<u64>,
     first: Vec<EventId>,
     last: Vec<EventId>,
     acknowledged_until: Option<Timestamp>,
+}
+
+/// A finding with whom and what it came from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found<'a> {
+    pub(crate) record: &'a Record,
+    pub(crate) by: &'a Descriptor,
+    pub(crate) finding: &'a Finding,
+    pub(crate) attribution: Attribution,
 }
 
 /// What became of a finding.
@@ -80,18 +91,15 @@ impl AlertBook {
     }
 
     /// Files a finding under its alert, opening one if there is none that still counts.
-    pub(crate) fn file(
-        &mut self,
-        record: &Record,
-        by: &Descriptor,
-        finding: &Finding,
-        attribution: Attribution,
-    ) -> Filed {
+    pub(crate) fn file(&mut self, found: Found<'_>) -> Filed {
+        let Found { record, by, finding, .. } = found;
         let key = (by.code.to_owned(), finding.entity.clone());
         let mut transitions = Vec::new();
         if let Some(id) = self.by_key.get(&key).cloned() {
-            if self.live.get(&id).is_some_and(|entry| entry.standing == finding.standing) {
-                transitions.extend(self.count(&id, record, finding, attribution));
+            // One record opens one alert per entity, even where it shows two set-ups.
+            let same = |entry: &Entry| entry.standing == finding.standing || entry.opened_by == record.seq;
+            if self.live.get(&id).is_some_and(same) {
+                transitions.extend(self.count(&id, found));
                 return Filed { alert: id, transitions };
             }
             // The set-up changed: what stood before is another matter.
@@ -102,23 +110,17 @@ impl AlertBook {
         {
             transitions.extend(self.close(&oldest, record));
         }
-        let opened = self.open(key, record, by, finding, attribution);
+        let opened = self.open(key, found);
         let id = opened.alert.clone();
         transitions.push(opened);
         Filed { alert: id, transitions }
     }
 
-    fn open(
-        &mut self,
-        key: (String, Entity),
-        record: &Record,
-        by: &Descriptor,
-        finding: &Finding,
-        attribution: Attribution,
-    ) -> Transition {
+    fn open(&mut self, key: (String, Entity), found: Found<'_>) -> Transition {
+        let Found { record, by, finding, .. } = found;
         let id = alert_id(&record.tenant, by.code, &finding.entity, record.seq);
         let evidence: Vec<EventId> = finding.evidence.iter().take(EVIDENCE).cloned().collect();
-        let alert = new_alert(id.clone(), record, by, finding, attribution);
+        let alert = new_alert(id.clone(), found);
         let transition = transition(&alert, record, Change::Opened);
         let closes = if finding.standing.is_some() { Timestamp::MAX } else { record.observed_at + WINDOW };
         self.closing.insert((closes, id.clone()), ());
@@ -126,7 +128,8 @@ impl AlertBook {
         let entry = Entry {
             key,
             alert,
-            opened_at: record.observed_at,
+            opened_by: record.seq,
+            closes,
             aspects: finding.aspects.iter().map(|a| (*a).to_owned()).collect(),
             standing: finding.standing,
             first: evidence,
@@ -138,13 +141,8 @@ impl AlertBook {
     }
 
     /// One more of the same; a transition where it is worse than before.
-    fn count(
-        &mut self,
-        id: &AlertId,
-        record: &Record,
-        finding: &Finding,
-        attribution: Attribution,
-    ) -> Option<Transition> {
+    fn count(&mut self, id: &AlertId, found: Found<'_>) -> Option<Transition> {
+        let Found { record, finding, attribution, .. } = found;
         let entry = self.live.get_mut(id)?;
         let alert = &mut entry.alert;
         alert.occurrences += 1;
@@ -174,8 +172,7 @@ impl AlertBook {
     pub(crate) fn set_status(
         &mut self,
         id: &AlertId,
-        status: AlertStatus,
-        note: Option<&Text>,
+        (status, note): (AlertStatus, Option<&Text>),
         record: &Record,
     ) -> Option<Transition> {
         let entry = self.live.get_mut(id)?;
@@ -185,7 +182,14 @@ impl AlertBook {
         }
         let transition = transition(&entry.alert, record, Change::Status);
         match status {
-            AlertStatus::Acknowledged => entry.acknowledged_until = Some(record.observed_at + WINDOW),
+            AlertStatus::Acknowledged => {
+                // It stays the same alert while it is silent: a new one would not be.
+                let until = record.observed_at + WINDOW;
+                let closes = entry.closes.max(until);
+                self.closing.remove(&(std::mem::replace(&mut entry.closes, closes), id.clone()));
+                self.closing.insert((closes, id.clone()), ());
+                entry.acknowledged_until = Some(until);
+            }
             AlertStatus::Resolved => {
                 self.forget(id);
             }
@@ -214,8 +218,7 @@ impl AlertBook {
     fn forget(&mut self, id: &AlertId) -> Option<Entry> {
         let entry = self.live.remove(id)?;
         self.by_key.remove(&entry.key);
-        let closes = if entry.standing.is_some() { Timestamp::MAX } else { entry.opened_at + WINDOW };
-        self.closing.remove(&(closes, id.clone()));
+        self.closing.remove(&(entry.closes, id.clone()));
         Some(entry)
     }
 
@@ -233,14 +236,14 @@ impl AlertBook {
             let text = &live.alert.0;
             let undecodable = || onesec_detector::StateError::Undecodable("alerts".into());
             let alert: Alert = serde_json::from_str(text).map_err(|_| undecodable())?;
-            let closes = if live.standing.is_some() { Timestamp::MAX } else { live.opened_at + WINDOW };
             let id = alert.id.clone();
-            book.closing.insert((closes, id.clone()), ());
+            book.closing.insert((live.closes, id.clone()), ());
             book.by_key.insert(live.key.clone(), id.clone());
             let entry = Entry {
                 key: live.key,
                 alert,
-                opened_at: live.opened_at,
+                opened_by: live.opened_by,
+                closes: live.closes,
                 aspects: live.aspects,
                 standing: live.standing,
                 first: live.first,
@@ -258,7 +261,8 @@ impl From<&Entry> for Live {
         Self {
             key: entry.key.clone(),
             alert: StoredAlert(serde_json::to_string(&entry.alert).unwrap_or_default()),
-            opened_at: entry.opened_at,
+            opened_by: entry.opened_by,
+            closes: entry.closes,
             aspects: entry.aspects.clone(),
             standing: entry.standing,
             first: entry.first.clone(),
@@ -314,7 +318,8 @@ fn shown(value: &AttributeValue) -> Value {
     }
 }
 
-fn new_alert(id: AlertId, record: &Record, by: &Descriptor, finding: &Finding, attribution: Attribution) -> Alert {
+fn new_alert(id: AlertId, found: Found<'_>) -> Alert {
+    let Found { record, by, finding, attribution } = found;
     let mut attributes = Map::new();
     merge(&mut attributes, finding);
     if let Some(app) = &finding.entity.app {

@@ -1,45 +1,23 @@
 //! The engine: one tenant's state, fed record by record.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use onesec_detector::{Detector, Finding, Findings, Module, StateError, StateReader, StateWriter};
+use onesec_detector::{Finding, Findings, StateError, StateReader, StateWriter};
 use onesec_enforcement::{Decision, Judged, Phase, Preset, Verdict, decide};
-use onesec_telemetry::catalogue::Catalogue;
-use onesec_telemetry::{Alert, AlertId, Body, Channel, Command, Details, Kind, Mode, Name, Record, Severity, TenantId};
-use onesec_trackers::{Facts, LedgerChange, Settled, TrackerConfig, TrackerStats, Trackers};
+use onesec_telemetry::{Alert, AlertId, Body, Channel, Command, Details, Kind, Mode, Record, Severity, TenantId};
+use onesec_trackers::{LedgerChange, Settled, TrackerStats, Trackers};
 
-use crate::alerts::AlertBook;
+use crate::alerts::{AlertBook, Found};
 use crate::exceptions::Exceptions;
-use crate::guard::{Asked, Guarded};
+use crate::guard::Guarded;
+use crate::judge::{Judge, keep_first_exclusive, reads};
 use crate::output::{Answer, Brief, Output, Reported};
 use crate::settings::Settings;
+use crate::setup::{Assemble, SetupError, assembled, catalogue, tracker_config};
 
-/// Makes detectors and trackers' settings from settings: at the start, and again whenever they change.
-pub type Assemble = Box<dyn Fn(&Settings) -> Result<Vec<Box<dyn Detector>>, SetupError> + Send + Sync>;
-
-/// Why an engine cannot be set up.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SetupError {
-    /// A setting has no meaning.
-    #[error("`{setting}`: {why}")]
-    Setting {
-        /// Which.
-        setting: String,
-        /// Why.
-        why: String,
-    },
-    /// Two detectors have the same code, or one has none in kebab-case.
-    #[error("detector code `{0}` is taken twice or is no kebab-case name")]
-    Code(String),
-    /// Saved state cannot be used.
-    #[error(transparent)]
-    State(#[from] StateError),
-}
-
-/// At most one of these per record, the first; the others become its attribute `also`.
-const EXCLUSIVE: [&str; 4] = ["revoked-access", "confused-deputy", "unauthorized-agent", "unlinked-exchange"];
+/// A detector's state to go back to after a panic is remembered every so many records: at sequence numbers, not at
+/// snapshots, so that a replay goes back to the same.
+const KEEP_EVERY: u64 = 4096;
 
 /// One tenant's trackers, detectors, alerts and policy.
 pub struct Engine {
@@ -123,10 +101,9 @@ impl Engine {
         out.put("alerts", &self.alerts.to_saved());
         out.nested("trackers", |out| self.trackers.save(out));
         out.nested("detector", |out| {
-            for guarded in &mut self.detectors {
+            for guarded in &self.detectors {
                 let code = guarded.descriptor().code;
                 out.nested(code, |out| guarded.save(out));
-                guarded.keep();
             }
         });
     }
@@ -143,12 +120,15 @@ impl Engine {
         let (judged, panicked) = judge.run(record, &facts);
         drop(facts);
         output.panicked = panicked;
-        for (index, finding) in judged {
-            self.file(record, index, finding, &mut output);
+        for found in judged {
+            self.file(record, found, &mut output);
         }
         output.answer = self.answer(record, &output.findings);
         self.trackers.settle(settled(record, &output));
         output.ledger = self.trackers.changes();
+        if record.seq.0.is_multiple_of(KEEP_EVERY) {
+            self.detectors.iter_mut().for_each(Guarded::keep);
+        }
         output
     }
 
@@ -158,26 +138,28 @@ impl Engine {
     pub fn preview(&mut self, record: &Record) -> (Answer, Vec<Reported>) {
         let facts = self.trackers.preview(record);
         let mut reported = Vec::new();
-        for guarded in self.detectors.iter_mut().filter(|g| g.descriptor().stateless && reads(g, record)) {
-            guarded.judge(record, &facts, &mut self.found);
+        let asked = |g: &&mut Guarded| g.descriptor().stateless && !g.is_dead() && reads(g, record);
+        for guarded in self.detectors.iter_mut().filter(asked) {
+            guarded.ask(record, &facts, &mut self.found);
             let code = guarded.descriptor().code;
             for finding in self.found.drain().filter(|f| !self.exceptions.silence(code, f, record.observed_at)) {
                 reported.push(reported_finding(record, code, &finding, None));
             }
         }
         keep_first_exclusive(&mut reported, |r| r.brief.detector, |_, _| {});
-        let decision = self.decision(Phase::Request, &reported);
-        (Answer::new(decision, &reported), reported)
+        let down = self.guard_down(record, Phase::Request);
+        let answer = down.unwrap_or_else(|| Answer::new(self.decision(Phase::Request, &reported), &reported));
+        (answer, reported)
     }
 
-    fn file(&mut self, record: &Record, index: usize, mut finding: Finding, output: &mut Output) {
+    fn file(&mut self, record: &Record, (index, mut finding): (usize, Finding), output: &mut Output) {
         let Some(guarded) = self.detectors.get(index) else { return };
         let by = guarded.descriptor();
         if record.late {
             finding.severity = finding.severity.min(Severity::Low);
         }
         let attribution = finding.attribution.unwrap_or_else(|| record.attribution());
-        let filed = self.alerts.file(record, by, &finding, attribution);
+        let filed = self.alerts.file(Found { record, by, finding: &finding, attribution });
         output.transitions.extend(filed.transitions);
         if !output.touched.contains(&filed.alert) {
             output.touched.push(filed.alert.clone());
@@ -187,10 +169,22 @@ impl Engine {
 
     fn answer(&self, record: &Record, findings: &[Reported]) -> Option<Answer> {
         let phase = phase(record)?;
-        if let Some(dead) = self.detectors.iter().find(|g| g.blocks() && reads(g, record)) {
-            return Some(guard_down(dead.descriptor().code, self.mode));
-        }
-        Some(Answer::new(self.decision(phase, findings), findings))
+        let down = self.guard_down(record, phase);
+        Some(down.unwrap_or_else(|| Answer::new(self.decision(phase, findings), findings)))
+    }
+
+    /// A dead guard keeps its gate shut.
+    fn guard_down(&self, record: &Record, phase: Phase) -> Option<Answer> {
+        let dead = self.detectors.iter().find(|g| g.blocks() && reads(g, record))?;
+        let detector = dead.descriptor().code;
+        let because = Brief {
+            detector,
+            severity: Severity::Critical,
+            reason: format!("detector `{detector}` is down, and what it guards is refused"),
+            alert: None,
+        };
+        let verdict = if phase == Phase::Release { Verdict::Withhold } else { Verdict::Deny };
+        Some(Answer { applies: verdict, would: verdict, mode: self.mode, because: Some(because) })
     }
 
     fn decision(&self, phase: Phase, findings: &[Reported]) -> Decision {
@@ -213,7 +207,7 @@ impl Engine {
             Command::AddException(exception) => self.exceptions.add(exception),
             Command::RemoveException { id } => self.exceptions.remove(id.as_str()),
             Command::SetAlertStatus { alert, status, note } => {
-                output.transitions.extend(self.alerts.set_status(alert, *status, note.as_ref(), record));
+                output.transitions.extend(self.alerts.set_status(alert, (*status, note.as_ref()), record));
             }
             Command::Configure { content, .. } => self.configure(&content.to_value()),
             _ => {}
@@ -308,63 +302,6 @@ impl Engine {
     }
 }
 
-/// The detectors at work on one record.
-struct Judge<'a> {
-    detectors: &'a mut Vec<Guarded>,
-    exceptions: &'a Exceptions,
-    found: &'a mut Findings,
-}
-
-type JudgedBy = Vec<(usize, Finding)>;
-
-impl Judge<'_> {
-    fn run(self, record: &Record, facts: &Facts<'_>) -> (JudgedBy, Vec<&'static str>) {
-        let (mut judged, mut panicked): (JudgedBy, _) = (Vec::new(), Vec::new());
-        let tick = matches!(record.body, Body::Tick);
-        for (index, guarded) in self.detectors.iter_mut().enumerate() {
-            if guarded.is_dead() || !(tick || reads(guarded, record)) {
-                continue;
-            }
-            let asked = if tick {
-                guarded.tick(record.observed_at, self.found)
-            } else {
-                guarded.judge(record, facts, self.found)
-            };
-            let code = guarded.descriptor().code;
-            if asked == Asked::Panicked {
-                panicked.push(code);
-            }
-            let heard = self.found.drain().filter(|f| !self.exceptions.silence(code, f, record.observed_at));
-            judged.extend(heard.map(|finding| (index, finding)));
-        }
-        let codes: Vec<&'static str> = self.detectors.iter().map(|g| g.descriptor().code).collect();
-        let code = |(index, _): &(usize, Finding)| codes.get(*index).copied().unwrap_or_default();
-        keep_first_exclusive(&mut judged, code, |(_, kept), also| {
-            kept.attributes.insert("also", also.into_iter().map(str::to_owned).collect::<Vec<_>>().into());
-        });
-        (judged, panicked)
-    }
-}
-
-/// Of the findings that say the same thing in degrees, keeps those of the first detector, and tells it of the others.
-fn keep_first_exclusive<T>(
-    list: &mut Vec<T>,
-    code: impl Fn(&T) -> &'static str,
-    tell: impl Fn(&mut T, BTreeSet<&'static str>),
-) {
-    let rank = |item: &T| EXCLUSIVE.iter().position(|c| *c == code(item));
-    let Some(first) = list.iter().filter_map(&rank).min() else { return };
-    let also: BTreeSet<&'static str> =
-        list.iter().filter(|item| rank(item).is_some_and(|r| r > first)).map(&code).collect();
-    if also.is_empty() {
-        return;
-    }
-    list.retain(|item| rank(item).is_none_or(|r| r == first));
-    if let Some(kept) = list.iter_mut().find(|item| rank(item) == Some(first)) {
-        tell(kept, also);
-    }
-}
-
 fn reported_finding(record: &Record, detector: &'static str, finding: &Finding, alert: Option<AlertId>) -> Reported {
     Reported {
         brief: Brief { detector, severity: finding.severity, reason: finding.reason.clone(), alert },
@@ -372,10 +309,6 @@ fn reported_finding(record: &Record, detector: &'static str, finding: &Finding, 
         binding: finding.binding,
         retry_after: finding.retry_after,
     }
-}
-
-fn reads(guarded: &Guarded, record: &Record) -> bool {
-    record.event().is_some_and(|event| guarded.descriptor().reads(event.kind()))
 }
 
 /// At which point of a request a record stands; `None` for what has happened already.
@@ -398,69 +331,4 @@ fn settled(record: &Record, output: &Output) -> Settled {
     } else {
         Settled::PassedWithFindings
     }
-}
-
-/// A dead guard keeps its gate shut.
-fn guard_down(detector: &'static str, mode: Mode) -> Answer {
-    let because = Brief {
-        detector,
-        severity: Severity::Critical,
-        reason: format!("detector `{detector}` is down, and what it guards is refused"),
-        alert: None,
-    };
-    Answer { applies: Verdict::Deny, would: Verdict::Deny, mode, because: Some(because) }
-}
-
-fn assembled(settings: &Settings, assemble: &Assemble) -> Result<Vec<Guarded>, SetupError> {
-    let mut detectors: Vec<Guarded> = Vec::new();
-    for detector in assemble(settings)? {
-        let descriptor = detector.descriptor();
-        let code = descriptor.code;
-        let kebab = !code.is_empty()
-            && code.len() <= 64
-            && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if !kebab || Name::new(code).is_err() || detectors.iter().any(|g| g.descriptor().code == code) {
-            return Err(SetupError::Code(code.to_owned()));
-        }
-        let off = settings.detectors_off.iter().any(|c| c == code) || module_off(settings, descriptor.module);
-        if !off {
-            detectors.push(Guarded::new(detector));
-        }
-    }
-    Ok(detectors)
-}
-
-fn module_off(settings: &Settings, module: Module) -> bool {
-    settings.modules_off.iter().any(|m| m == module.as_str())
-}
-
-fn catalogue(settings: &Settings) -> Result<Arc<Catalogue>, SetupError> {
-    match &settings.catalogue {
-        None => Ok(Arc::new(Catalogue::builtin().clone())),
-        Some(text) => Catalogue::with_additions(text)
-            .map(Arc::new)
-            .map_err(|e| SetupError::Setting { setting: "catalogue".to_owned(), why: e.to_string() }),
-    }
-}
-
-fn tracker_config(settings: &Settings) -> Result<TrackerConfig, SetupError> {
-    let mut config = TrackerConfig { max_depth: settings.max_depth, ..TrackerConfig::default() };
-    let wrong = |setting: &str, why: &str| SetupError::Setting { setting: setting.to_owned(), why: why.to_owned() };
-    for name in &settings.default_connections {
-        let name = onesec_telemetry::ConnectionName::new(name)
-            .map_err(|e| wrong("delegations.default_connections", &e.to_string()))?;
-        config.default_connections.push(name);
-    }
-    let Some(rate) = settings.detectors.get("exchange-rate") else { return Ok(config) };
-    if let Some(limit) = rate.get("limit") {
-        let limit = limit.as_u64().filter(|l| (1..=10_000).contains(l));
-        let limit = limit.ok_or_else(|| wrong("detectors.exchange-rate.limit", "must be 1 to 10 000"))?;
-        config.exchange_rate.limit = u32::try_from(limit).unwrap_or(u32::MAX);
-    }
-    if let Some(window) = rate.get("window_seconds") {
-        let seconds = window.as_u64().filter(|s| (1..=86_400).contains(s));
-        let seconds = seconds.ok_or_else(|| wrong("detectors.exchange-rate.window", "must be 1s to 24h"))?;
-        config.exchange_rate.window = std::time::Duration::from_secs(seconds);
-    }
-    Ok(config)
 }

@@ -63,6 +63,13 @@ impl Guarded {
         }
     }
 
+    /// The same without consequences: for questions that are no records.
+    pub(crate) fn ask(&mut self, record: &Record, facts: &Facts<'_>, out: &mut Findings) {
+        if catch_unwind(AssertUnwindSafe(|| self.detector.judge(record, facts, out))).is_err() {
+            let _ = out.drain();
+        }
+    }
+
     pub(crate) fn tick(&mut self, now: Timestamp, out: &mut Findings) -> Asked {
         match catch_unwind(AssertUnwindSafe(|| self.detector.tick(now, out))) {
             Ok(()) => Asked::Answered,
@@ -92,6 +99,7 @@ impl Guarded {
 
     pub(crate) fn save(&self, out: &mut StateWriter) {
         out.put("guard", &(&self.panics, self.dead));
+        out.put("kept", &self.saved);
         out.nested("state", |out| self.detector.save(out));
     }
 
@@ -102,6 +110,9 @@ impl Guarded {
         if !own.is_empty() && self.detector.load(own).is_err() {
             self.dead = true;
         }
-        self.keep();
+        match state.get("kept") {
+            Ok(kept) => self.saved = kept,
+            Err(_) => self.keep(),
+        }
     }
 }

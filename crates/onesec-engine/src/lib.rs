@@ -24,9 +24,14 @@ mod alerts;
 mod engine;
 mod exceptions;
 mod guard;
+mod judge;
 mod output;
 mod settings;
+mod setup;
+#[cfg(test)]
+mod tests;
 
-pub use engine::{Assemble, Engine, SetupError};
+pub use engine::Engine;
 pub use output::{Answer, Brief, Output, Reported};
 pub use settings::{EnforcementSettings, Settings};
+pub use setup::{Assemble, SetupError};

@@ -335,6 +335,11 @@ impl Draft {
         Ok(record)
     }
 
+    /// Whether the credential names the agent.
+    pub(crate) const fn names_agent(&self) -> bool {
+        matches!(self.from, From::Gateway(_) | From::Decide(_) | From::OwnKey(_))
+    }
+
     /// The same at another time, with an id of its own.
     pub(crate) fn moved(&self, offset: &str) -> Self {
         Self { at: offset.to_owned(), id: None, ..self.clone() }

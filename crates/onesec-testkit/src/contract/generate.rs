@@ -70,7 +70,7 @@ const ACCESS: [Kind; 9] = [
 #[must_use]
 #[expect(clippy::panic, reason = "called by tests; what is made here must keep the contract")]
 pub fn generate(seed: u64, count: usize, mix: Mix) -> Vec<Record> {
-    let mut maker = Maker { rng: Rng::new(seed), mix, made: 0 };
+    let mut maker = Maker { rng: Rng::new(seed), mix, made: 0, burst: None };
     let mut place = Place::default();
     let mut out: Vec<Record> = Vec::with_capacity(count);
     while out.len() < count {
@@ -93,11 +93,22 @@ struct Maker {
     rng: Rng,
     mix: Mix,
     made: u64,
+    /// An exchange that is repeated, and how often still.
+    burst: Option<(Draft, u64)>,
 }
 
 impl Maker {
     fn draft(&mut self) -> Draft {
         self.made += 1;
+        if let Some((draft, left)) = self.burst.take() {
+            self.burst = (left > 1).then(|| (draft.clone(), left - 1));
+            return draft;
+        }
+        if self.mix.dense && self.rng.chance(1) {
+            let (agent, user, connection) = (self.agent(), self.user(), self.connection());
+            let draft = at("+2s").gateway(&agent).exchange(&user, &connection).scopes("openid");
+            self.burst = Some((draft, 30));
+        }
         let pause = *self.rng.pick(&["+0s", "+250ms", "+1s", "+5s", "+20s"]);
         let pause = if self.rng.chance(2) { *self.rng.pick(&["+3m", "+20m", "+1h"]) } else { pause };
         if self.mix.commands && self.rng.chance(5) {
@@ -143,11 +154,14 @@ impl Maker {
         let custom = spec.kind == Kind::Custom;
         let kind = if custom { "custom.generated" } else { spec.kind.as_str() };
         let mut draft = draft.event(kind);
-        if spec.needs.contains(&Need::Agent) || self.rng.chance(85) {
+        // Some are like everyday's: the gateway speaks of the agent whose credential it saw, users delegate themselves.
+        let plain = self.mix.dense && self.rng.chance(70);
+        if (spec.needs.contains(&Need::Agent) || self.rng.chance(85)) && !(plain && draft.names_agent()) {
             draft = draft.agent(&self.agent());
         }
+        let user = self.user();
         if spec.needs.contains(&Need::User) || self.rng.chance(85) {
-            draft = draft.with("user_id", self.user());
+            draft = draft.with("user_id", user.clone());
         }
         if spec.needs.contains(&Need::Connection) || self.rng.chance(50) {
             draft = draft.with("connection", self.connection());
@@ -156,9 +170,17 @@ impl Maker {
             draft = draft.with("task_id", self.name("task", 5));
         }
         for field in spec.fields {
-            if field.required || self.rng.chance(40) {
+            let often = match (self.mix.dense, field.name) {
+                (true, "scopes") => 60,
+                (true, _) => 15,
+                (false, _) => 40,
+            };
+            if field.required || self.rng.chance(often) {
                 draft = draft.with(field.name, self.value(field));
             }
+        }
+        if plain && spec.kind == Kind::AgentIdentityDelegation {
+            return draft.with("delegated_by", user);
         }
         draft
     }
@@ -202,7 +224,13 @@ impl Maker {
     }
 
     fn one_of(&mut self, known: &[&str], prefix: &str) -> String {
-        if self.rng.chance(self.mix.novel) { self.new_name(prefix) } else { (*self.rng.pick(known)).to_owned() }
+        if self.rng.chance(self.mix.novel) {
+            return self.new_name(prefix);
+        }
+        // The first ones most often, so that they meet.
+        let many = known.len() as u64;
+        let at = self.rng.below(many).min(self.rng.below(many)).min(self.rng.below(many));
+        known.get(usize::try_from(at).unwrap_or(0)).copied().unwrap_or(prefix).to_owned()
     }
 
     fn name(&mut self, prefix: &str, many: u64) -> String {

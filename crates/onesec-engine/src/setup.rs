@@ -1,0 +1,88 @@
+//! From settings to detectors and trackers' settings.
+
+use std::sync::Arc;
+
+use onesec_detector::{Detector, Module, StateError};
+use onesec_telemetry::Name;
+use onesec_telemetry::catalogue::Catalogue;
+use onesec_trackers::TrackerConfig;
+
+use crate::guard::Guarded;
+use crate::settings::Settings;
+
+/// Makes detectors and trackers' settings from settings: at the start, and again whenever they change.
+pub type Assemble = Box<dyn Fn(&Settings) -> Result<Vec<Box<dyn Detector>>, SetupError> + Send + Sync>;
+
+/// Why an engine cannot be set up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A setting has no meaning.
+    #[error("`{setting}`: {why}")]
+    Setting {
+        /// Which.
+        setting: String,
+        /// Why.
+        why: String,
+    },
+    /// Two detectors have the same code, or one has none in kebab-case.
+    #[error("detector code `{0}` is taken twice or is no kebab-case name")]
+    Code(String),
+    /// Saved state cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+pub(crate) fn assembled(settings: &Settings, assemble: &Assemble) -> Result<Vec<Guarded>, SetupError> {
+    let mut detectors: Vec<Guarded> = Vec::new();
+    for detector in assemble(settings)? {
+        let descriptor = detector.descriptor();
+        let code = descriptor.code;
+        let kebab = !code.is_empty()
+            && code.len() <= 64
+            && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !kebab || Name::new(code).is_err() || detectors.iter().any(|g| g.descriptor().code == code) {
+            return Err(SetupError::Code(code.to_owned()));
+        }
+        let off = settings.detectors_off.iter().any(|c| c == code) || module_off(settings, descriptor.module);
+        if !off {
+            detectors.push(Guarded::new(detector));
+        }
+    }
+    Ok(detectors)
+}
+
+fn module_off(settings: &Settings, module: Module) -> bool {
+    settings.modules_off.iter().any(|m| m == module.as_str())
+}
+
+pub(crate) fn catalogue(settings: &Settings) -> Result<Arc<Catalogue>, SetupError> {
+    match &settings.catalogue {
+        None => Ok(Arc::new(Catalogue::builtin().clone())),
+        Some(text) => Catalogue::with_additions(text)
+            .map(Arc::new)
+            .map_err(|e| SetupError::Setting { setting: "catalogue".to_owned(), why: e.to_string() }),
+    }
+}
+
+pub(crate) fn tracker_config(settings: &Settings) -> Result<TrackerConfig, SetupError> {
+    let mut config = TrackerConfig { max_depth: settings.max_depth, ..TrackerConfig::default() };
+    let wrong = |setting: &str, why: &str| SetupError::Setting { setting: setting.to_owned(), why: why.to_owned() };
+    for name in &settings.default_connections {
+        let name = onesec_telemetry::ConnectionName::new(name)
+            .map_err(|e| wrong("delegations.default_connections", &e.to_string()))?;
+        config.default_connections.push(name);
+    }
+    let Some(rate) = settings.detectors.get("exchange-rate") else { return Ok(config) };
+    if let Some(limit) = rate.get("limit") {
+        let limit = limit.as_u64().filter(|l| (1..=10_000).contains(l));
+        let limit = limit.ok_or_else(|| wrong("detectors.exchange-rate.limit", "must be 1 to 10 000"))?;
+        config.exchange_rate.limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    }
+    if let Some(window) = rate.get("window_seconds") {
+        let seconds = window.as_u64().filter(|s| (1..=86_400).contains(s));
+        let seconds = seconds.ok_or_else(|| wrong("detectors.exchange-rate.window", "must be 1s to 24h"))?;
+        config.exchange_rate.window = std::time::Duration::from_secs(seconds);
+    }
+    Ok(config)
+}
