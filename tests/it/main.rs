@@ -1,3 +1,10 @@
 //! End to end: what is true for a user.
 
+mod bypass;
 mod crash;
+
+
+/// The real binary in front of a simulated tenant.
+fn plan() -> onesec_e2e::Plan {
+    onesec_e2e::Plan::new(env!("CARGO_BIN_EXE_onesec-under-test"))
+}

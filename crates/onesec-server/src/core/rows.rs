@@ -1,8 +1,9 @@
 //! What the engine says, as rows of the journal.
 
 use onesec_engine::Output;
-use onesec_journal::{AlertRow, Batch, LedgerRow, LedgerTable, LedgerWrite, TransitionRow};
-use onesec_telemetry::{Alert, Seq, TenantId, Transition};
+use onesec_journal::{AlertRow, Batch, DeadLetterRow, LedgerRow, LedgerTable, LedgerWrite, TransitionRow};
+use onesec_telemetry::limits::MAX_DEAD_LETTER_BYTES;
+use onesec_telemetry::{Alert, Code, Record, Seq, TenantId, Thumbprint, Transition};
 use onesec_trackers::LedgerChange;
 use serde::Serialize;
 
@@ -87,6 +88,24 @@ pub(super) fn ledger_write(tenant: &TenantId, change: &LedgerChange, seq: Seq) -
 pub(super) fn put_output(batch: &mut Batch, tenant: &TenantId, seq: Seq, output: &Output) {
     batch.transitions.extend(output.transitions.iter().map(|t| transition_row(tenant, t)));
     batch.ledger.extend(output.ledger.iter().filter_map(|change| ledger_write(tenant, change, seq)));
+}
+
+/// What is kept of an event whose id came before with other content. It was redacted when it was decoded; size and hash
+/// are those of the event as it is kept.
+pub(super) fn conflict_letter(tenant: &TenantId, record: &Record) -> DeadLetterRow {
+    let text = record.event().map(|event| event.to_json().to_string()).unwrap_or_default();
+    let end = (0..=MAX_DEAD_LETTER_BYTES.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+    DeadLetterRow {
+        tenant: tenant.clone(),
+        at: record.observed_at,
+        key_id: record.sender.key.as_ref().map(ToString::to_string),
+        reason_code: Code::IdConflict.as_str().into_owned(),
+        pointer: "/id".to_owned(),
+        message: "the same id came before with other content".to_owned(),
+        size: text.len() as u64,
+        sha256: *Thumbprint::of(text.as_bytes()).as_bytes(),
+        body: text.get(..end).map(str::to_owned),
+    }
 }
 
 fn json<T: Serialize>(value: &T) -> String {

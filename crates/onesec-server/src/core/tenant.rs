@@ -15,7 +15,7 @@ use super::api::{Draft, News, Obeyed, Order, Ruling, Taken};
 use super::codec::{dedup_entry, encode_record};
 use super::commit::Pending;
 use super::dedup::{Dedup, Novelty};
-use super::rows::{alert_row, put_output, transition_row};
+use super::rows::{alert_row, conflict_letter, put_output, transition_row};
 use super::stats::ExchangeStats;
 use super::view::{TenantView, Viewer};
 
@@ -68,7 +68,10 @@ impl Tenant {
         if let Some(entry) = &dedup {
             match self.dedup.look(entry) {
                 Novelty::Duplicate => return Taken::Duplicate { id },
-                Novelty::Conflict => return Taken::Conflict { id },
+                Novelty::Conflict => {
+                    pending.batch.dead_letters.push(conflict_letter(&self.name, &record));
+                    return Taken::Conflict { id };
+                }
                 Novelty::New => self.dedup.remember(*entry, record.observed_at),
             }
         }

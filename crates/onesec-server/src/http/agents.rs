@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
-use onesec_journal::LedgerTable;
+use axum::http::StatusCode;
+use onesec_journal::{LedgerFilter, LedgerRow, LedgerTable};
 use onesec_telemetry::{AgentId, Channel, Command, ConnectionName, ScopeSet, UserId};
+use onesec_trackers::change::DelegationRow;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -12,7 +14,7 @@ use super::App;
 use super::alerts::note;
 use super::answer::{self, Answer};
 use super::body;
-use super::params::Params;
+use super::params::{MAX_LIMIT, Params};
 use super::problem::Problem;
 use crate::core::{Obeyed, Order};
 use crate::keys::Caller;
@@ -86,6 +88,8 @@ pub(super) async fn accept(
     let connection = ConnectionName::new(&connection).map_err(|_| Problem::not_found("connection"))?;
     let accepted: Accepted = body::json(request).await?;
     let scopes = scopes(&accepted.scopes, &connection)?;
+    let whose = (agent.clone(), accepted.user_id.clone(), connection.clone());
+    within_delegations(&app, &caller, whose, &scopes).await?;
     let command = Command::AcceptScopes {
         agent: agent.clone(),
         user: accepted.user_id.clone(),
@@ -97,6 +101,36 @@ pub(super) async fn accept(
         "agent_id": agent, "user_id": accepted.user_id, "connection": connection, "accepted": scopes,
         "seq": obeyed.seq.0,
     }))
+}
+
+/// Where every delegation in force states a bound, acceptance beyond all of them would change nothing: the bound is
+/// what the user allowed, and only the user can allow more.
+async fn within_delegations(
+    app: &App,
+    caller: &Caller,
+    (agent_id, user_id, connection): (AgentId, Option<UserId>, ConnectionName),
+    scopes: &ScopeSet,
+) -> Result<(), Problem> {
+    let catalogue = onesec_telemetry::catalogue::Catalogue::builtin();
+    let provider = catalogue.provider_of_connection(connection.as_str());
+    let filter = LedgerFilter {
+        agent_id: Some(agent_id),
+        user_id,
+        connection: Some(connection),
+        state: Some("live".to_owned()),
+    };
+    let (table, tenant) = (LedgerTable::Delegations, caller.tenant.clone());
+    let read = move |reader: &onesec_journal::Reader| reader.ledger((table, &tenant), &filter, (None, MAX_LIMIT));
+    let live = app.read(read).await?.items;
+    let bounded = |row: &LedgerRow| {
+        let row: Option<DelegationRow> = serde_json::from_str(&row.doc).ok();
+        row.and_then(|row| row.scopes).is_some_and(|bound| !catalogue.beyond(provider, &bound, scopes).is_empty())
+    };
+    if live.is_empty() || !live.iter().all(bounded) {
+        return Ok(());
+    }
+    let detail = "the delegation allows less: only the user can allow more, by delegating anew";
+    Err(Problem::new(StatusCode::CONFLICT, "beyond-delegation", detail))
 }
 
 /// Scopes as events would have them: canonical for their provider.
