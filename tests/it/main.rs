@@ -2,6 +2,7 @@
 
 mod bypass;
 mod crash;
+mod gateway;
 
 
 /// The real binary in front of a simulated tenant.

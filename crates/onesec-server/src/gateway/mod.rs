@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onesec_auth0::{
-    Auth0Config, ExchangeError, ExchangeRequest as UpstreamRequest, HttpError, HttpOptions, IssuedToken, Jwks,
+    Auth0Config, ExchangeRequest as UpstreamRequest, HttpError, HttpOptions, IssuedToken, Jwks,
     SubjectKind, SubjectResolver, TokenEndpoint, TokenVault, http_client,
 };
 use onesec_telemetry::catalogue::Catalogue;
@@ -237,8 +237,9 @@ impl Inner {
             Ok(token) => self.release(&way, token).await,
             Err(error) => {
                 let problem = Problem::from_upstream(&error);
-                if matches!(error, ExchangeError::Refused { .. }) {
-                    // Whoever's token this was, upstream no longer agrees.
+                if !error.is_outage() {
+                    // Whoever's token this was, upstream no longer agrees. An outage says nothing about it; and asking
+                    // anew each time would keep the circuit closed.
                     self.resolver.forget(&way.request.subject_token.thumbprint());
                 }
                 self.record_failure(&way, &problem.error).await;
