@@ -157,7 +157,7 @@ pub fn insist(check: Check, make: Make<'_>) {
 #[macro_export]
 macro_rules! contract {
     ($make:expr) => {
-        $crate::contract!(contract, $make);
+        $crate::contract!(keeps_the_contract, $make);
     };
     ($name:ident, $make:expr) => {
         mod $name {
