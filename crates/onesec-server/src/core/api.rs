@@ -6,6 +6,7 @@ use onesec_engine::{Answer, Reported};
 use onesec_journal::{DeadLetterRow, LedgerWrite};
 use onesec_telemetry::{Alert, Attestation, Change, Command, Event, EventId, Sender, Seq, Subject, TenantId};
 use onesec_trackers::facts::DelegationOutcome;
+use tokio::sync::oneshot;
 
 /// A record that has no place in the order of things yet: an event and what the edge found out about it.
 #[derive(Debug, Clone)]
@@ -131,4 +132,42 @@ pub struct News {
     pub change: Change,
     /// The alert after it.
     pub alert: Alert,
+}
+
+/// Whether a ruling has become durable.
+#[derive(Debug)]
+#[must_use]
+pub struct Durable(pub(super) Option<oneshot::Receiver<Result<Ruling, CoreError>>>);
+
+impl Durable {
+    /// Waits until it is.
+    ///
+    /// # Errors
+    /// [`CoreError`] where it will never be: nothing may be released.
+    pub async fn wait(self) -> Result<(), CoreError> {
+        match self.0 {
+            None => Ok(()),
+            Some(answer) => answer.await.unwrap_or(Err(CoreError::Stopping)).map(drop),
+        }
+    }
+}
+
+/// How the core does.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Health {
+    /// Whether the journal can be written, else why not.
+    pub journal: Result<(), String>,
+    /// Whether every shard runs.
+    pub engine: bool,
+    /// Nothing new is taken.
+    pub stopping: bool,
+    /// Commits since the start.
+    pub commits: u64,
+    /// Commits that failed.
+    pub commit_failures: u64,
+    /// Records made durable since the start.
+    pub records: u64,
+    /// What waits for its place.
+    pub waiting: usize,
 }

@@ -30,7 +30,7 @@ use tokio::sync::{broadcast, oneshot};
 
 pub(crate) use housekeeping::index_keys;
 
-pub use api::{CoreError, Draft, News, Obeyed, Order, Ruling, Submission, Taken};
+pub use api::{CoreError, Draft, Durable, Health, News, Obeyed, Order, Ruling, Submission, Taken};
 pub use codec::{decode_record, encode_record};
 pub use options::{CoreOptions, Retention, SharedAssemble, StartError, TenantSetup};
 pub use recompute::recompute;
@@ -68,26 +68,6 @@ struct Threads {
     committer: Option<JoinHandle<()>>,
     snapshots: Option<(SyncSender<Snapshot>, JoinHandle<()>)>,
     keeper: Option<(SyncSender<()>, JoinHandle<()>)>,
-}
-
-/// How the core does.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Health {
-    /// Whether the journal can be written, else why not.
-    pub journal: Result<(), String>,
-    /// Whether every shard runs.
-    pub engine: bool,
-    /// Nothing new is taken.
-    pub stopping: bool,
-    /// Commits since the start.
-    pub commits: u64,
-    /// Commits that failed.
-    pub commit_failures: u64,
-    /// Records made durable since the start.
-    pub records: u64,
-    /// What waits for its place.
-    pub waiting: usize,
 }
 
 impl std::fmt::Debug for Core {
@@ -179,8 +159,25 @@ impl Core {
     pub async fn request(&self, tenant: &TenantId, draft: Draft) -> Result<Ruling, CoreError> {
         let (reply, answer) = oneshot::channel();
         let draft = Box::new(draft);
-        self.push(tenant, Work::Request { tenant: tenant.clone(), draft, reply })?;
+        self.push(tenant, Work::Request { tenant: tenant.clone(), draft, early: None, reply })?;
         answer.await.unwrap_or(Err(CoreError::Stopping))
+    }
+
+    /// Rules on a request whose act may begin while the ruling becomes durable; nothing of it may be released before
+    /// [`Durable::wait`] has said so. A refusal comes back durable.
+    ///
+    /// # Errors
+    /// [`CoreError`]; nothing has happened then, and the request must not pass.
+    pub async fn request_early(&self, tenant: &TenantId, draft: Draft) -> Result<(Ruling, Durable), CoreError> {
+        let (reply, mut answer) = oneshot::channel();
+        let (early, passes) = oneshot::channel();
+        let draft = Box::new(draft);
+        self.push(tenant, Work::Request { tenant: tenant.clone(), draft, early: Some(early), reply })?;
+        match passes.await {
+            Ok(ruling) => Ok((ruling, Durable(Some(answer)))),
+            // Dropped without a word: refused, and the durable answer says so.
+            Err(_) => Ok(((&mut answer).await.unwrap_or(Err(CoreError::Stopping))?, Durable(None))),
+        }
     }
 
     /// Carries a person's decision out. Durable when it returns.

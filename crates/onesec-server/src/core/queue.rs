@@ -16,10 +16,26 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, CoreError>>;
 /// One thing to do.
 #[derive(Debug)]
 pub(super) enum Work {
-    Request { tenant: TenantId, draft: Box<Draft>, reply: Reply<Ruling> },
-    Preview { tenant: TenantId, draft: Box<Draft>, reply: oneshot::Sender<Result<(Answer, Vec<Reported>), CoreError>> },
-    Order { order: Box<Order>, reply: Reply<Obeyed> },
-    Ingest { submission: Submission, reply: Reply<Vec<Taken>> },
+    /// `early` hears of a ruling that lets the request pass before it is durable.
+    Request {
+        tenant: TenantId,
+        draft: Box<Draft>,
+        early: Option<oneshot::Sender<Ruling>>,
+        reply: Reply<Ruling>,
+    },
+    Preview {
+        tenant: TenantId,
+        draft: Box<Draft>,
+        reply: oneshot::Sender<Result<(Answer, Vec<Reported>), CoreError>>,
+    },
+    Order {
+        order: Box<Order>,
+        reply: Reply<Obeyed>,
+    },
+    Ingest {
+        submission: Submission,
+        reply: Reply<Vec<Taken>>,
+    },
 }
 
 impl Work {

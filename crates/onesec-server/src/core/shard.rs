@@ -154,8 +154,14 @@ impl Shard {
             return work.refuse(CoreError::UnknownTenant);
         };
         match work {
-            Work::Request { draft, reply, .. } => match tenant.rule(*draft, now, pending) {
-                Some(ruling) => pending.answers.push(Held::Ruling(reply, ruling)),
+            Work::Request { draft, early, reply, .. } => match tenant.rule(*draft, now, pending) {
+                Some(ruling) => {
+                    if let Some(early) = early.filter(|_| ruling.answer.applies.passes()) {
+                        // Nobody waiting is no error: what counts is the durable answer.
+                        drop(early.send(ruling.clone()));
+                    }
+                    pending.answers.push(Held::Ruling(reply, ruling));
+                }
                 None => drop(reply.send(Err(CoreError::UnknownTenant))),
             },
             Work::Preview { draft, reply, .. } => {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onesec_auth0::{
-    Auth0Config, ExchangeRequest as UpstreamRequest, HttpError, HttpOptions, IssuedToken, Jwks,
-    SubjectKind, SubjectResolver, TokenEndpoint, TokenVault, http_client,
+    Auth0Config, ExchangeRequest as UpstreamRequest, HttpError, HttpOptions, IssuedToken, Jwks, SubjectKind,
+    SubjectResolver, TokenEndpoint, TokenVault, http_client,
 };
 use onesec_telemetry::catalogue::Catalogue;
 use onesec_telemetry::event::{TokenExchange, TokenExchangeResponse};
@@ -20,7 +20,7 @@ use onesec_telemetry::{
 
 pub use answer::{GatewayAnswer, GatewayBody, Issued, Problem};
 
-use crate::core::{Core, Draft, Ruling};
+use crate::core::{Core, CoreError, Draft, Durable, Ruling};
 use subject::Proven;
 
 /// What kind of token comes in (RFC 8693, section 3).
@@ -204,6 +204,24 @@ struct Way {
     subject: Subject,
 }
 
+impl Way {
+    fn draft(&self, event_id: &str, details: Details) -> Result<Draft, CoreError> {
+        let common = Common {
+            agent_id: Some(self.agent.agent.clone()),
+            user_id: self.user.clone(),
+            connection: Some(self.request.connection.clone()),
+            task_id: self.request.task_id.clone(),
+            ..Common::default()
+        };
+        let id = EventId::new(event_id).map_err(|_| CoreError::UnknownTenant)?;
+        let AskingAgent { agent, key, owner } = self.agent.clone();
+        let mut draft = Draft::new(Event::new(id, common, details), Sender::gateway(agent, key, owner));
+        draft.subject = self.subject.clone();
+        draft.network = self.request.network;
+        Ok(draft)
+    }
+}
+
 impl Inner {
     async fn exchange(&self, agent: AskingAgent, request: ExchangeRequest) -> GatewayAnswer {
         let id = new_exchange_id();
@@ -220,8 +238,8 @@ impl Inner {
                 return problem.into_answer(way.id);
             }
         }
-        let ruling = match self.ask(&way).await {
-            Ok(ruling) => ruling,
+        let (ruling, durable) = match self.ask(&way).await {
+            Ok(asked) => asked,
             Err(answer) => return answer,
         };
         if !ruling.answer.applies.passes() {
@@ -234,7 +252,7 @@ impl Inner {
             login_hint: way.request.login_hint.clone(),
         };
         match self.vault.exchange(&upstream).await {
-            Ok(token) => self.release(&way, token).await,
+            Ok(token) => self.release(&way, durable, token).await,
             Err(error) => {
                 let problem = Problem::from_upstream(&error);
                 if !error.is_outage() {
@@ -248,8 +266,8 @@ impl Inner {
         }
     }
 
-    /// The question before the act.
-    async fn ask(&self, way: &Way) -> Result<Ruling, GatewayAnswer> {
+    /// The question before the act. The exchange may begin while the answer becomes durable: only the release waits.
+    async fn ask(&self, way: &Way) -> Result<(Ruling, Durable), GatewayAnswer> {
         let scopes = way.request.scopes.as_ref().map(|scopes| self.canonical(way, scopes));
         let details = Details::TokenExchange(TokenExchange {
             subject_token_type: Name::new(way.request.subject_token_type.urn()).ok(),
@@ -262,12 +280,15 @@ impl Inner {
             is_privileged_worker: None,
             account_id: None,
         });
-        let ruling = self.tell(way, way.id.as_str(), details).await;
-        ruling.map_err(|_| GatewayAnswer::unavailable("journal", Some(way.id.clone())))
+        let asked = match way.draft(way.id.as_str(), details) {
+            Ok(draft) => self.core.request_early(&self.tenant, draft).await,
+            Err(error) => Err(error),
+        };
+        asked.map_err(|_| GatewayAnswer::unavailable("journal", Some(way.id.clone())))
     }
 
     /// The question before release: revoked or suspended meanwhile means withheld.
-    async fn release(&self, way: &Way, token: IssuedToken) -> GatewayAnswer {
+    async fn release(&self, way: &Way, asked: Durable, token: IssuedToken) -> GatewayAnswer {
         let returned = token.scopes.as_ref().map(|scopes| self.canonical(way, scopes));
         let details = Details::TokenExchangeResponse(TokenExchangeResponse {
             success: true,
@@ -280,7 +301,8 @@ impl Inner {
             token_thumbprint: Some(token.access_token.thumbprint()),
             account_id: None,
         });
-        match self.tell(way, &format!("{}-issued", way.id), details).await {
+        let told = self.tell(way, &format!("{}-issued", way.id), details).await;
+        match asked.wait().await.and(told) {
             Err(_) => GatewayAnswer::unavailable("journal", Some(way.id.clone())),
             Ok(ruling) if !ruling.answer.applies.passes() => GatewayAnswer::refused(way.id.clone(), &ruling, true),
             Ok(_) => GatewayAnswer::issued(Issued { token, exchange_id: way.id.clone() }),
@@ -305,21 +327,8 @@ impl Inner {
         }
     }
 
-    async fn tell(&self, way: &Way, event_id: &str, details: Details) -> Result<Ruling, crate::core::CoreError> {
-        let common = Common {
-            agent_id: Some(way.agent.agent.clone()),
-            user_id: way.user.clone(),
-            connection: Some(way.request.connection.clone()),
-            task_id: way.request.task_id.clone(),
-            ..Common::default()
-        };
-        let id = EventId::new(event_id).map_err(|_| crate::core::CoreError::UnknownTenant)?;
-        let agent = way.agent.clone();
-        let mut draft =
-            Draft::new(Event::new(id, common, details), Sender::gateway(agent.agent, agent.key, agent.owner));
-        draft.subject = way.subject.clone();
-        draft.network = way.request.network;
-        self.core.request(&self.tenant, draft).await
+    async fn tell(&self, way: &Way, event_id: &str, details: Details) -> Result<Ruling, CoreError> {
+        self.core.request(&self.tenant, way.draft(event_id, details)?).await
     }
 
     fn canonical(&self, way: &Way, scopes: &ScopeSet) -> ScopeSet {
