@@ -11,6 +11,8 @@ use crate::Report;
 use crate::world::{World, event, for_time};
 
 const BATCH: u64 = 1_000;
+/// The load is no flood.
+const QUIET: &str = "detectors: {exchange-rate: {limit: 50, window: 1s}}\n";
 
 fn batch(thread: usize, first: u64) -> Vec<u8> {
     let mut body = Vec::with_capacity(512 * BATCH as usize);
@@ -47,7 +49,8 @@ fn panic_with(status: u16, text: &str) -> u64 {
 
 /// NDJSON batches of 1 000, beside a bare append of the same bytes.
 pub(crate) fn batches(report: &mut Report, time: Duration) {
-    let world = World::start("");
+    let world = World::start(QUIET);
+    world.settle_everybody("default");
     let key = world.writer_key("default");
     let rate = for_time(4, time, |thread| send_batches(&world, key.clone(), thread));
     let status = world.admin().get("/api/v1/status").json();
@@ -74,7 +77,8 @@ fn bare_append(time: Duration) -> f64 {
 
 /// One event per request on 64 connections.
 pub(crate) fn singles(report: &mut Report, time: Duration) {
-    let world = World::start("");
+    let world = World::start(QUIET);
+    world.settle_everybody("default");
     let key = world.writer_key("default");
     let rate = for_time(64, time, |thread| {
         let mut http = Http::new(&world.url, Some(&key));
@@ -92,7 +96,7 @@ pub(crate) fn singles(report: &mut Report, time: Duration) {
         let line = metrics.lines().find(|l| l.starts_with(name) && !l.starts_with('#'))?;
         line.rsplit(' ').next()?.parse::<f64>().ok()
     };
-    let per_commit = number("onesec_records_per_commit");
+    let per_commit = number("onesec_journal_records_per_commit");
     report.put("single: records per commit (one fsync each)", per_commit.unwrap_or(f64::NAN), "");
     world.stop();
 }
@@ -100,7 +104,8 @@ pub(crate) fn singles(report: &mut Report, time: Duration) {
 /// Two tenants at once, beside one alone.
 pub(crate) fn tenants(report: &mut Report, time: Duration) {
     let run = |names: &[&str]| {
-        let world = World::start("tenants: {second: {}}\n");
+        let world = World::start(&format!("tenants: {{second: {{}}}}\n{QUIET}"));
+        names.iter().for_each(|name| world.settle_everybody(name));
         let keys: Vec<String> = names.iter().map(|name| world.writer_key(name)).collect();
         let turn = AtomicU64::new(0);
         let rate = for_time(4, time, |thread| {

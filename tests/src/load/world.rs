@@ -46,6 +46,27 @@ impl World {
         answer.json()["key"].as_str().expect("a key").to_owned()
     }
 
+    /// Links and delegations for everybody that [`event`] speaks of, so that nothing is wrong with what it says.
+    pub(crate) fn settle_everybody(&self, tenant: &str) {
+        let body = json!({"name": "set-up", "scopes": ["events:trust"], "tenant": tenant});
+        let key = self.admin().post("/api/v1/keys", &body).json()["key"].as_str().expect("a key").to_owned();
+        let mut http = Http::new(&self.url, Some(&key));
+        let mut lines = Vec::new();
+        for agent in 0..AGENTS {
+            let user = agent % USERS;
+            if agent < USERS {
+                lines.push(json!({"type": "connected_account_link", "details": {"user_id": format!("auth0|user-{user}"),
+                    "connection": "google-oauth2", "scopes": "openid email"}}).to_string());
+            }
+            lines.push(json!({"type": "agent_identity_delegation", "details": {"agent_id": format!("agent-{agent}"),
+                "delegated_by": format!("auth0|user-{user}"), "connection": "google-oauth2", "scopes": "openid email"}}).to_string());
+        }
+        for batch in lines.chunks(1_000) {
+            let answer = http.send("POST", "/api/v1/events", &[("content-type", "application/x-ndjson")], batch.join("\n").as_bytes());
+            assert_eq!(answer.status, 202, "{}", answer.text());
+        }
+    }
+
     pub(crate) fn stop(mut self) {
         if let Some(running) = self.running.take() {
             self.runtime.block_on(running.stop());
@@ -74,10 +95,14 @@ pub(crate) fn for_time(
     total.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64()
 }
 
+/// Agents and users that [`event`] speaks of.
+const AGENTS: u64 = 10_000;
+const USERS: u64 = 3_000;
+
 /// One event of about 450 bytes: a clean exchange of one of many agents.
 pub(crate) fn event(thread: usize, n: u64) -> String {
-    let agent = (n * 7 + thread as u64 * 13) % 10_000;
-    let user = agent % 3_000;
+    let agent = (n * 7 + thread as u64 * 13) % AGENTS;
+    let user = agent % USERS;
     format!(
         r#"{{"id":"{thread}-{n}","type":"token_exchange","timestamp":"2026-01-01T00:00:00Z","source":"agent-runtime","summary":"token exchange for a scheduled task of the calendar assistant","request_id":"req-{n:012}","user_agent":"agent-runtime/4.2 (linux; x86_64)","details":{{"connection":"google-oauth2","agent_id":"agent-{agent}","user_id":"auth0|user-{user}","subject_token_type":"urn:ietf:params:oauth:token-type:refresh_token","scopes":"openid email","session_id":"session-{n}"}}}}"#
     )
