@@ -10,6 +10,8 @@
 //! assert!(codes.contains(&"unauthorized-agent"));
 //! ```
 //!
+//! **Invariants.** What a detector says depends on the record and its facts alone, and every finding names the record.
+//!
 //! **Where next.** `docs/detectors.md` tells what each sees and cannot see.
 
 mod consent_phishing;
