@@ -2,8 +2,11 @@
 
 mod bypass;
 mod crash;
-mod gateway;
 
+mod detectors;
+mod gateway;
+mod secrets;
+mod recompute;
 
 /// The real binary in front of a simulated tenant.
 fn plan() -> onesec_e2e::Plan {

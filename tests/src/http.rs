@@ -115,8 +115,10 @@ impl Http {
                 slot.insert(BufReader::new(stream))
             }
         };
-        stream.get_mut().write_all(head.as_bytes())?;
-        stream.get_mut().write_all(body)?;
+        // In one piece: a server that refuses by the head alone finds a small body there, and keeps the connection.
+        let mut request = head.into_bytes();
+        request.extend_from_slice(body);
+        stream.get_mut().write_all(&request)?;
         let answer = read_answer(stream)?;
         if answer.header("connection") == Some("close") {
             self.stream = None;

@@ -15,6 +15,7 @@ pub struct Process {
     url: String,
     dir: PathBuf,
     log: Receiver<String>,
+    output: Receiver<String>,
 }
 
 /// How a server process is started.
@@ -75,8 +76,8 @@ impl Start {
             panic!("the server said `{}` instead of where it listens; {}", first.trim(), said.join("\n"));
         };
         let url = url.to_owned();
-        std::thread::spawn(move || drop(std::io::copy(&mut out, &mut std::io::sink())));
-        Process { child, url, dir: self.dir.clone(), log }
+        let output = lines_of(out);
+        Process { child, url, dir: self.dir.clone(), log, output }
     }
 }
 
@@ -116,6 +117,12 @@ impl Process {
     #[must_use]
     pub fn log(&self) -> Vec<String> {
         self.log.try_iter().collect()
+    }
+
+    /// What it wrote to standard output after the address.
+    #[must_use]
+    pub fn output(&self) -> Vec<String> {
+        self.output.try_iter().collect()
     }
 
     /// Its process id.

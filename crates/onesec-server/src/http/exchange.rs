@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use onesec_telemetry::redact::redact_text;
 use onesec_telemetry::{ConnectionName, ScopeSet, Secret, TaskId};
 use serde::Deserialize;
 use serde_json::json;
@@ -48,7 +49,7 @@ struct Asked {
     connection: String,
     login_hint: Option<String>,
     scopes: Option<Scopes>,
-    task_id: Option<TaskId>,
+    task_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -80,7 +81,8 @@ pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, request: R
     render(answer)
 }
 
-/// Reads the request; a refusal names members, never values.
+/// Reads the request; a refusal names members, never values. What will be recorded is redacted as in events: whoever
+/// mixes the members up must not find the token in the journal.
 async fn read(request: Request) -> Result<ExchangeRequest, Box<Response>> {
     let invalid = |why: &str| Box::new(refusal(StatusCode::BAD_REQUEST, "invalid_request", why));
     let (parts, body) = request.into_parts();
@@ -97,17 +99,22 @@ async fn read(request: Request) -> Result<ExchangeRequest, Box<Response>> {
     }
     let scopes = match &asked.scopes {
         None => None,
-        Some(Scopes::Text(text)) => Some(ScopeSet::parse(text)),
-        Some(Scopes::List(list)) => Some(ScopeSet::parse_all(list.iter().map(String::as_str))),
+        Some(Scopes::Text(text)) => Some(ScopeSet::parse(&redact_text(text))),
+        Some(Scopes::List(list)) => {
+            let list: Vec<_> = list.iter().map(|text| redact_text(text)).collect();
+            Some(ScopeSet::parse_all(list.iter().map(AsRef::as_ref)))
+        }
     };
+    let task = asked.task_id.as_deref().map(|id| TaskId::new(&redact_text(id))).transpose();
     let invalid_scope = |_| Box::new(refusal(StatusCode::BAD_REQUEST, "invalid_scope", "`scopes` are no scopes"));
     Ok(ExchangeRequest {
         subject_token: asked.subject_token,
         subject_token_type: kind,
-        connection: ConnectionName::new(&asked.connection).map_err(|_| invalid("`connection` is no identifier"))?,
+        connection: ConnectionName::new(&redact_text(&asked.connection))
+            .map_err(|_| invalid("`connection` is no identifier"))?,
         login_hint: asked.login_hint,
         scopes: scopes.transpose().map_err(invalid_scope)?,
-        task_id: asked.task_id,
+        task_id: task.map_err(|_| invalid("`task_id` is no identifier"))?,
         network: None,
     })
 }
