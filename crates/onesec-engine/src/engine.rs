@@ -248,12 +248,6 @@ impl Engine {
         self.alerts.all()
     }
 
-    /// Connections of linked accounts.
-    #[must_use]
-    pub fn connections(&self) -> Vec<onesec_telemetry::ConnectionName> {
-        self.trackers.connections().filter_map(|name| onesec_telemetry::ConnectionName::new(name).ok()).collect()
-    }
-
     /// How many alerts still count.
     #[must_use]
     pub fn alerts_open(&self) -> usize {

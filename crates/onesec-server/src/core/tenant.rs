@@ -223,6 +223,9 @@ impl Tenant {
         for code in &output.panicked {
             self.viewer.counts.entry(code).or_default().panics += 1;
         }
+        for row in &output.ledger {
+            self.viewer.learn(row);
+        }
         self.touched.extend(output.touched.iter().cloned());
         for transition in &output.transitions {
             self.touched.insert(transition.alert.clone());

@@ -239,3 +239,18 @@ async fn stopping_loses_nothing_that_was_taken() {
     let records = reader.records_from(&tenant(), 1).filter_map(|r| decode_record(&r.expect("read").bytes));
     assert_eq!(records.filter(|r| r.event().is_some()).count(), acknowledged);
 }
+
+#[tokio::test]
+async fn connections_that_authority_speaks_of_are_known_and_no_others() {
+    let dir = tempfile::tempdir().expect("dir");
+    let core = Core::start(options(dir.path())).expect("starts");
+    let details = json!({"agent_id": "bot", "user_id": "alice", "connection": "made-up"});
+    ingest(&core, vec![delegation("d"), draft("x", "token_exchange", details, sender(Authority::Claim))]).await;
+    let known = |core: &Core| core.view(&tenant()).expect("view").connection_names.to_vec();
+    let github = vec![onesec_telemetry::ConnectionName::new("github").expect("name")];
+    assert_eq!(known(&core), github);
+    core.stop().await;
+    let core = Core::start(options(dir.path())).expect("starts again");
+    assert_eq!(known(&core), github);
+    core.stop().await;
+}

@@ -1,12 +1,12 @@
 //! What readers see of a tenant: published after each commit that changed it, never the engine's own maps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use onesec_enforcement::Preset;
 use onesec_engine::{Engine, Settings};
 use onesec_telemetry::{ConnectionName, KnownConnections, Mode, Name, Seq, TenantId, Timestamp};
-use onesec_trackers::TrackerStats;
+use onesec_trackers::{LedgerChange, TrackerStats};
 
 use super::stats::ExchangeStats;
 
@@ -34,7 +34,7 @@ pub struct TenantView {
     pub position: Seq,
     /// Its time.
     pub observed_at: Timestamp,
-    /// Connections that are configured or linked.
+    /// Connections that are configured, linked or delegated.
     pub connections: Arc<KnownConnections>,
     /// Their names, in order.
     pub connection_names: Arc<Vec<ConnectionName>>,
@@ -77,7 +77,8 @@ pub(super) struct DetectorCounts {
 /// Makes views, keeping what seldom changes.
 #[derive(Debug)]
 pub(super) struct Viewer {
-    configured: Vec<ConnectionName>,
+    /// Configured, linked or delegated: by authority, never by traffic.
+    connections: BTreeSet<ConnectionName>,
     settings: Arc<Settings>,
     names: Arc<Vec<ConnectionName>>,
     known: Arc<KnownConnections>,
@@ -86,18 +87,34 @@ pub(super) struct Viewer {
 
 impl Viewer {
     pub(super) fn new(engine: &Engine, configured: Vec<ConnectionName>) -> Self {
-        Self {
-            configured,
+        let mut viewer = Self {
+            connections: configured.into_iter().collect(),
             settings: Arc::new(engine.settings().clone()),
             names: Arc::default(),
             known: Arc::default(),
             counts: BTreeMap::new(),
+        };
+        for row in engine.ledger_rows() {
+            viewer.learn(&row);
+        }
+        viewer
+    }
+
+    /// Connections that authority speaks of exist.
+    pub(super) fn learn(&mut self, row: &LedgerChange) {
+        let connection = match row {
+            LedgerChange::Account(account) => &account.connection,
+            LedgerChange::Delegation(delegation) => &delegation.connection,
+            _ => return,
+        };
+        if !self.connections.contains(connection) {
+            self.connections.insert(connection.clone());
         }
     }
 
-    /// Whether a connection is configured or linked.
+    /// Whether a connection is configured, linked or delegated.
     pub(super) fn knows(&self, name: &ConnectionName) -> bool {
-        self.names.binary_search(name).is_ok()
+        self.connections.contains(name)
     }
 
     pub(super) fn view(
@@ -109,13 +126,9 @@ impl Viewer {
         if *self.settings != *engine.settings() {
             self.settings = Arc::new(engine.settings().clone());
         }
-        let mut names: Vec<ConnectionName> = engine.connections();
-        names.extend(self.configured.iter().cloned());
-        names.sort_unstable();
-        names.dedup();
-        if *self.names != names {
-            self.known = Arc::new(KnownConnections::new(names.iter().cloned()));
-            self.names = Arc::new(names);
+        if self.names.len() != self.connections.len() {
+            self.known = Arc::new(KnownConnections::new(self.connections.iter().cloned()));
+            self.names = Arc::new(self.connections.iter().cloned().collect());
         }
         let detectors = engine.descriptors().map(|d| {
             let counts = self.counts.get(d.code).copied().unwrap_or_default();
