@@ -11,8 +11,15 @@ use serde_json::{Value, json};
 use crate::{Result, cargo};
 
 /// Crate and bench. A test finds the bench that is missing here.
-const BENCHES: &[(&str, &str)] =
-    &[("onesec-identity", "verify"), ("onesec-trackers", "observe"), ("onesec-journal", "journal")];
+const BENCHES: &[(&str, &str)] = &[
+    ("onesec-identity", "verify"),
+    ("onesec-trackers", "observe"),
+    ("onesec-detectors", "judge"),
+    ("onesec-journal", "journal"),
+];
+
+/// The load program: what criterion cannot measure. Its own name among the benches.
+const LOAD: &str = "load";
 
 const BUDGETS: &str = "xtask/budgets.json";
 
@@ -35,8 +42,9 @@ struct Budget {
 /// Runs the benches that `args` name. `false` where one does not run.
 pub(crate) fn run(args: &[&str]) -> Result<bool> {
     let quick = args.contains(&"--quick");
-    let names: Vec<&str> = args.iter().copied().filter(|arg| *arg != "--quick").collect();
-    let chosen = chosen(&names)?;
+    let all: Vec<&str> = args.iter().copied().filter(|arg| *arg != "--quick").collect();
+    let names: Vec<&str> = all.iter().copied().filter(|name| *name != LOAD).collect();
+    let chosen = if names.is_empty() && !all.is_empty() { Vec::new() } else { chosen(&names)? };
     let root = cargo::root();
     let budgets = read_budgets(&root.join(BUDGETS))?;
     let workspace = cargo::workspace(&root)?;
@@ -50,6 +58,9 @@ pub(crate) fn run(args: &[&str]) -> Result<bool> {
         if !(there && execute(&root, &home, (package, bench), quick)?) {
             failed.push(format!("{package} {bench}"));
         }
+    }
+    if (all.is_empty() || all.contains(&LOAD)) && !load(&root, quick)? {
+        failed.push(LOAD.to_owned());
     }
     let mut measured = Vec::new();
     collect(&home, started, &mut measured);
@@ -90,6 +101,14 @@ fn execute(root: &Path, home: &Path, (package, bench): (&str, &str), quick: bool
     }
     let status = command.env("CRITERION_HOME", home).current_dir(root).status();
     Ok(status.map_err(|e| format!("cargo does not start: {e}"))?.success())
+}
+
+fn load(root: &Path, quick: bool) -> Result<bool> {
+    println!("==> onesec-load");
+    let seconds = if quick { "3" } else { "20" };
+    let mut command = cargo::command();
+    command.args(["run", "--locked", "--release", "-p", "onesec-e2e", "--bin", "onesec-load", "--", "all", seconds]);
+    Ok(command.current_dir(root).status().map_err(|e| format!("cargo does not start: {e}"))?.success())
 }
 
 /// Finds what was measured since `started` below `dir`. A directory that cannot be read holds nothing of this run.
