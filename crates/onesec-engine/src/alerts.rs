@@ -201,10 +201,10 @@ impl AlertBook {
     /// Closes what has had its hour.
     pub(crate) fn expire(&mut self, record: &Record) -> Vec<Transition> {
         let mut closed = Vec::new();
-        while let Some((at, id)) = self.closing.keys().next().cloned() {
-            if at > record.observed_at {
-                break;
-            }
+        while let Some((at, id)) = self.closing.keys().next()
+            && *at <= record.observed_at
+        {
+            let id = id.clone();
             closed.extend(self.close(&id, record));
         }
         closed

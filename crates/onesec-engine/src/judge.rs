@@ -40,6 +40,9 @@ impl Judge<'_> {
             let heard = self.found.drain().filter(|f| !self.exceptions.silence(code, f, record.observed_at));
             judged.extend(heard.map(|finding| (index, finding)));
         }
+        if judged.len() < 2 {
+            return (judged, panicked);
+        }
         let codes: Vec<&'static str> = self.detectors.iter().map(|g| g.descriptor().code).collect();
         let code = |(index, _): &(usize, Finding)| codes.get(*index).copied().unwrap_or_default();
         keep_first_exclusive(&mut judged, code, |(_, kept), also| {
