@@ -220,7 +220,12 @@ fn one_set_of_scopes_however_it_is_spelt() {
         ("scope", json!(CALENDAR)),
         ("scopes", json!(format!("{CALENDAR},{CALENDAR}"))),
         ("scopes", json!(format!(" {CALENDAR}\t{CALENDAR}\n"))),
-        ("scopes", json!(CALENDAR.to_uppercase().replace("HTTPS://WWW.GOOGLEAPIS.COM/AUTH/", "https://www.googleapis.com/auth/"))),
+        (
+            "scopes",
+            json!(
+                CALENDAR.to_uppercase().replace("HTTPS://WWW.GOOGLEAPIS.COM/AUTH/", "https://www.googleapis.com/auth/")
+            ),
+        ),
         ("scopes", json!([short])),
         ("scopes", json!([format!("{CALENDAR} {short}")])),
     ] {
@@ -385,7 +390,11 @@ fn delegations_that_nobody_gave() {
     let alert = world.alert("delegation-chain");
     assert_eq!((&alert["attributes"]["refusal"], &alert["severity"]), (&json!("self-delegation"), &json!("HIGH")));
 
-    rejected(&send(&mut authority, json!({"agent_id": "climber", "connection": GOOGLE})), "missing-field", "/details/delegated_by");
+    rejected(
+        &send(&mut authority, json!({"agent_id": "climber", "connection": GOOGLE})),
+        "missing-field",
+        "/details/delegated_by",
+    );
 
     let said = json!({"agent_id": "climber", "delegated_by": ANA, "connection": GOOGLE});
     assert_eq!(send(&mut writer, said.clone()).status, 202);
@@ -417,7 +426,9 @@ fn expiries_of_every_kind() {
         let details = json!({"agent_id": agent, "delegated_by": ANA, "connection": GOOGLE, "expires_at": expires});
         authority.post("/api/v1/events", &json!({"type": "agent_identity_delegation", "details": details}))
     };
-    for unparsable in [json!("next tuesday"), json!(""), json!("2099-13-45T00:00:00Z"), json!(true), json!([]), json!("2099-01-01")] {
+    for unparsable in
+        [json!("next tuesday"), json!(""), json!("2099-13-45T00:00:00Z"), json!(true), json!([]), json!("2099-01-01")]
+    {
         let answer = send("bot-unparsable", unparsable.clone());
         assert_eq!(answer.status, 422, "{unparsable}: {}", answer.text());
         assert_eq!(answer.json()["rejected"][0]["pointer"], "/details/expires_at", "{unparsable}");
@@ -429,7 +440,12 @@ fn expiries_of_every_kind() {
     let refusals = world.alerts("delegation-chain");
     assert!(refusals.iter().all(|a| a["attributes"]["refusal"] == "already-expired"), "{refusals:?}");
     assert_eq!(refusals.iter().filter_map(|a| a["occurrences"].as_u64()).sum::<u64>(), 4);
-    for future in [json!("2099-01-01T00:00:00Z"), json!(4_070_908_800_u64), json!("4070908800"), json!("2099-01-01T02:00:00+02:00")] {
+    for future in [
+        json!("2099-01-01T00:00:00Z"),
+        json!(4_070_908_800_u64),
+        json!("4070908800"),
+        json!("2099-01-01T02:00:00+02:00"),
+    ] {
         let agent = format!("bot-{}", world.number());
         assert_eq!(send(&agent, future.clone()).status, 202);
         let rows = world.listed(&format!("/api/v1/delegations?agent_id={agent}"), "delegations");
@@ -478,7 +494,10 @@ fn delegated_read_used_write() {
     world.link(ANA, GOOGLE, both);
     world.delegate(ANA, "helper", GOOGLE, &[CALENDAR]);
     let (mut agent, token) = (world.agent("helper"), world.refresh(ANA));
-    refused(&agent.exchange_for(GOOGLE, &token, &["https://www.googleapis.com/auth/calendar.events"]), "scope-escalation");
+    refused(
+        &agent.exchange_for(GOOGLE, &token, &["https://www.googleapis.com/auth/calendar.events"]),
+        "scope-escalation",
+    );
     assert_eq!(world.alert("scope-escalation")["severity"], "CRITICAL", "from reading to writing");
     let used = json!({"user_id": ANA, "connection": GOOGLE, "action": "insert", "scopes": "calendar.events"});
     let event = json!({"type": "connected_account_usage", "details": used});
@@ -538,7 +557,8 @@ fn cycles_and_deep_chains() {
     world.link(ANA, GOOGLE, CALENDAR);
     let mut parent = world.delegate(ANA, "a1", GOOGLE, &[CALENDAR])["id"].clone();
     let below = |agent: &str, parent: &Value| {
-        let wanted = json!({"user_id": ANA, "agent_id": agent, "connection": GOOGLE, "scopes": [CALENDAR], "parent_id": parent});
+        let wanted =
+            json!({"user_id": ANA, "agent_id": agent, "connection": GOOGLE, "scopes": [CALENDAR], "parent_id": parent});
         world.admin().post("/api/v1/delegations", &wanted)
     };
     for depth in 2..=3 {
@@ -558,7 +578,8 @@ fn cycles_and_deep_chains() {
     let hops: Vec<String> = (0..10).map(|n| format!("h{n}")).collect();
     let details = json!({"agent_id": "h9", "delegated_by": "h8", "connection": GOOGLE, "delegation_chain": hops});
     world.report("agent_identity_delegation", &details);
-    let refusals: Vec<Value> = world.alerts("delegation-chain").iter().map(|a| a["attributes"]["refusal"].clone()).collect();
+    let refusals: Vec<Value> =
+        world.alerts("delegation-chain").iter().map(|a| a["attributes"]["refusal"].clone()).collect();
     for refusal in ["cycle", "too-deep", "self-delegation"] {
         assert!(refusals.contains(&json!(refusal)), "{refusals:?}");
     }
@@ -686,7 +707,10 @@ fn what_steers_a_router_is_data() {
         assert_eq!(answer.json()["rejected"][0]["suggestion"], "connected_account_usage", "{spelling}");
     }
     // White space around it is not another kind.
-    assert_eq!(sender.post("/api/v1/events", &json!({"type": " connected_account_usage\t", "details": details})).status, 202);
+    assert_eq!(
+        sender.post("/api/v1/events", &json!({"type": " connected_account_usage\t", "details": details})).status,
+        202
+    );
     assert_eq!(world.alert("unauthorized-agent")["occurrences"], 3);
 }
 
@@ -717,9 +741,7 @@ fn two_documents_in_one_body() {
     world.link(ANA, GOOGLE, CALENDAR);
     world.delegate(ANA, "helper", GOOGLE, &[CALENDAR]);
     let mut sender = world.client(&["events:write"]);
-    let usage = |agent: &str| {
-        json!({"type": "connected_account_usage", "details": {"user_id": ANA, "connection": GOOGLE, "agent_id": agent}})
-    };
+    let usage = |agent: &str| json!({"type": "connected_account_usage", "details": {"user_id": ANA, "connection": GOOGLE, "agent_id": agent}});
     let two = format!("{} {}", usage("helper"), usage("stranger"));
     let json = [("content-type", "application/json")];
     let answer = sender.send("POST", "/api/v1/events", &json, two.as_bytes());
@@ -758,7 +780,8 @@ fn many_events_with_one_request_id() {
 fn an_address_in_an_event_is_data() {
     let world = plan().live().start();
     let (mut agent, token) = world.lent("helper");
-    let details = json!({"user_id": ANA, "connection": GITHUB, "agent_id": "helper", "pid": 1, "source_ip": "203.0.113.9"});
+    let details =
+        json!({"user_id": ANA, "connection": GITHUB, "agent_id": "helper", "pid": 1, "source_ip": "203.0.113.9"});
     let forged = json!({"type": "connected_account_usage", "source_ip": "203.0.113.9", "details": details});
     let headers = [("content-type", "application/json"), ("x-forwarded-for", "203.0.113.9")];
     let mut sender = world.client(&["events:write"]);

@@ -18,7 +18,8 @@ fn grant(app: &str, user: &str, scopes: &str) -> Value {
     json!({"app_id": app, "username": user, "scopes": scopes})
 }
 
-const RISKY: &str = "https://www.googleapis.com/auth/gmail.readonly https://www.googleapis.com/auth/drive offline_access";
+const RISKY: &str =
+    "https://www.googleapis.com/auth/gmail.readonly https://www.googleapis.com/auth/drive offline_access";
 
 fn many(n: usize) -> String {
     (0..n).map(|i| format!("thing{i}.read")).collect::<Vec<_>>().join(" ")
@@ -32,7 +33,10 @@ fn consent_to_too_many_scopes() {
     assert!(world.alerted().is_empty(), "ten are not too many");
     send(&mut sender, "oauth_grant", &grant("app-eleven", ANA, &many(11)));
     let alert = world.alert("consent-phishing");
-    assert_eq!((&alert["severity"], &alert["module"], &alert["user_id"]), (&json!("MEDIUM"), &json!("consent"), &json!(ANA)));
+    assert_eq!(
+        (&alert["severity"], &alert["module"], &alert["user_id"]),
+        (&json!("MEDIUM"), &json!("consent"), &json!(ANA))
+    );
     let again = format!("{} {}", many(10), many(10));
     send(&mut sender, "oauth_consent", &grant("app-twice-ten", BEN, &again));
     assert_eq!(world.alerts("consent-phishing").len(), 1, "twice the same ten are ten");
@@ -95,7 +99,12 @@ fn an_account_that_gives_more_than_was_delegated() {
     assert_eq!(world.alerts("over-scoped-token").len(), 1, "a property of the set-up is said once");
     world.preset("strict");
     let withheld = agent.exchange_for(GOOGLE, &token, &[CALENDAR]);
-    assert_eq!((withheld.status, &withheld.json()["onesec_reason"]), (403, &json!("over-scoped-token")), "{}", withheld.text());
+    assert_eq!(
+        (withheld.status, &withheld.json()["onesec_reason"]),
+        (403, &json!("over-scoped-token")),
+        "{}",
+        withheld.text()
+    );
     // An honest twin: the account gives what was delegated.
     world.link(BEN, GOOGLE, CALENDAR);
     world.delegate(BEN, "helper", GOOGLE, &[CALENDAR]);
@@ -145,7 +154,8 @@ fn a_key_speaks_for_its_own_agent_only() {
     assert_eq!((&alert["severity"], &alert["agent_id"]), (&json!("HIGH"), &json!("rogue")));
     assert_eq!((&alert["attributes"]["named_agent"], &alert["occurrences"]), (&json!("victim"), &json!(30)));
     // What it says of the victim is hearsay, as from any stranger: seen, and nothing the victim does is refused for it.
-    let hearsay: Vec<Value> = ["exchange-rate", "scope-escalation"].iter().flat_map(|code| world.alerts(code)).collect();
+    let hearsay: Vec<Value> =
+        ["exchange-rate", "scope-escalation"].iter().flat_map(|code| world.alerts(code)).collect();
     assert!(hearsay.iter().all(|alert| alert["attribution"] == "reported"), "{hearsay:?}");
     let mut victim = world.agent("victim");
     assert_eq!(victim.exchange_for(GOOGLE, &world.refresh(ANA), &[CALENDAR]).status, 200);
@@ -158,12 +168,18 @@ fn what_changes_trust_needs_authority() {
     let mut sender = world.client(&["events:write"]);
     let claims = [
         ("connected_account_unlink", json!({"user_id": ANA, "connection": GOOGLE})),
-        ("connected_account_link", json!({"user_id": ANA, "connection": GOOGLE, "scopes": format!("{CALENDAR} {MAIL}")})),
+        (
+            "connected_account_link",
+            json!({"user_id": ANA, "connection": GOOGLE, "scopes": format!("{CALENDAR} {MAIL}")}),
+        ),
         ("agent_delegation_revoked", json!({"agent_id": "helper", "delegated_by": ANA, "connection": GOOGLE})),
         ("agent_identity_delegation", json!({"agent_id": "rogue", "delegated_by": ANA, "connection": GOOGLE})),
         ("agent_stop", json!({"agent_id": "helper"})),
         ("task_start", json!({"agent_id": "helper", "task_id": "t"})),
-        ("token_exchange_response", json!({"agent_id": "helper", "connection": GOOGLE, "success": true, "token_thumbprint": "0".repeat(64)})),
+        (
+            "token_exchange_response",
+            json!({"agent_id": "helper", "connection": GOOGLE, "success": true, "token_thumbprint": "0".repeat(64)}),
+        ),
         ("content_ingest", json!({"agent_id": "helper", "content": "hello", "source": "mail", "trust": "trusted"})),
         ("agent_message", json!({"from_agent": "a", "to_agent": "helper", "message_id": "m", "signature_valid": true})),
         ("approval_decision", json!({"approval_id": "a", "approver": "me", "decision": "approve"})),
@@ -265,7 +281,9 @@ fn modules_and_detectors_can_be_switched_off_one_by_one() {
     let without = plan().with("modules", json!({"consent": "off"})).start();
     assert_eq!(switched(&without), ["unauthorized-agent", "untrusted-claim"]);
     let modules = without.admin().get("/api/v1/modules").json();
-    let consent = modules["modules"].as_array().and_then(|all| all.iter().find(|m| m["name"] == "consent" || m["code"] == "consent"));
+    let consent = modules["modules"]
+        .as_array()
+        .and_then(|all| all.iter().find(|m| m["name"] == "consent" || m["code"] == "consent"));
     assert_eq!(consent.map(|m| m["enabled"].clone()), Some(json!(false)), "{modules}");
     assert_eq!(switched(&plan().with("modules", json!({"token_vault": "off"})).start()), ["consent-phishing"]);
     let one = json!({"unauthorized-agent": "off"});
@@ -298,7 +316,8 @@ fn an_exception_silences_with_a_reason_and_an_end() {
     let now = world.admin().get("/api/v1/status").json()["journal"]["observed_at"].as_str().expect("time").to_owned();
     let now: onesec_telemetry::Timestamp = now.parse().expect("time");
     let until = now + std::time::Duration::from_secs(86_400);
-    let wanted = json!({"detector": "exchange-rate", "agent_id": "nightly", "reason": "nightly job", "expires_at": until});
+    let wanted =
+        json!({"detector": "exchange-rate", "agent_id": "nightly", "reason": "nightly job", "expires_at": until});
     let made = world.admin().post("/api/v1/exceptions", &wanted);
     assert_eq!(made.status, 201, "{}", made.text());
     for _ in 0..10 {

@@ -21,7 +21,12 @@ fn roomy() -> Plan {
 fn error(answer: &Answer, status: u16, error: &str, reason: &str) {
     let body = answer.json();
     assert_eq!(answer.status, status, "{}", answer.text());
-    assert_eq!((body["error"].as_str(), body["onesec_reason"].as_str()), (Some(error), Some(reason)), "{}", answer.text());
+    assert_eq!(
+        (body["error"].as_str(), body["onesec_reason"].as_str()),
+        (Some(error), Some(reason)),
+        "{}",
+        answer.text()
+    );
     assert!(body["error_description"].as_str().is_some_and(|text| !text.is_empty()), "{}", answer.text());
     assert!(body["access_token"].is_null() && !answer.text().contains("ya29"), "{}", answer.text());
     headers(answer);
@@ -301,7 +306,8 @@ fn another_users_token_proves_the_other_user() {
     world.link(BEN, GOOGLE, CALENDAR);
     for token in [world.refresh(BEN), world.access(BEN, |spec| spec)] {
         let kind = if token.starts_with("v1.") { "refresh_token" } else { "access_token" };
-        let more = json!({"subject_token_type": format!("urn:ietf:params:oauth:token-type:{kind}"), "scopes": [CALENDAR]});
+        let more =
+            json!({"subject_token_type": format!("urn:ietf:params:oauth:token-type:{kind}"), "scopes": [CALENDAR]});
         error(&agent.exchange_with(GOOGLE, &token, &more), 403, "access_denied", "unauthorized-agent");
     }
     assert_eq!(world.alert("unauthorized-agent")["user_id"], BEN);
@@ -311,8 +317,14 @@ fn another_users_token_proves_the_other_user() {
         assert_eq!((answer.status, &answer.json()["error"]), (400, &json!("invalid_request")), "{member}");
     }
     // A hint of another account than the one that was delegated.
-    world.sim.connect_account(AccountSpec::new(ANA, GITHUB, "read:user").with_login_hint("ana-work").with_id("cac_work")).expect("connected");
-    world.report("connected_account_link", &json!({"user_id": ANA, "connection": GITHUB, "scopes": "read:user", "account_id": "cac_work"}));
+    world
+        .sim
+        .connect_account(AccountSpec::new(ANA, GITHUB, "read:user").with_login_hint("ana-work").with_id("cac_work"))
+        .expect("connected");
+    world.report(
+        "connected_account_link",
+        &json!({"user_id": ANA, "connection": GITHUB, "scopes": "read:user", "account_id": "cac_work"}),
+    );
     world.report("agent_identity_delegation", &json!({"agent_id": "helper", "delegated_by": ANA, "connection": GITHUB, "scopes": "read:user", "account_id": "cac_work"}));
     let hinted = agent.exchange_with(GITHUB, &anas, &json!({"login_hint": "ana-private"}));
     assert_ne!(hinted.status, 200, "{}", hinted.text());
@@ -471,7 +483,9 @@ fn not_configured_is_a_clear_503() {
     assert_eq!((&status["enabled"], &status["configured"]), (&json!(false), &json!(false)));
     // Detectors run on telemetry all the same.
     let details = json!({"user_id": ANA, "connection": GOOGLE, "agent_id": "helper"});
-    world.client(&["events:write"]).post("/api/v1/events", &json!({"type": "connected_account_usage", "details": details}));
+    world
+        .client(&["events:write"])
+        .post("/api/v1/events", &json!({"type": "connected_account_usage", "details": details}));
     assert_eq!(world.alert("unauthorized-agent")["agent_id"], "helper");
 
     let half = plan().with("token_vault", json!({"auth0_client_secret": ""})).start();
@@ -487,7 +501,8 @@ fn cramped() -> (tempfile::TempDir, String) {
     let script = dir.path().join("cramped");
     let server = env!("CARGO_BIN_EXE_onesec-under-test");
     // A signal that is ignored stays ignored across `exec`: writes fail instead of killing.
-    std::fs::write(&script, format!("#!/bin/bash\ntrap '' XFSZ\nulimit -f 4096\nexec {server} \"$@\"\n")).expect("script");
+    std::fs::write(&script, format!("#!/bin/bash\ntrap '' XFSZ\nulimit -f 4096\nexec {server} \"$@\"\n"))
+        .expect("script");
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("executable");
     let path = script.to_str().expect("path").to_owned();
     (dir, path)
@@ -501,7 +516,9 @@ fn a_journal_that_cannot_be_written_means_no_token() {
     issued(&agent.exchange(GOOGLE, &token));
     let mut sender = world.client(&["events:write"]);
     // Does not compress, and fills the file up.
-    let text = |n: u32| (0..20_000_u32).map(|i| char::from(b'a' + (i.wrapping_mul(n + 7) / 13 % 26) as u8)).collect::<String>();
+    let text = |n: u32| {
+        (0..20_000_u32).map(|i| char::from(b'a' + (i.wrapping_mul(n + 7) / 13 % 26) as u8)).collect::<String>()
+    };
     let full = (0..4_000).any(|n| {
         let event = json!({"type": "agent_goal", "details": {"agent_id": "helper", "goal": text(n)}});
         let answer = sender.post("/api/v1/events", &Value::Array(vec![event; 8]));

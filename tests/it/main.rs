@@ -5,8 +5,8 @@ mod crash;
 
 mod detectors;
 mod gateway;
-mod secrets;
 mod recompute;
+mod secrets;
 
 /// The real binary in front of a simulated tenant.
 fn plan() -> onesec_e2e::Plan {

@@ -61,8 +61,16 @@ fn recomputed_alerts_are_those_that_the_api_gave() {
         let mut server = start.run();
         let mut http = server.admin();
         if life == 0 {
-            send(&mut http, "connected_account_link", json!({"user_id": "alice", "connection": "github", "scopes": "repo read:org"}));
-            send(&mut http, "agent_identity_delegation", json!({"agent_id": "bot", "delegated_by": "alice", "connection": "github"}));
+            send(
+                &mut http,
+                "connected_account_link",
+                json!({"user_id": "alice", "connection": "github", "scopes": "repo read:org"}),
+            );
+            send(
+                &mut http,
+                "agent_identity_delegation",
+                json!({"agent_id": "bot", "delegated_by": "alice", "connection": "github"}),
+            );
         }
         for _ in 0..8 {
             exchange(&mut http, "read:org");
@@ -76,7 +84,8 @@ fn recomputed_alerts_are_those_that_the_api_gave() {
         assert!(answer.status < 300, "{}", answer.text());
         exchange(&mut http, "admin:org");
         let id = http.get("/api/v1/alerts?limit=1").json()["alerts"][0]["id"].as_str().expect("id").to_owned();
-        let patched = http.call("PATCH", &format!("/api/v1/alerts/{id}"), &json!({"status": "resolved", "note": "seen"}));
+        let patched =
+            http.call("PATCH", &format!("/api/v1/alerts/{id}"), &json!({"status": "resolved", "note": "seen"}));
         assert_eq!(patched.status, 200, "{}", patched.text());
         let delegations = http.get("/api/v1/delegations").json();
         if life == 1 {

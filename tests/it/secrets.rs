@@ -114,15 +114,29 @@ fn value_for(schema: &Value, secret: &str) -> Value {
 /// Events of one kind: one with secrets in every member at once, and one per member with all others harmless.
 fn events_of(schema: &Value, planter: &mut Planter, n: &mut usize) -> Vec<Value> {
     let kind = schema["type"].as_str().expect("a kind").replace("<name>", "planted");
-    let properties = schema["json_schema"]["properties"]["details"]["properties"].as_object().cloned().unwrap_or_default();
-    let required: Vec<&str> = schema["required_keys"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let properties =
+        schema["json_schema"]["properties"]["details"]["properties"].as_object().cloned().unwrap_or_default();
+    let required: Vec<&str> =
+        schema["required_keys"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let mut events = Vec::new();
-    for target in properties.keys().map(String::as_str).chain(["an_unknown_member", "summary", "user_agent", "request_id", "source", "severity", "source_ip", "id", "timestamp", "type"]) {
+    for target in properties.keys().map(String::as_str).chain([
+        "an_unknown_member",
+        "summary",
+        "user_agent",
+        "request_id",
+        "source",
+        "severity",
+        "source_ip",
+        "id",
+        "timestamp",
+        "type",
+    ]) {
         *n += 1;
         let secret = planter.secret(*n, &format!("{kind} {target}"));
         let mut details = serde_json::Map::new();
         for name in &required {
-            details.insert((*name).to_owned(), value_for(&properties.get(*name).cloned().unwrap_or_default(), "harmless"));
+            details
+                .insert((*name).to_owned(), value_for(&properties.get(*name).cloned().unwrap_or_default(), "harmless"));
         }
         let mut event = json!({"type": kind, "summary": "fine"});
         match target {
@@ -161,7 +175,12 @@ fn plant(world: &World, planter: &mut Planter) -> Vec<Vec<u8>> {
         answers.push(world.nobody().send("GET", "/api/v1/alerts", &[("authorization", &bearer)], b"").body);
         answers.push(world.nobody().send("GET", "/api/v1/alerts", &[("x-api-key", &secret)], b"").body);
         let plain = secret.replace([' ', ':', '/', '?', '&', '=', '#', '@'], "");
-        for path in [format!("/api/v1/alerts?cursor={plain}"), format!("/api/v1/agents/{plain}"), format!("/{plain}"), format!("/api/v1/alerts?{plain}=1")] {
+        for path in [
+            format!("/api/v1/alerts?cursor={plain}"),
+            format!("/api/v1/agents/{plain}"),
+            format!("/{plain}"),
+            format!("/api/v1/alerts?{plain}=1"),
+        ] {
             answers.push(world.admin().get(&path).body);
         }
     }
@@ -181,7 +200,9 @@ fn plant_malformed(sender: &mut Http, planter: &mut Planter, answers: &mut Vec<V
             format!("{{\"type\":\"agent_goal\",\"details\":{quoted}}}"),
             format!("{{\"type\":\"agent_goal\",\"id\":{quoted},\"details\":{{\"agent_id\":\"b\"}}}} {quoted}"),
             format!("[{quoted},{{\"type\":\"tool_call\",\"details\":{{\"agent_id\":\"b\",\"tool\":[{quoted}]}}}}]"),
-            format!("{{\"type\":\"connected_account_usage\",\"timestamp\":{quoted},\"details\":{{\"user_id\":\"u\"}}}}"),
+            format!(
+                "{{\"type\":\"connected_account_usage\",\"timestamp\":{quoted},\"details\":{{\"user_id\":\"u\"}}}}"
+            ),
         ];
         for body in bodies {
             for kind in ["application/json", "application/x-ndjson"] {
@@ -200,14 +221,33 @@ fn plant_exchanges(world: &World, planter: &mut Planter) -> Vec<Vec<u8>> {
     let mut answers = Vec::new();
     for n in 0..16 {
         let mut agent = world.agent(&format!("planter-{n}"));
-        for (member, kind) in [("subject_token", "refresh_token"), ("subject_token", "access_token"), ("login_hint", "refresh_token"), ("task_id", "refresh_token"), ("scopes", "refresh_token"), ("connection", "refresh_token"), ("subject_token_type", "refresh_token"), ("unknown", "refresh_token")] {
+        for (member, kind) in [
+            ("subject_token", "refresh_token"),
+            ("subject_token", "access_token"),
+            ("login_hint", "refresh_token"),
+            ("task_id", "refresh_token"),
+            ("scopes", "refresh_token"),
+            ("connection", "refresh_token"),
+            ("subject_token_type", "refresh_token"),
+            ("unknown", "refresh_token"),
+        ] {
             let secret = planter.secret(n, &format!("exchange {member}"));
             let mut body = json!({"subject_token": world.refresh(ANA), "connection": GOOGLE,
                 "subject_token_type": format!("urn:ietf:params:oauth:token-type:{kind}")});
             body[member] = json!(secret);
             answers.push(agent.http.post(onesec_e2e::world::EXCHANGE, &body).body);
             let broken = format!("{{\"subject_token\": {}, ", json!(secret));
-            answers.push(agent.http.send("POST", onesec_e2e::world::EXCHANGE, &[("content-type", "application/json")], broken.as_bytes()).body);
+            answers.push(
+                agent
+                    .http
+                    .send(
+                        "POST",
+                        onesec_e2e::world::EXCHANGE,
+                        &[("content-type", "application/json")],
+                        broken.as_bytes(),
+                    )
+                    .body,
+            );
         }
     }
     answers
@@ -230,7 +270,12 @@ fn plant_notes(world: &World, planter: &mut Planter) -> Vec<Vec<u8>> {
         answers.push(world.admin().call("PUT", "/api/v1/enforcement/preset", &json!({wrong.as_str(): 1})).body);
         let wrong = planter.secret(n, "key");
         answers.push(world.admin().post("/api/v1/keys", &json!({"name": "k", "scopes": [wrong]})).body);
-        answers.push(world.admin().post("/api/v1/delegations", &json!({"user_id": ANA, "agent_id": "b", "attestation": wrong})).body);
+        answers.push(
+            world
+                .admin()
+                .post("/api/v1/delegations", &json!({"user_id": ANA, "agent_id": "b", "attestation": wrong}))
+                .body,
+        );
     }
     assert!(alerts.len() > 4, "there is something to annotate");
     answers
@@ -296,7 +341,13 @@ fn planted_secrets_are_found_nowhere() {
     assert!(log.len() > 1_000, "trace logs say something");
     search("the log", log.as_bytes());
     search("standard output", world.process.output().join("\n").as_bytes());
-    assert!(leaks.is_empty(), "{} leaks of {} secrets:\n{}", leaks.len(), planter.planted.len(), leaks.iter().take(60).cloned().collect::<Vec<_>>().join("\n"));
+    assert!(
+        leaks.is_empty(),
+        "{} leaks of {} secrets:\n{}",
+        leaks.len(),
+        planter.planted.len(),
+        leaks.iter().take(60).cloned().collect::<Vec<_>>().join("\n")
+    );
 }
 
 #[test]

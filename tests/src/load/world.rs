@@ -55,14 +55,25 @@ impl World {
         for agent in 0..AGENTS {
             let user = agent % USERS;
             if agent < USERS {
-                lines.push(json!({"type": "connected_account_link", "details": {"user_id": format!("auth0|user-{user}"),
-                    "connection": "google-oauth2", "scopes": "openid email"}}).to_string());
+                lines.push(
+                    json!({"type": "connected_account_link", "details": {"user_id": format!("auth0|user-{user}"),
+                    "connection": "google-oauth2", "scopes": "openid email"}})
+                    .to_string(),
+                );
             }
-            lines.push(json!({"type": "agent_identity_delegation", "details": {"agent_id": format!("agent-{agent}"),
-                "delegated_by": format!("auth0|user-{user}"), "connection": "google-oauth2", "scopes": "openid email"}}).to_string());
+            lines.push(
+                json!({"type": "agent_identity_delegation", "details": {"agent_id": format!("agent-{agent}"),
+                "delegated_by": format!("auth0|user-{user}"), "connection": "google-oauth2", "scopes": "openid email"}})
+                .to_string(),
+            );
         }
         for batch in lines.chunks(1_000) {
-            let answer = http.send("POST", "/api/v1/events", &[("content-type", "application/x-ndjson")], batch.join("\n").as_bytes());
+            let answer = http.send(
+                "POST",
+                "/api/v1/events",
+                &[("content-type", "application/x-ndjson")],
+                batch.join("\n").as_bytes(),
+            );
             assert_eq!(answer.status, 202, "{}", answer.text());
         }
     }
