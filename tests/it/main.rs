@@ -1,6 +1,8 @@
 //! End to end: what is true for a user.
 
+mod api;
 mod bypass;
+mod contract;
 mod crash;
 
 mod detectors;
