@@ -75,6 +75,7 @@ impl Http {
     }
 
     /// Any request; status 0 where the connection broke.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a request")]
     pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let reused = self.stream.is_some();
         match self.try_send(method, path, headers, body) {
@@ -93,6 +94,7 @@ impl Http {
         Answer { status: 0, headers: Vec::new(), body: Vec::new() }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the parts of a request")]
     fn try_send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Answer> {
         let mut head = format!("{method} {path} HTTP/1.1\r\ncontent-length: {}\r\n", body.len());
         let named = |name: &str| headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));

@@ -1,5 +1,7 @@
 //! A whole set-up: a simulated tenant, the real binary in front of it, people, agents and their keys.
 
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test harness")]
+
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -95,7 +97,6 @@ impl Plan {
 
     /// Starts tenant and server.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a test harness")]
     pub fn start(self) -> World {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("runtime");
@@ -179,7 +180,6 @@ impl Agent {
     }
 }
 
-#[expect(clippy::expect_used, reason = "a test harness")]
 impl World {
     /// The operator.
     #[must_use]
@@ -273,6 +273,7 @@ impl World {
     ///
     /// # Panics
     /// Where the server refuses.
+    #[expect(clippy::too_many_arguments, reason = "who, to whom, what, how much")]
     pub fn delegate(&self, user: &str, agent: &str, connection: &str, scopes: &[&str]) -> Value {
         self.delegate_as(&json!({"user_id": user, "agent_id": agent, "connection": connection, "scopes": scopes}))
     }
