@@ -6,7 +6,7 @@ use onesec_telemetry::{AgentId, AppId, Name, ScopeSet, Secret, Thumbprint, Times
 
 use crate::claims::Claims;
 use crate::compact::Compact;
-use crate::keys::KeySet;
+use crate::keys::{Algorithm, KeySet};
 use crate::refused::TokenRefused;
 
 /// How many nested `act` claims are followed. Auth0 issues at most five.
@@ -144,7 +144,7 @@ pub fn verify_access_token(
 ) -> Result<VerifiedSubject, TokenRefused> {
     let compact = Compact::parse(token.expose_to_wire())?;
     let profile = Profile::of(compact.typ())?;
-    let claims = Claims(compact.verify(keys)?);
+    let claims = Claims(compact.verify(keys, Algorithm::OF_TENANTS)?);
     claims.check_issuer(&policy.issuer)?;
     let (issued_at, expires_at) = claims.check_times(now, policy.leeway)?;
     let audience = accepted_audience(&claims, policy)?;

@@ -1,5 +1,6 @@
 //! Typed access to verified claims (RFC 7519, section 4.1).
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use onesec_telemetry::{AgentId, AppId, ScopeSet, Timestamp, UserId};
@@ -39,7 +40,7 @@ impl Claims {
         Timestamp::from_secs_f64(secs).map(Some).map_err(|_| TokenRefused::BadClaim(name))
     }
 
-    fn required_time(&self, name: &'static str) -> Refused<Timestamp> {
+    pub(crate) fn required_time(&self, name: &'static str) -> Refused<Timestamp> {
         self.time(name)?.ok_or(TokenRefused::MissingClaim(name))
     }
 
@@ -51,16 +52,36 @@ impl Claims {
     /// `exp`, `iat` (both required) and `nbf` against `now`. Gives (`iat`, `exp`).
     pub(crate) fn check_times(&self, now: Timestamp, leeway: Duration) -> Refused<(Timestamp, Timestamp)> {
         let (expires_at, issued_at) = (self.required_time("exp")?, self.required_time("iat")?);
+        self.check_window(now, leeway)?;
+        Ok((issued_at, expires_at))
+    }
+
+    /// `exp` (required), `nbf` and `iat` against `now`. Gives `exp`.
+    pub(crate) fn check_window(&self, now: Timestamp, leeway: Duration) -> Refused<Timestamp> {
+        let expires_at = self.required_time("exp")?;
         if expires_at + leeway <= now {
             return Err(TokenRefused::Expired);
         }
         if self.time("nbf")?.is_some_and(|nbf| nbf > now + leeway) {
             return Err(TokenRefused::NotYetValid);
         }
-        if issued_at > now + leeway {
+        if self.time("iat")?.is_some_and(|iat| iat > now + leeway) {
             return Err(TokenRefused::IssuedInFuture);
         }
-        Ok((issued_at, expires_at))
+        Ok(expires_at)
+    }
+
+    /// An identifier, if the claim is there. It must already be canonical, as in [`Claims::subject`].
+    pub(crate) fn id<T: FromStr + AsRef<str>>(&self, name: &'static str) -> Refused<Option<T>> {
+        let Some(raw) = self.text(name)? else {
+            return Ok(None);
+        };
+        let id = raw.parse().ok().filter(|id: &T| id.as_ref() == raw);
+        id.map(Some).ok_or(TokenRefused::BadClaim(name))
+    }
+
+    pub(crate) fn required_id<T: FromStr + AsRef<str>>(&self, name: &'static str) -> Refused<T> {
+        self.id(name)?.ok_or(TokenRefused::MissingClaim(name))
     }
 
     /// `aud`: a string or an array of them.

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use crate::keys::{Algorithm, KeySet};
+use crate::public_key::PublicKey;
 use crate::refused::TokenRefused;
 use crate::strict_json;
 
@@ -20,8 +21,14 @@ pub(crate) struct Compact<'a> {
 }
 
 impl<'a> Compact<'a> {
-    /// Splits and decodes; every part must be non-empty canonical base64url.
+    /// Splits and decodes; every part must be non-empty canonical base64url. The token must not bring a key.
     pub(crate) fn parse(token: &'a str) -> Result<Self, TokenRefused> {
+        let compact = Self::with_own_key(token)?;
+        if compact.header.contains_key("jwk") { Err(TokenRefused::EmbeddedKey) } else { Ok(compact) }
+    }
+
+    /// As [`Compact::parse`], for the one kind of token whose key stands in its header: a DPoP proof.
+    pub(crate) fn with_own_key(token: &'a str) -> Result<Self, TokenRefused> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenRefused::TooLong);
         }
@@ -41,12 +48,41 @@ impl<'a> Compact<'a> {
         self.header.get("typ").and_then(Value::as_str)
     }
 
-    /// Checks the signature and only then gives the claims away.
-    pub(crate) fn verify(self, keys: &KeySet) -> Result<Map<String, Value>, TokenRefused> {
-        let alg = self.header.get("alg").and_then(Value::as_str).ok_or(TokenRefused::Algorithm)?;
-        let alg = Algorithm::from_name(alg).ok_or(TokenRefused::Algorithm)?;
-        let kid = self.header.get("kid").and_then(Value::as_str).ok_or(TokenRefused::NoKeyId)?;
-        let key = keys.find(kid).ok_or(TokenRefused::UnknownKey)?;
+    /// `jwk`, as it stands.
+    pub(crate) fn embedded_jwk(&self) -> Option<&Value> {
+        self.header.get("jwk")
+    }
+
+    /// A claim before anything is proven: only to find the keys that could prove it.
+    pub(crate) fn unproven_claim(&self, name: &str) -> Option<&Value> {
+        self.claims.get(name)
+    }
+
+    /// `alg`, if it is one that is accepted here.
+    pub(crate) fn algorithm(&self, accepted: &[Algorithm]) -> Result<Algorithm, TokenRefused> {
+        let alg = self.header.get("alg").and_then(Value::as_str).and_then(Algorithm::from_name);
+        alg.filter(|alg| accepted.contains(alg)).ok_or(TokenRefused::Algorithm)
+    }
+
+    /// `kid`.
+    pub(crate) fn kid(&self) -> Result<&str, TokenRefused> {
+        self.header.get("kid").and_then(Value::as_str).ok_or(TokenRefused::NoKeyId)
+    }
+
+    /// Whether there is a `kid` at all.
+    pub(crate) fn has_kid(&self) -> bool {
+        self.header.contains_key("kid")
+    }
+
+    /// Checks the signature with the key of `keys` that `kid` names, and only then gives the claims away.
+    pub(crate) fn verify(self, keys: &KeySet, accepted: &[Algorithm]) -> Result<Map<String, Value>, TokenRefused> {
+        let alg = self.algorithm(accepted)?;
+        let key = keys.find(self.kid()?).ok_or(TokenRefused::UnknownKey)?;
+        self.verify_with(key, alg)
+    }
+
+    /// Checks the signature with exactly this key.
+    pub(crate) fn verify_with(self, key: &PublicKey, alg: Algorithm) -> Result<Map<String, Value>, TokenRefused> {
         if !key.serves(alg) {
             return Err(TokenRefused::KeyMismatch);
         }
@@ -76,7 +112,7 @@ fn check_header(header: &Map<String, Value>) -> Result<(), TokenRefused> {
         return Err(TokenRefused::CriticalExtension);
     }
     // They would be ignored anyway; no honest issuer of ours sends them, so whoever does is trying something.
-    if has(&["jku", "x5u", "jwk"]) {
+    if has(&["jku", "x5u"]) {
         return Err(TokenRefused::EmbeddedKey);
     }
     Ok(())

@@ -6,7 +6,7 @@ use onesec_telemetry::{Secret, SessionId, Timestamp, UserId};
 
 use crate::claims::Claims;
 use crate::compact::Compact;
-use crate::keys::KeySet;
+use crate::keys::{Algorithm, KeySet};
 use crate::refused::TokenRefused;
 
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -55,7 +55,7 @@ pub fn verify_id_token(
     if !compact.typ().is_some_and(|typ| typ.eq_ignore_ascii_case("JWT")) {
         return Err(TokenRefused::WrongType);
     }
-    let claims = Claims(compact.verify(keys)?);
+    let claims = Claims(compact.verify(keys, Algorithm::OF_TENANTS)?);
     claims.check_issuer(&policy.issuer)?;
     claims.check_times(now, LEEWAY)?;
     check_audience(&claims, &policy.client_id)?;

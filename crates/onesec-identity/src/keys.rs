@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::DecodingKey;
-use serde_json::{Map, Value};
+use onesec_telemetry::Thumbprint;
+use serde_json::Value;
 
+use crate::public_key::PublicKey;
 use crate::strict_json;
 
 /// The largest key set that is read.
@@ -16,7 +14,7 @@ pub const MAX_JWKS_BYTES: usize = 256 * 1024;
 pub const MAX_JWKS_KEYS: usize = 64;
 /// RSA keys below are refused.
 pub const MIN_RSA_BITS: usize = 2048;
-const MAX_RSA_BITS: usize = 8192;
+pub(crate) const MAX_RSA_BITS: usize = 8192;
 const MAX_KID_BYTES: usize = 256;
 
 /// The signature algorithms that are ever tried. No shared secrets: a verifier must not be able to sign.
@@ -28,9 +26,16 @@ pub enum Algorithm {
     Ps256,
     /// ECDSA on P-256, SHA-256.
     Es256,
+    /// Ed25519 (RFC 8037). No issuer of access tokens uses it here: delegation links and DPoP proofs do.
+    EdDsa,
 }
 
 impl Algorithm {
+    /// What tenants sign access and ID tokens with.
+    pub(crate) const OF_TENANTS: &'static [Self] = &[Self::Rs256, Self::Ps256, Self::Es256];
+    /// What is accepted where agents bring keys of their own.
+    pub(crate) const ALL: &'static [Self] = &[Self::Rs256, Self::Ps256, Self::Es256, Self::EdDsa];
+
     /// The name in JOSE headers (RFC 7518, section 3.1).
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -38,11 +43,12 @@ impl Algorithm {
             Self::Rs256 => "RS256",
             Self::Ps256 => "PS256",
             Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
         }
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        [Self::Rs256, Self::Ps256, Self::Es256].into_iter().find(|alg| alg.name() == name)
+        Self::ALL.iter().copied().find(|alg| alg.name() == name)
     }
 }
 
@@ -52,6 +58,7 @@ impl From<Algorithm> for jsonwebtoken::Algorithm {
             Algorithm::Rs256 => Self::RS256,
             Algorithm::Ps256 => Self::PS256,
             Algorithm::Es256 => Self::ES256,
+            Algorithm::EdDsa => Self::EdDSA,
         }
     }
 }
@@ -99,6 +106,9 @@ pub enum KeyUnusable {
     /// The numbers are missing, not base64url, or no key.
     #[error("the key is malformed")]
     Malformed,
+    /// A point of small order: a signature that verifies under it needs no private key.
+    #[error("the key is a point of small order")]
+    Weak,
 }
 
 /// A key that is not used, and why.
@@ -110,27 +120,10 @@ pub struct UnusableKey {
     pub reason: KeyUnusable,
 }
 
-/// One key that may verify.
-pub(crate) struct Key {
-    kid: String,
-    algorithms: &'static [Algorithm],
-    decoding: DecodingKey,
-}
-
-impl Key {
-    pub(crate) fn serves(&self, alg: Algorithm) -> bool {
-        self.algorithms.contains(&alg)
-    }
-
-    pub(crate) const fn decoding(&self) -> &DecodingKey {
-        &self.decoding
-    }
-}
-
 /// The usable keys of an issuer, and the reasons why others are not.
 #[derive(Default)]
 pub struct KeySet {
-    keys: Vec<Key>,
+    keys: Vec<(String, PublicKey)>,
     unusable: Vec<UnusableKey>,
 }
 
@@ -162,16 +155,27 @@ impl KeySet {
         let admitted = match kid {
             None => Err(KeyUnusable::NoKeyId),
             Some(kid) if self.find(kid).is_some() => Err(KeyUnusable::DuplicateKeyId),
-            Some(kid) => usable(jwk, kid),
+            Some(_) => PublicKey::from_jwk(jwk),
         };
         match admitted {
-            Ok(key) => self.keys.push(key),
+            Ok(key) => self.keys.push((kid.unwrap_or_default().to_owned(), key)),
             Err(reason) => self.unusable.push(UnusableKey { kid: kid.map(str::to_owned), reason }),
         }
     }
 
-    pub(crate) fn find(&self, kid: &str) -> Option<&Key> {
-        self.keys.iter().find(|key| key.kid == kid)
+    pub(crate) fn find(&self, kid: &str) -> Option<&PublicKey> {
+        self.keys.iter().find(|(name, _)| name == kid).map(|(_, key)| key)
+    }
+
+    /// The key with this thumbprint (RFC 7638), whatever its `kid`.
+    pub(crate) fn by_thumbprint(&self, jkt: Thumbprint) -> Option<&PublicKey> {
+        self.keys.iter().map(|(_, key)| key).find(|key| key.thumbprint() == jkt)
+    }
+
+    /// The key for `alg`, where there is no doubt which.
+    pub(crate) fn only_one_for(&self, alg: Algorithm) -> Option<&PublicKey> {
+        let mut serving = self.keys.iter().map(|(_, key)| key).filter(|key| key.serves(alg));
+        serving.next().filter(|_| serving.next().is_none())
     }
 
     /// Whether a usable key has this `kid`.
@@ -182,7 +186,7 @@ impl KeySet {
 
     /// The ids of the usable keys, in the order of the set.
     pub fn kids(&self) -> impl Iterator<Item = &str> {
-        self.keys.iter().map(|key| key.kid.as_str())
+        self.keys.iter().map(|(kid, _)| kid.as_str())
     }
 
     /// The keys that are not used, and why.
@@ -209,74 +213,6 @@ impl fmt::Debug for KeySet {
         let kids: Vec<&str> = self.kids().collect();
         f.debug_struct("KeySet").field("kids", &kids).field("unusable", &self.unusable).finish()
     }
-}
-
-fn usable(jwk: &Value, kid: &str) -> Result<Key, KeyUnusable> {
-    let Value::Object(jwk) = jwk else {
-        return Err(KeyUnusable::Malformed);
-    };
-    if !for_signatures(jwk) {
-        return Err(KeyUnusable::OtherUse);
-    }
-    if ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|name| jwk.contains_key(*name)) {
-        return Err(KeyUnusable::Private);
-    }
-    let algorithms = algorithms_of(jwk)?;
-    let decoding = if algorithms == [Algorithm::Es256] { ec_key(jwk)? } else { rsa_key(jwk)? };
-    Ok(Key { kid: kid.to_owned(), algorithms, decoding })
-}
-
-fn for_signatures(jwk: &Map<String, Value>) -> bool {
-    let used = jwk.get("use").is_none_or(|u| u.as_str() == Some("sig"));
-    let verifies = |ops: &Value| ops.as_array().is_some_and(|ops| ops.iter().any(|op| op.as_str() == Some("verify")));
-    used && jwk.get("key_ops").is_none_or(verifies)
-}
-
-/// A key without `alg` serves whatever its type allows.
-fn algorithms_of(jwk: &Map<String, Value>) -> Result<&'static [Algorithm], KeyUnusable> {
-    let text = |name| jwk.get(name).map(|value| value.as_str().unwrap_or_default());
-    match (text("kty"), text("alg"), text("crv")) {
-        (Some("RSA"), None, _) => Ok(&[Algorithm::Rs256, Algorithm::Ps256]),
-        (Some("RSA"), Some("RS256"), _) => Ok(&[Algorithm::Rs256]),
-        (Some("RSA"), Some("PS256"), _) => Ok(&[Algorithm::Ps256]),
-        (Some("EC"), None | Some("ES256"), Some("P-256")) => Ok(&[Algorithm::Es256]),
-        _ => Err(KeyUnusable::Algorithm),
-    }
-}
-
-fn rsa_key(jwk: &Map<String, Value>) -> Result<DecodingKey, KeyUnusable> {
-    let (modulus, exponent) = (number(jwk, "n")?, number(jwk, "e")?);
-    let bits = modulus.first().map_or(0, |&top| modulus.len() * 8 - top.leading_zeros() as usize);
-    if !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) {
-        return Err(KeyUnusable::Size { bits });
-    }
-    // An exponent of one makes every message its own signature; even ones are no RSA.
-    let small = exponent.len() <= 4 && exponent != [1];
-    if !small || exponent.last().is_none_or(|low| low % 2 == 0) {
-        return Err(KeyUnusable::Malformed);
-    }
-    Ok(DecodingKey::from_rsa_raw_components(&modulus, &exponent))
-}
-
-fn ec_key(jwk: &Map<String, Value>) -> Result<DecodingKey, KeyUnusable> {
-    let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
-    if x.len() != 32 || y.len() != 32 {
-        return Err(KeyUnusable::Malformed);
-    }
-    let point = [&[4], x.as_slice(), &y].concat();
-    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point).map_err(|_| KeyUnusable::Malformed)?;
-    Ok(DecodingKey::from_ec_der(&point))
-}
-
-/// An unsigned number, big endian, without leading zeros.
-fn number(jwk: &Map<String, Value>, name: &str) -> Result<Vec<u8>, KeyUnusable> {
-    let bytes = bytes(jwk, name)?;
-    Ok(bytes.into_iter().skip_while(|b| *b == 0).collect())
-}
-
-fn bytes(jwk: &Map<String, Value>, name: &str) -> Result<Vec<u8>, KeyUnusable> {
-    let text = jwk.get(name).and_then(Value::as_str).ok_or(KeyUnusable::Malformed)?;
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyUnusable::Malformed)
 }
 
 #[cfg(test)]

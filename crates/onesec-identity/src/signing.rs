@@ -6,7 +6,8 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    RsaKeyPair,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,6 +15,7 @@ use onesec_telemetry::Secret;
 use serde_json::{Value, json};
 
 use crate::keys::{Algorithm, MIN_RSA_BITS};
+use crate::public_key::PublicKey;
 
 /// Why nothing was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +41,7 @@ pub struct SigningKey {
 enum Pair {
     Rsa(Box<RsaKeyPair>),
     Ec(Box<EcdsaKeyPair>),
+    Ed(Box<Ed25519KeyPair>),
 }
 
 impl SigningKey {
@@ -55,6 +58,7 @@ impl SigningKey {
                 let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING);
                 Pair::Ec(Box::new(pair.map_err(|_| SignError::Generate)?))
             }
+            Algorithm::EdDsa => Pair::Ed(Box::new(Ed25519KeyPair::generate().map_err(|_| SignError::Generate)?)),
         };
         Ok(Self { algorithm, pair })
     }
@@ -76,6 +80,7 @@ impl SigningKey {
                 let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der);
                 Pair::Ec(Box::new(pair.map_err(|_| SignError::NotAKey)?))
             }
+            Algorithm::EdDsa => Pair::Ed(Box::new(Ed25519KeyPair::from_pkcs8(der).map_err(|_| SignError::NotAKey)?)),
         };
         Ok(Self { algorithm, pair })
     }
@@ -88,6 +93,7 @@ impl SigningKey {
         let text = match &self.pair {
             Pair::Rsa(pair) => URL_SAFE_NO_PAD.encode(pair.as_der().map_err(|_| SignError::NotAKey)?.as_ref()),
             Pair::Ec(pair) => URL_SAFE_NO_PAD.encode(pair.to_pkcs8v1().map_err(|_| SignError::NotAKey)?.as_ref()),
+            Pair::Ed(pair) => URL_SAFE_NO_PAD.encode(pair.to_pkcs8v1().map_err(|_| SignError::NotAKey)?.as_ref()),
         };
         Ok(Secret::new(text))
     }
@@ -127,14 +133,23 @@ impl SigningKey {
                 let mut signature = vec![0; pair.public_modulus_len()];
                 let signed = match self.algorithm {
                     Algorithm::Ps256 => pair.sign(&RSA_PSS_SHA256, &random, message, &mut signature),
-                    Algorithm::Rs256 | Algorithm::Es256 => {
+                    Algorithm::Rs256 | Algorithm::Es256 | Algorithm::EdDsa => {
                         pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)
                     }
                 };
                 signed.map(|()| signature).map_err(|_| SignError::Sign)
             }
             Pair::Ec(pair) => pair.sign(&random, message).map(|s| s.as_ref().to_vec()).map_err(|_| SignError::Sign),
+            Pair::Ed(pair) => pair.try_sign(message).map(|s| s.as_ref().to_vec()).map_err(|_| SignError::Sign),
         }
+    }
+
+    /// The public half, to name it in a `cnf` or to learn its thumbprint.
+    ///
+    /// # Errors
+    /// [`SignError::NotAKey`] where a verifier would refuse it, as with an RSA key of absurd length.
+    pub fn public_key(&self) -> Result<PublicKey, SignError> {
+        PublicKey::from_jwk(&self.public_jwk("")).map_err(|_| SignError::NotAKey)
     }
 
     /// The public half as a JWK (RFC 7517), as it stands in a key set.
@@ -152,6 +167,9 @@ impl SigningKey {
                 let x: Vec<u8> = point.by_ref().take(32).collect();
                 let y: Vec<u8> = point.collect();
                 json!({"kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y)})
+            }
+            Pair::Ed(pair) => {
+                json!({"kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(pair.public_key().as_ref())})
             }
         };
         if let Value::Object(members) = &mut jwk {

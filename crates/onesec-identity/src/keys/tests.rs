@@ -1,5 +1,7 @@
 //! Which keys of a set are used.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::*;
@@ -64,7 +66,7 @@ fn what_is_no_set_or_too_much_is_refused_whole() {
 
 #[test]
 fn a_stored_key_signs_like_the_original() {
-    for alg in [Algorithm::Es256, Algorithm::Rs256] {
+    for alg in [Algorithm::Es256, Algorithm::Rs256, Algorithm::EdDsa] {
         let key = SigningKey::generate(alg).expect("key");
         let stored = key.to_pkcs8().expect("pkcs8");
         let der = URL_SAFE_NO_PAD.decode(stored.expose_to_wire()).expect("base64");
