@@ -236,9 +236,10 @@ async fn events_are_answered_one_by_one_and_rejected_ones_are_kept_redacted() {
     let letters = bench.get(&admin, "/api/v1/events/rejected").await;
     assert!(!letters.text.contains("hunter2"));
     let letters = letters.json();
-    assert_eq!(letters["rejected"].as_array().map(Vec::len), Some(2));
-    assert_eq!(letters["rejected"][1]["code"], "missing-field");
-    assert!(letters["rejected"][1]["body"].as_str().is_some_and(|body| body.contains("redacted")));
+    assert_eq!(letters["rejected"].as_array().map(Vec::len), Some(3));
+    assert_eq!(letters["rejected"][0]["code"], "id-conflict");
+    assert_eq!(letters["rejected"][2]["code"], "missing-field");
+    assert!(letters["rejected"][2]["body"].as_str().is_some_and(|body| body.contains("redacted")));
 
     let listed = bench.get(&admin, "/api/v1/events?kind=connected_account_usage&agent_id=bot").await.json();
     assert_eq!(listed["events"].as_array().map(Vec::len), Some(2));
