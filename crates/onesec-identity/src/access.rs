@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use onesec_telemetry::{AgentId, AppId, Name, ScopeSet, Secret, Thumbprint, Timestamp, UserId};
 
+use serde_json::Value;
+
 use crate::claims::Claims;
 use crate::compact::Compact;
+use crate::dpop::VerifiedDpop;
 use crate::keys::{Algorithm, KeySet};
+use crate::public_key::from_base64url;
 use crate::refused::TokenRefused;
 
 /// How many nested `act` claims are followed. Auth0 issues at most five.
@@ -54,7 +58,8 @@ pub enum TokenId {
     Hash(Thumbprint),
 }
 
-/// Proof that an access token speaks for a person. Only [`verify_access_token`] makes one.
+/// Proof that an access token speaks for a person. Only [`verify_access_token`] and [`verify_access_token_bound`]
+/// make one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedSubject {
     issuer: String,
@@ -65,6 +70,7 @@ pub struct VerifiedSubject {
     token_id: TokenId,
     actors: Vec<AgentId>,
     organization: Option<Name>,
+    bound_to: Option<Thumbprint>,
     issued_at: Timestamp,
     expires_at: Timestamp,
 }
@@ -118,6 +124,12 @@ impl VerifiedSubject {
         self.organization.as_ref()
     }
 
+    /// Thumbprint of the key that the token is bound to, where it is; its possession was then proven.
+    #[must_use]
+    pub const fn bound_to(&self) -> Option<Thumbprint> {
+        self.bound_to
+    }
+
     /// `iat`.
     #[must_use]
     pub const fn issued_at(&self) -> Timestamp {
@@ -131,17 +143,44 @@ impl VerifiedSubject {
     }
 }
 
-/// Verifies a JWT access token of a person.
+/// Verifies a JWT access token of a person that comes without a proof of possession: one that is bound to a key is
+/// refused.
 ///
 /// # Errors
-/// [`TokenRefused`] with the first reason found. Claims are looked at only once the signature has verified, so a
-/// reason about a claim is a reason about a genuine token.
+/// As [`verify_access_token_bound`].
 pub fn verify_access_token(
     token: &Secret,
     keys: &KeySet,
     policy: &AccessTokenPolicy,
     now: Timestamp,
 ) -> Result<VerifiedSubject, TokenRefused> {
+    verify_access_token_bound(Presented { token, proof: None }, keys, policy, now)
+}
+
+/// An access token as it was presented: with a proof of possession, or without.
+#[derive(Debug, Clone, Copy)]
+pub struct Presented<'a> {
+    /// The token.
+    pub token: &'a Secret,
+    /// The DPoP proof of the same request, already verified.
+    pub proof: Option<&'a VerifiedDpop>,
+}
+
+/// Verifies a JWT access token of a person. One that is bound to a key by `cnf.jkt` (RFC 9449, section 6) needs a
+/// proof of that key. A proof that was verified with an access token must be for this one; a proof without, as sent
+/// to a token endpoint, need only show the key. A token that is not bound is a bearer token, proof or not: who
+/// wants bound ones only looks at [`VerifiedSubject::bound_to`].
+///
+/// # Errors
+/// [`TokenRefused`] with the first reason found. Claims are looked at only once the signature has verified, so a
+/// reason about a claim is a reason about a genuine token.
+pub fn verify_access_token_bound(
+    presented: Presented<'_>,
+    keys: &KeySet,
+    policy: &AccessTokenPolicy,
+    now: Timestamp,
+) -> Result<VerifiedSubject, TokenRefused> {
+    let token = presented.token;
     let compact = Compact::parse(token.expose_to_wire())?;
     let profile = Profile::of(compact.typ())?;
     let claims = Claims(compact.verify(keys, Algorithm::OF_TENANTS)?);
@@ -152,9 +191,7 @@ pub fn verify_access_token(
     let client = claims.client()?;
     profile.check(&claims)?;
     check_is_person(&claims, &user, &client)?;
-    if claims.has("cnf") {
-        return Err(TokenRefused::ProofRequired);
-    }
+    let bound_to = check_possession(&claims, presented)?;
     let token_id = match claims.text("jti")? {
         Some(jti) => TokenId::Jti(jti.to_owned()),
         None => TokenId::Hash(token.thumbprint()),
@@ -169,9 +206,24 @@ pub fn verify_access_token(
         token_id,
         actors: claims.actors(MAX_ACTORS)?,
         organization: organization.map_err(|_| TokenRefused::BadClaim("org_id"))?,
+        bound_to,
         issued_at,
         expires_at,
     })
+}
+
+/// Only `cnf` with `jkt` alone can be proven here: whoever binds to a certificate, or to two things, means it.
+fn check_possession(claims: &Claims, presented: Presented<'_>) -> Result<Option<Thumbprint>, TokenRefused> {
+    let Some(cnf) = claims.0.get("cnf") else {
+        return Ok(None);
+    };
+    let proof = presented.proof.ok_or(TokenRefused::ProofRequired)?;
+    let jkt = match cnf.as_object().filter(|cnf| cnf.len() == 1).and_then(|cnf| cnf.get("jkt")) {
+        Some(Value::String(jkt)) => from_base64url(jkt).ok_or(TokenRefused::BadClaim("cnf"))?,
+        _ => return Err(TokenRefused::ProofRequired),
+    };
+    let for_this_token = proof.access_token().is_none_or(|print| print == presented.token.thumbprint());
+    if jkt == proof.jkt() && for_this_token { Ok(Some(jkt)) } else { Err(TokenRefused::ProofMismatch) }
 }
 
 enum Profile {

@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::refused::TokenRefused;
 
+const MAX_JTI_BYTES: usize = 256;
+
 type Refused<T> = Result<T, TokenRefused>;
 
 /// Claims whose signature has been verified.
@@ -29,6 +31,12 @@ impl Claims {
 
     pub(crate) fn required_text(&self, name: &'static str) -> Refused<&str> {
         self.text(name)?.ok_or(TokenRefused::MissingClaim(name))
+    }
+
+    /// `jti`, of a length that can be remembered.
+    pub(crate) fn required_jti(&self) -> Refused<&str> {
+        let jti = self.required_text("jti")?;
+        if (1..=MAX_JTI_BYTES).contains(&jti.len()) { Ok(jti) } else { Err(TokenRefused::BadClaim("jti")) }
     }
 
     /// A NumericDate, if the claim is there.

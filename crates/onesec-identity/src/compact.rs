@@ -24,7 +24,7 @@ impl<'a> Compact<'a> {
     /// Splits and decodes; every part must be non-empty canonical base64url. The token must not bring a key.
     pub(crate) fn parse(token: &'a str) -> Result<Self, TokenRefused> {
         let compact = Self::with_own_key(token)?;
-        if compact.header.contains_key("jwk") { Err(TokenRefused::EmbeddedKey) } else { Ok(compact) }
+        if compact.has("jwk") { Err(TokenRefused::EmbeddedKey) } else { Ok(compact) }
     }
 
     /// As [`Compact::parse`], for the one kind of token whose key stands in its header: a DPoP proof.
@@ -69,9 +69,9 @@ impl<'a> Compact<'a> {
         self.header.get("kid").and_then(Value::as_str).ok_or(TokenRefused::NoKeyId)
     }
 
-    /// Whether there is a `kid` at all.
-    pub(crate) fn has_kid(&self) -> bool {
-        self.header.contains_key("kid")
+    /// Whether the header has this member, whatever its value.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.header.contains_key(name)
     }
 
     /// Checks the signature with the key of `keys` that `kid` names, and only then gives the claims away.

@@ -25,10 +25,10 @@ pub enum TokenRefused {
     /// `crit` names extensions that nobody here understands (RFC 7515, section 4.1.11), or `b64` is used.
     #[error("the token demands an extension that is not supported")]
     CriticalExtension,
-    /// `jku`, `x5u` or `jwk`: the token brings its own key.
+    /// `jku`, `x5u` or, but in a DPoP proof, `jwk`: the token brings its own key.
     #[error("the token names or brings its own key")]
     EmbeddedKey,
-    /// `none`, a shared secret, or anything but RS256, PS256 and ES256.
+    /// `none`, a shared secret, or one that is not accepted here.
     #[error("the signature algorithm is not accepted")]
     Algorithm,
     /// `typ` is absent or not the one expected here (RFC 9068, section 4).
@@ -73,6 +73,9 @@ pub enum TokenRefused {
     /// `cnf`: the token is bound to a key, and no proof of possession was presented (RFC 7800).
     #[error("the token is bound to a key and needs a proof of possession")]
     ProofRequired,
+    /// A proof of possession was presented, of another key or for another token.
+    #[error("the proof of possession does not match the token")]
+    ProofMismatch,
     /// The subject is an application, not a person.
     #[error("the subject of the token is not a person")]
     NotAPerson,
@@ -109,6 +112,7 @@ impl TokenRefused {
             Self::IssuedInFuture => "issued_in_future",
             Self::IdToken => "id_token",
             Self::ProofRequired => "proof_required",
+            Self::ProofMismatch => "proof_mismatch",
             Self::NotAPerson => "not_a_person",
             Self::TooManyActors => "too_many_actors",
         }

@@ -313,3 +313,60 @@ proptest! {
         prop_assert!(verify(&dots).is_err());
     }
 }
+
+/// A verified proof by `key`, made for `token` where one is given.
+fn shown(key: &SigningKey, token: Option<&Secret>) -> crate::VerifiedDpop {
+    let url = "https://onesec.example/";
+    let mut claims = json!({"jti": "p", "htm": "POST", "htu": url, "iat": NOW.as_secs()});
+    if let Some(token) = token {
+        claims["ath"] = crate::public_key::base64url(token.thumbprint()).into();
+    }
+    let header = json!({"typ": "dpop+jwt", "alg": key.algorithm().name(), "jwk": key.public_jwk("k")});
+    let proof = key.sign_raw(&header.to_string(), &claims.to_string()).expect("signed");
+    let max_age = Duration::from_secs(60);
+    let expect = crate::DpopExpect { method: "POST", url, access_token: token, jkt: None, nonce: None, max_age };
+    crate::verify_dpop(&proof, &expect, NOW).expect("a proof")
+}
+
+fn verify_bound(token: &Secret, proof: Option<&crate::VerifiedDpop>) -> Result<VerifiedSubject, TokenRefused> {
+    verify_access_token_bound(Presented { token, proof }, &issuer().keys, &policy(), NOW)
+}
+
+#[test]
+fn a_bound_token_needs_a_proof_of_its_own_key() {
+    let holder = SigningKey::generate(Algorithm::EdDsa).expect("key");
+    let jkt = holder.public_key().expect("public").thumbprint();
+    let cnf = json!({"jkt": crate::public_key::base64url(jkt)});
+    let token = Secret::new(with_claims(json!({"cnf": cnf})));
+    for proof in [shown(&holder, Some(&token)), shown(&holder, None)] {
+        let subject = verify_bound(&token, Some(&proof)).expect("verified");
+        assert_eq!((subject.user().as_str(), subject.bound_to()), ("auth0|ana", Some(jkt)));
+    }
+    assert_eq!(verify_bound(&token, None), Err(TokenRefused::ProofRequired));
+    assert_eq!(verify_bound(&token, Some(&shown(&issuer().stranger, None))), Err(TokenRefused::ProofMismatch));
+    let for_another = shown(&holder, Some(&Secret::new("another".into())));
+    assert_eq!(verify_bound(&token, Some(&for_another)), Err(TokenRefused::ProofMismatch));
+}
+
+#[test]
+fn what_cannot_be_proven_here_stays_refused() {
+    let holder = SigningKey::generate(Algorithm::EdDsa).expect("key");
+    let print = crate::public_key::base64url(holder.public_key().expect("public").thumbprint());
+    let proof = shown(&holder, None);
+    let check = |cnf: Value| verify_bound(&Secret::new(with_claims(json!({"cnf": cnf}))), Some(&proof)).err();
+    assert_eq!(check(json!({"x5t#S256": print})), Some(TokenRefused::ProofRequired));
+    assert_eq!(check(json!({"jkt": print, "x5t#S256": print})), Some(TokenRefused::ProofRequired));
+    assert_eq!(check(json!({"jkt": 1})), Some(TokenRefused::ProofRequired));
+    assert_eq!(check(json!("jkt")), Some(TokenRefused::ProofRequired));
+    assert_eq!(check(json!({"jkt": "short"})), Some(TokenRefused::BadClaim("cnf")));
+    let unbound = Secret::new(with_claims(json!({})));
+    assert_eq!(verify_bound(&unbound, Some(&proof)).map(|subject| subject.bound_to()), Ok(None));
+}
+
+#[test]
+fn tenants_do_not_sign_with_ed25519() {
+    let key = SigningKey::generate(Algorithm::EdDsa).expect("key");
+    let keys = KeySet::from_jwks_json(&json!({"keys": [key.public_jwk("ed")]}).to_string()).expect("set");
+    let token = key.sign(&claims(json!({})), "JWT", "ed").expect("signed");
+    assert_eq!(verify_access_token(&token, &keys, &policy(), NOW), Err(TokenRefused::Algorithm));
+}
