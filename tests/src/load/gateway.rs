@@ -9,7 +9,7 @@ use onesec_e2e::Http;
 use serde_json::json;
 
 use crate::Report;
-use crate::world::{World, percentile};
+use crate::world::{World, key_in, percentile};
 
 const AGENTS: usize = 64;
 const GRANT: &str = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token";
@@ -43,7 +43,7 @@ pub(crate) fn added(report: &mut Report, time: Duration) {
         let samples = measure(agents, time);
         print(report, name, samples);
         world.stop();
-        runtime.block_on(async { drop(sim.shutdown().await) });
+        runtime.block_on(sim.shutdown());
     }
 }
 
@@ -60,7 +60,7 @@ fn agent(world: &World, sim: &SimTenant, n: usize) -> Agent {
     assert_eq!(admin.post("/api/v1/delegations", &delegation).status, 201);
     let key = |agent: &str| {
         let body = json!({"name": agent, "scopes": ["exchange"], "agent_id": agent});
-        world.admin().post("/api/v1/keys", &body).json()["key"].as_str().expect("key").to_owned()
+        key_in(&world.admin().post("/api/v1/keys", &body))
     };
     let through = Http::new(&world.url, Some(&key(&name)));
     let refused = Http::new(&world.url, Some(&key(&format!("stranger-{n}"))));

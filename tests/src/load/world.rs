@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use onesec_e2e::Http;
+use onesec_e2e::{Answer, Http};
 use onesec_server::config::Config;
 use onesec_server::server::{Running, Server};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A running server and what is needed to talk to it.
 pub(crate) struct World {
@@ -16,7 +16,8 @@ pub(crate) struct World {
     pub(crate) running: Option<Running>,
     pub(crate) url: String,
     pub(crate) key: String,
-    pub(crate) dir: tempfile::TempDir,
+    /// Goes when this does.
+    _dir: tempfile::TempDir,
 }
 
 impl World {
@@ -32,7 +33,7 @@ impl World {
         let running = runtime.block_on(Server::builder(config).start()).expect("server");
         let key = running.admin_key().expect("first start").expose_to_wire().to_owned();
         let url = running.url().to_owned();
-        Self { runtime, running: Some(running), url, key, dir }
+        Self { runtime, running: Some(running), url, key, _dir: dir }
     }
 
     pub(crate) fn admin(&self) -> Http {
@@ -43,13 +44,13 @@ impl World {
     pub(crate) fn writer_key(&self, tenant: &str) -> String {
         let body = json!({"name": "load", "scopes": ["events:write"], "tenant": tenant});
         let answer = self.admin().post("/api/v1/keys", &body);
-        answer.json()["key"].as_str().expect("a key").to_owned()
+        key_in(&answer)
     }
 
     /// Links and delegations for everybody that [`event`] speaks of, so that nothing is wrong with what it says.
     pub(crate) fn settle_everybody(&self, tenant: &str) {
         let body = json!({"name": "set-up", "scopes": ["events:trust"], "tenant": tenant});
-        let key = self.admin().post("/api/v1/keys", &body).json()["key"].as_str().expect("a key").to_owned();
+        let key = key_in(&self.admin().post("/api/v1/keys", &body));
         let mut http = Http::new(&self.url, Some(&key));
         let mut lines = Vec::new();
         for agent in 0..AGENTS {
@@ -83,6 +84,11 @@ impl World {
             self.runtime.block_on(running.stop());
         }
     }
+}
+
+/// The key in the answer to `POST /api/v1/keys`.
+pub(crate) fn key_in(answer: &Answer) -> String {
+    answer.json().get("key").and_then(Value::as_str).expect("a key").to_owned()
 }
 
 /// Runs `each` on `threads` threads until the time is over; what it returns is summed.

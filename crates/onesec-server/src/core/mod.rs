@@ -172,7 +172,9 @@ impl Core {
         let (reply, mut answer) = oneshot::channel();
         let (early, passes) = oneshot::channel();
         let draft = Box::new(draft);
-        self.push(tenant, Work::Request { tenant: tenant.clone(), draft, early: Some(early), reply })?;
+        // Where the disk is known to fail, nothing begins before it has held again.
+        let early = Some(early).filter(|_| self.0.published.journal_down.read().is_none());
+        self.push(tenant, Work::Request { tenant: tenant.clone(), draft, early, reply })?;
         match passes.await {
             Ok(ruling) => Ok((ruling, Durable(Some(answer)))),
             // Dropped without a word: refused, and the durable answer says so.
