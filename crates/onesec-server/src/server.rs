@@ -1,8 +1,8 @@
 //! The server as a whole: configuration in, a running HTTP API out.
 
 mod detectors;
+mod vaults;
 
-use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -10,7 +10,6 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use onesec_auth0::{Auth0Config, HttpOptions, Roots};
 use onesec_detector::Detector;
 use onesec_engine::{Settings, SetupError};
 use onesec_journal::JournalError;
@@ -21,10 +20,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::detectors::{assemble, check_detectors};
-use crate::config::{Config, TokenVaultConfig};
+use self::vaults::vaults;
+use crate::config::Config;
 use crate::core::{Core, CoreError, CoreOptions, Order, SharedAssemble, TenantSetup};
-use crate::gateway::{Gateway, GatewayOptions};
-use crate::http::{App, AppParts, ServeLimits, TenantVault, router, serve};
+use crate::http::{App, AppParts, ServeLimits, Service, Tls, TlsError, router, serve};
 use crate::keys::{KeyRing, KeyScope, KeyScopes, KeySpec, OPERATOR};
 use crate::metrics::Metrics;
 
@@ -63,11 +62,16 @@ impl std::fmt::Debug for ServerBuilder {
 #[non_exhaustive]
 pub enum StartError {
     /// Keys would cross the network in clear.
-    #[error("`{0}` is not a loopback address: listen on loopback behind a proxy that speaks TLS")]
+    #[error("`{0}` is not a loopback address: configure `server.tls`, or listen on loopback behind a proxy with TLS")]
     PublicWithoutTls(SocketAddr),
-    /// TLS is configured, and this version does not speak it.
-    #[error("`server.tls` is not supported by this version: listen on loopback behind a proxy that speaks TLS")]
-    TlsUnsupported,
+    /// Certificate and key cannot be used.
+    #[error("cannot use `{}` for TLS: {why}", path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// The address is taken or not ours.
     #[error("cannot listen on `{address}`")]
     Listen {
@@ -109,6 +113,12 @@ pub enum StartError {
     },
 }
 
+impl From<TlsError> for StartError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls { path: error.path, why: error.why }
+    }
+}
+
 impl ServerBuilder {
     /// Detectors beside the built-in ones. Asked again whenever the settings change.
     #[must_use]
@@ -127,13 +137,14 @@ impl ServerBuilder {
     pub async fn start(self) -> Result<Running, StartError> {
         let Self { config, more, limits } = self;
         check_address(&config)?;
+        let tls = config.tls.as_ref().map(Tls::read).transpose()?;
         let assemble = assemble(more);
         check_detectors(&config.settings, &assemble)?;
         let listener = listen(config.listen).await?;
         let address = listener.local_addr().unwrap_or(config.listen);
         make_data_dir(&config.data_dir)?;
         let core = start_core(&config, assemble).await?;
-        let started = finish(config, (core.clone(), listener, address), limits).await;
+        let started = finish(config, (core.clone(), listener, address), (tls, limits)).await;
         if started.is_err() {
             core.stop().await;
         }
@@ -145,7 +156,7 @@ impl ServerBuilder {
 async fn finish(
     config: Config,
     (core, listener, address): (Core, TcpListener, SocketAddr),
-    limits: ServeLimits,
+    (tls, limits): (Option<Tls>, ServeLimits),
 ) -> Result<Running, StartError> {
     let keys = KeyRing::load(core.reader(), &core.tenants())?;
     let admin_key = if keys.is_empty() { Some(first_key(&config.data_dir, &core, &keys).await?) } else { None };
@@ -163,22 +174,21 @@ async fn finish(
         vaults,
         stopping: stopping.clone(),
     });
-    let counting = tokio::spawn(count_alerts(core.clone(), metrics.clone(), stopping.clone()));
-    let serving = tokio::spawn(serve(listener, (router(app), metrics), limits, stopping));
+    let service = Service { router: router(app), metrics: metrics.clone(), tls: tls.clone() };
+    let counting = tokio::spawn(count_alerts(core.clone(), metrics, stopping.clone()));
+    let serving = tokio::spawn(serve(listener, service, limits, stopping));
     tracing::info!(
         token_vault,
         %address,
         "AI agent containment started (OWASP Agentic AI Top 10 + agentic web access)"
     );
-    Ok(Running { url: format!("http://{address}"), admin_key, core, stop, serving, counting })
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    Ok(Running { url: format!("{scheme}://{address}"), admin_key, core, tls, stop, serving, counting })
 }
 
 fn check_address(config: &Config) -> Result<(), StartError> {
-    match (&config.tls, config.listen.ip().to_canonical().is_loopback()) {
-        (Some(_), _) => Err(StartError::TlsUnsupported),
-        (None, false) => Err(StartError::PublicWithoutTls(config.listen)),
-        (None, true) => Ok(()),
-    }
+    let private = config.tls.is_some() || config.listen.ip().to_canonical().is_loopback();
+    if private { Ok(()) } else { Err(StartError::PublicWithoutTls(config.listen)) }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -246,40 +256,6 @@ fn write_private(path: &Path, secret: &Secret) -> std::io::Result<()> {
     std::fs::rename(&beside, path)
 }
 
-fn vaults(config: &Config, core: &Core) -> Result<BTreeMap<TenantId, TenantVault>, StartError> {
-    let own = config.token_vault.iter().map(|vault| (TenantId::default_tenant(), vault));
-    let others = config.tenants.iter().filter_map(|tenant| Some((tenant.name.clone(), tenant.token_vault.as_ref()?)));
-    let mut vaults = BTreeMap::new();
-    for (tenant, vault) in own.chain(others) {
-        let gateway = if vault.is_configured() { Some(gateway(&tenant, vault, core)?) } else { None };
-        vaults.insert(tenant, TenantVault { domain: vault.domain.clone(), gateway });
-    }
-    Ok(vaults)
-}
-
-fn gateway(tenant: &TenantId, vault: &TokenVaultConfig, core: &Core) -> Result<Gateway, StartError> {
-    let unusable = |why: String| StartError::TokenVault { tenant: tenant.clone(), why };
-    let mut auth0 = Auth0Config::new(&vault.domain, &vault.client_id, vault.client_secret.clone())
-        .map_err(|error| unusable(error.to_string()))?;
-    if let Some(url) = &vault.base_url {
-        auth0 = auth0.with_base_url(url.as_str()).map_err(|error| unusable(error.to_string()))?;
-    }
-    let mut options = GatewayOptions::new(tenant.clone(), auth0);
-    options.audiences.clone_from(&vault.audiences);
-    options.unproven = vault.unproven_subject;
-    options.http = http_options(vault)?;
-    Gateway::new(core.clone(), options).map_err(|error| unusable(error.to_string()))
-}
-
-fn http_options(vault: &TokenVaultConfig) -> Result<HttpOptions, StartError> {
-    let mut options = HttpOptions { total_timeout: vault.request_timeout, ..HttpOptions::default() };
-    if let Some(path) = &vault.extra_root_ca {
-        let pem = std::fs::read_to_string(path).map_err(|source| StartError::File { path: path.clone(), source })?;
-        options.roots = Roots::SystemAndPem(pem);
-    }
-    Ok(options)
-}
-
 /// Counts alerts as they open. Where it lags behind, some are not counted: it is a metric.
 async fn count_alerts(core: Core, metrics: Metrics, mut stopping: watch::Receiver<bool>) {
     let mut news = core.news();
@@ -304,13 +280,14 @@ pub struct Running {
     url: String,
     admin_key: Option<Secret>,
     core: Core,
+    tls: Option<Tls>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     counting: JoinHandle<()>,
 }
 
 impl Running {
-    /// Where it listens, such as `http://127.0.0.1:1780`.
+    /// Where it listens, such as `http://127.0.0.1:1780`; `https://…` with TLS.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -338,11 +315,15 @@ impl Running {
     }
 
     /// Puts the settings of `config` in force (modules, detectors, delegations, enforcement), as records of the journal.
-    /// Addresses, data directory, tenants and Token Vault stay as they were until the next start.
+    /// A renewed certificate counts for connections from now on. Addresses, data directory, tenants and Token Vault stay
+    /// as they were until the next start.
     ///
     /// # Errors
     /// [`StartError`] where they have no meaning: the last good ones stay in force.
     pub async fn reload(&self, config: &Config) -> Result<bool, StartError> {
+        if let (Some(tls), Some(files)) = (&self.tls, &config.tls) {
+            tls.renew(files)?;
+        }
         let mut changed = false;
         for tenant in self.core.tenants() {
             changed |= self.core.reconfigure(&tenant, &config.settings).await?;

@@ -1,5 +1,6 @@
 //! Token Vault over HTTP: the exchange, and how it is doing.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,34 +44,42 @@ fn outcome(answer: &GatewayAnswer) -> &'static str {
 /// What is asked for. No member names the user: only the token can.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
-    subject_token: Secret,
-    subject_token_type: Option<String>,
-    connection: String,
-    login_hint: Option<String>,
-    scopes: Option<Scopes>,
-    task_id: Option<String>,
+pub(super) struct Asked {
+    pub(super) subject_token: Secret,
+    pub(super) subject_token_type: Option<String>,
+    pub(super) connection: String,
+    pub(super) login_hint: Option<String>,
+    pub(super) scopes: Option<Scopes>,
+    pub(super) task_id: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Scopes {
+pub(super) enum Scopes {
     Text(String),
     List(Vec<String>),
 }
 
 /// `POST /api/v1/token-vault/exchange`
 pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, request: Request) -> Response {
+    let origin = origin(&app, &request);
+    match read(request).await {
+        Ok(wanted) => exchange(&app, &caller, ExchangeRequest { network: origin, ..wanted }).await,
+        Err(response) => *response,
+    }
+}
+
+/// Where a request came from.
+pub(super) fn origin(app: &App, request: &Request) -> Option<IpAddr> {
+    let peer = request.extensions().get::<Peer>().copied();
+    network(peer, request.headers(), &app.trusted_proxies)
+}
+
+/// The exchange itself, for the agent that the caller's key is bound to.
+pub(super) async fn exchange(app: &App, caller: &Caller, wanted: ExchangeRequest) -> Response {
     let Some(agent) = caller.agent.clone() else {
         return refusal(StatusCode::FORBIDDEN, "invalid_client", "the key is not bound to an agent");
     };
-    let peer = request.extensions().get::<Peer>().copied();
-    let origin = network(peer, request.headers(), &app.trusted_proxies);
-    let mut wanted = match read(request).await {
-        Ok(wanted) => wanted,
-        Err(response) => return *response,
-    };
-    wanted.network = origin;
     let Some(gateway) = app.vaults.get(&caller.tenant).and_then(|vault| vault.gateway.as_ref()) else {
         app.metrics.exchanged("not_configured");
         return render(GatewayAnswer::unavailable("not-configured", None));
@@ -81,10 +90,8 @@ pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, request: R
     render(answer)
 }
 
-/// Reads the request; a refusal names members, never values. What will be recorded is redacted as in events: whoever
-/// mixes the members up must not find the token in the journal.
+/// Reads the request; a refusal names members, never values.
 async fn read(request: Request) -> Result<ExchangeRequest, Box<Response>> {
-    let invalid = |why: &str| Box::new(refusal(StatusCode::BAD_REQUEST, "invalid_request", why));
     let (parts, body) = request.into_parts();
     if !body::is_json(&parts.headers) {
         return Err(invalid("`Content-Type` must be application/json"));
@@ -92,6 +99,12 @@ async fn read(request: Request) -> Result<ExchangeRequest, Box<Response>> {
     let bytes = body::read(body, &parts.headers, body::MAX_JSON_BYTES).await;
     let bytes = bytes.map_err(|problem| Box::new(oauth_problem(&problem)))?;
     let asked: Asked = serde_json::from_slice(&bytes).map_err(|error| invalid(complaint(&error)))?;
+    understood(asked)
+}
+
+/// What was asked for, in our terms. What will be recorded is redacted as in events: whoever mixes the members up must
+/// not find the token in the journal.
+pub(super) fn understood(asked: Asked) -> Result<ExchangeRequest, Box<Response>> {
     let urn = asked.subject_token_type.as_deref().unwrap_or(SubjectTokenType::RefreshToken.urn());
     let kind = SubjectTokenType::from_urn(urn).ok_or_else(|| invalid("`subject_token_type` is none of ours"))?;
     if asked.subject_token.is_empty() {
@@ -106,7 +119,7 @@ async fn read(request: Request) -> Result<ExchangeRequest, Box<Response>> {
         }
     };
     let task = asked.task_id.as_deref().map(|id| TaskId::new(&redact_text(id))).transpose();
-    let invalid_scope = |_| Box::new(refusal(StatusCode::BAD_REQUEST, "invalid_scope", "`scopes` are no scopes"));
+    let invalid_scope = |_| Box::new(refusal(StatusCode::BAD_REQUEST, "invalid_scope", "the scopes are no scopes"));
     Ok(ExchangeRequest {
         subject_token: asked.subject_token,
         subject_token_type: kind,
@@ -117,6 +130,11 @@ async fn read(request: Request) -> Result<ExchangeRequest, Box<Response>> {
         task_id: task.map_err(|_| invalid("`task_id` is no identifier"))?,
         network: None,
     })
+}
+
+/// RFC 6749, section 5.2: the request itself is wrong.
+pub(super) fn invalid(why: &str) -> Box<Response> {
+    Box::new(refusal(StatusCode::BAD_REQUEST, "invalid_request", why))
 }
 
 /// serde's words may quote what was sent, and that is a token.
@@ -140,7 +158,7 @@ fn render(answer: GatewayAnswer) -> Response {
     oauth(status, answer.retry_after, answer.body.into_json_bytes())
 }
 
-fn refusal(status: StatusCode, error: &str, description: &str) -> Response {
+pub(super) fn refusal(status: StatusCode, error: &str, description: &str) -> Response {
     let body = json!({"error": error, "error_description": description});
     oauth(status, None, body.to_string().into_bytes())
 }

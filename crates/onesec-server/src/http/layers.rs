@@ -76,7 +76,7 @@ pub(super) fn guarded(route: &'static Route, app: &Arc<App>) -> MethodRouter<Arc
 /// Checks key and parameters, and leaves both for the handler.
 fn admit(app: &App, route: &Route, request: &mut Request) -> Result<(), Problem> {
     let caller = match route.access {
-        Access::Open => None,
+        Access::Open | Access::Client(_) => None,
         Access::Key(scope) => {
             let key = presented(request.headers()).ok_or_else(Problem::unauthorised)?;
             let caller = app.keys.authenticate(&key, app.core.now()).ok_or_else(Problem::unauthorised)?;

@@ -5,8 +5,10 @@ mod alerts;
 mod answer;
 mod body;
 mod catalogue;
+mod client;
 mod decide;
 mod delegations;
+mod discovery;
 mod enforcement;
 mod events;
 mod exceptions;
@@ -24,6 +26,8 @@ mod serve;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod token;
 mod users;
 
 use std::collections::BTreeMap;
@@ -35,7 +39,8 @@ use onesec_telemetry::{TenantId, Timestamp};
 use tokio::sync::{Semaphore, watch};
 
 pub use openapi::openapi;
-pub(crate) use serve::{ServeLimits, serve};
+pub(crate) use serve::{ServeLimits, Service, serve};
+pub(crate) use tls::{Tls, TlsError};
 
 use self::exchange::Vault;
 use self::gate::Hosts;

@@ -39,6 +39,7 @@ pub fn openapi() -> Value {
         "components": {
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, `os_…`"},
+                "basic": {"type": "http", "scheme": "basic", "description": "An agent, and its API key"},
                 "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
             },
             "schemas": schemas(),
@@ -78,6 +79,11 @@ fn operation(route: &Route) -> Value {
             Access::Key(scope) => {
                 operation.insert("x-onesec-scope".into(), scope.as_str().into());
             }
+            Access::Client(scope) => {
+                // The secret may be in the body as well, which no scheme of OpenAPI describes.
+                operation.insert("security".into(), json!([{"basic": []}, {"bearer": []}, {}]));
+                operation.insert("x-onesec-scope".into(), scope.as_str().into());
+            }
         }
         if let Some(body) = request_body(route) {
             operation.insert("requestBody".into(), body);
@@ -95,6 +101,9 @@ fn operation_id(route: &Route) -> String {
 }
 
 fn tag(path: &str) -> &str {
+    if path.starts_with("/oauth/") || path.starts_with("/.well-known/") {
+        return "oauth";
+    }
     let rest = path.strip_prefix("/api/v1/").unwrap_or("health");
     rest.split('/').next().unwrap_or("health")
 }
@@ -103,7 +112,7 @@ fn parameters(route: &Route) -> Vec<Value> {
     let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let path = in_path.map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}));
     let query = route.query.iter().map(|name| json!({"name": name, "in": "query", "schema": query_schema(name)}));
-    let tenant = (route.access != Access::Open).then(|| {
+    let tenant = matches!(route.access, Access::Key(_)).then(|| {
         let description = "For operators: the tenant that is meant";
         json!({"name": "tenant", "in": "query", "description": description, "schema": {"type": "string"}})
     });
@@ -127,7 +136,7 @@ fn success(route: &Route) -> Value {
         ("get", "/api/v1/alerts") => ("application/json", listing("alerts", "Alert")),
         ("post", "/api/v1/events") => ("application/json", reference("Receipt")),
         ("post", "/api/v1/decide") => ("application/json", reference("Decision")),
-        ("post", "/api/v1/token-vault/exchange") => ("application/json", reference("Issued")),
+        ("post", "/api/v1/token-vault/exchange" | "/oauth/token") => ("application/json", reference("Issued")),
         _ => ("application/json", json!({"type": "object"})),
     };
     json!({"description": route.summary, "content": {kind: {"schema": schema}}})
@@ -154,7 +163,11 @@ fn request_body(route: &Route) -> Option<Value> {
     let schema = json!({
         "type": "object", "properties": properties, "required": required, "additionalProperties": false,
     });
-    Some(json!({"required": !required.is_empty(), "content": {"application/json": {"schema": schema}}}))
+    let mut content = json!({"application/json": {"schema": schema}});
+    if let (Value::Object(content), "/oauth/token") = (&mut content, route.path) {
+        content.insert("application/x-www-form-urlencoded".into(), json!({"schema": schema}));
+    }
+    Some(json!({"required": !required.is_empty(), "content": content}))
 }
 
 type BodyMembers = ((&'static str, &'static str), &'static [&'static str], &'static [&'static str]);
@@ -166,6 +179,11 @@ const BODIES: &[BodyMembers] = &[
         ("post", "/api/v1/token-vault/exchange"),
         &["subject_token", "connection"],
         &["subject_token_type", "login_hint", "scopes", "task_id"],
+    ),
+    (
+        ("post", "/oauth/token"),
+        &["grant_type", "subject_token", "subject_token_type", "connection"],
+        &["requested_token_type", "login_hint", "scope", "client_id", "client_secret"],
     ),
     (("post", "/api/v1/agents/{id}/suspend"), &[], &["reason"]),
     (("post", "/api/v1/agents/{id}/baselines/{connection}/accept"), &["scopes"], &["user_id"]),

@@ -6,8 +6,8 @@ use axum::Router;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
-    App, agents, alerts, catalogue, decide, delegations, enforcement, events, exceptions, exchange, health, keys,
-    layers, openapi, stream, users,
+    App, agents, alerts, catalogue, decide, delegations, discovery, enforcement, events, exceptions, exchange, health,
+    keys, layers, openapi, stream, token, users,
 };
 use crate::keys::KeyScope;
 
@@ -18,6 +18,8 @@ pub(super) enum Access {
     Open,
     /// Keys with this scope, or one that implies it.
     Key(KeyScope),
+    /// OAuth clients whose secret is a key with this scope. The handler finds it: it may be in the body.
+    Client(KeyScope),
 }
 
 /// One route.
@@ -68,7 +70,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .fallback(layers::nothing_here)
 }
 
-use Access::{Key, Open};
+use Access::{Client, Key, Open};
 use KeyScope::{Admin, EventsWrite, Exchange, Read, Respond};
 
 const PAGE: &[&str] = &["limit", "cursor"];
@@ -114,6 +116,12 @@ pub(super) static ROUTES: &[Route] = &[
     route(("patch", "/api/v1/alerts/{id}"), Key(Respond), "Decide on an alert", || patch(alerts::patch)),
     route(("get", "/api/v1/token-vault/status"), Key(Read), "Token Vault and its exchanges", || get(exchange::status)),
     route(("post", "/api/v1/token-vault/exchange"), Key(Exchange), "Exchange a token", || post(exchange::post)).oauth(),
+    route(("post", "/oauth/token"), Client(Exchange), "Exchange a token, as Auth0's SDKs do", || post(token::post))
+        .oauth(),
+    route(("get", "/.well-known/openid-configuration"), Open, "Discovery for Auth0's SDKs", || {
+        get(discovery::openid_configuration)
+    }),
+    route(("get", "/.well-known/jwks.json"), Open, "Keys that sign our tokens: none yet", || get(discovery::jwks)),
     route(("get", "/api/v1/agents"), Key(Read), "List agents", || get(agents::list))
         .query(&["limit", "cursor", "state"]),
     route(("get", "/api/v1/agents/{id}"), Key(Read), "One agent", || get(agents::one)),

@@ -1,5 +1,7 @@
 //! The router over a real core: what a client sees.
 
+mod token;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -158,6 +160,10 @@ async fn every_route_of_the_document_is_there_and_behind_its_scope() {
         let bare = bench.send(request(&method, &path).body(Body::empty()).expect("request")).await;
         match route.access {
             Access::Open => assert!(bare.status == 200 || bare.status == 503, "{path}"),
+            Access::Client(scope) => {
+                assert!(bare.status == 400 && bare.headers["content-type"] == "application/json", "{path}");
+                assert_eq!(operation["x-onesec-scope"], scope.as_str());
+            }
             Access::Key(scope) => {
                 assert_eq!(bare.status, 401, "{path}");
                 assert_eq!(bare.headers["www-authenticate"], "Bearer", "{path}");

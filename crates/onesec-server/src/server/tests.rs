@@ -1,5 +1,8 @@
 //! A server over real sockets.
 
+mod oauth;
+mod tls;
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -57,7 +60,7 @@ async fn keys_never_cross_a_network_in_clear() {
     let refused = Server::builder(public).start().await.expect_err("public");
     assert!(matches!(refused, StartError::PublicWithoutTls(_)), "{refused}");
     let tls = config(dir.path(), "server: {tls: {cert: a, key: b}}");
-    assert!(matches!(Server::builder(tls).start().await, Err(StartError::TlsUnsupported)));
+    assert!(matches!(Server::builder(tls).start().await, Err(StartError::Tls { .. })));
     assert!(!dir.path().join("data").exists(), "nothing was touched");
 }
 

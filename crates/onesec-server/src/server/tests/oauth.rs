@@ -1,0 +1,74 @@
+//! The token endpoint with a tenant behind it: a token, a tenant's refusal, a denial of ours.
+
+use onesec_auth0_sim::{AccountSpec, ClientSpec, SimConfig, SimTenant};
+use serde_json::{Value, json};
+
+use super::*;
+
+/// Posts a form, and gives head and body.
+async fn token(running: &Running, pairs: &[(&str, &str)]) -> (String, Value) {
+    let authority = running.url().strip_prefix("http://").expect("url");
+    let mut stream = TcpStream::connect(authority).await.expect("connects");
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+    let head = format!(
+        "POST /oauth/token HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(format!("{head}{body}").as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("answered");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
+    let head = head.to_ascii_lowercase();
+    assert!(head.contains("content-type: application/json\r\n") && head.contains("cache-control: no-store"), "{head}");
+    (head, serde_json::from_str(body).expect("JSON"))
+}
+
+#[tokio::test]
+async fn an_sdk_gets_a_token_the_tenants_own_error_or_a_denial_it_can_tell_from_both() {
+    let sim = SimTenant::start(SimConfig::new("tenant.eu.auth0.test")).await.expect("tenant");
+    sim.create_client(ClientSpec::custom_api("onesec", "hunter2", "https://api.test"));
+    sim.create_user("auth0|alice");
+    sim.connect_account(AccountSpec::new("auth0|alice", "github", "repo read:org")).expect("account");
+    let refresh = sim.issue_refresh_token("auth0|alice", "onesec").expect("token");
+    let yaml = json!({"token_vault": {
+        "auth0_domain": sim.domain(), "auth0_base_url": sim.base_url(), "auth0_client_id": "onesec",
+        "auth0_client_secret": "hunter2",
+    }});
+    let dir = tempfile::tempdir().expect("directory");
+    let running = Server::builder(config(dir.path(), &yaml.to_string())).start().await.expect("starts");
+    let admin = running.admin_key().cloned().expect("made");
+    let body = r#"{"name": "bot", "scopes": ["exchange"], "agent_id": "bot"}"#;
+    let made = send(&running, ("POST", "/api/v1/keys"), Some(&admin), body).await;
+    let made: Value = serde_json::from_str(made.split("\r\n\r\n").nth(1).expect("body")).expect("JSON");
+    let key = made["key"].as_str().expect("shown");
+    let ask = |connection: &'static str| {
+        vec![
+            ("grant_type", "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token"),
+            ("client_id", "bot"),
+            ("client_secret", key),
+            ("subject_token", refresh.expose_to_wire()),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:refresh_token"),
+            ("requested_token_type", "http://auth0.com/oauth/token-type/federated-connection-access-token"),
+            ("connection", connection),
+        ]
+    };
+    let (head, issued) = token(&running, &ask("github")).await;
+    assert!(head.starts_with("http/1.1 200"), "{head} {issued}");
+    assert!(issued["access_token"].is_string() && issued["expires_in"].is_u64(), "{issued}");
+    assert_eq!((&issued["token_type"], &issued["scope"]), (&json!("Bearer"), &json!("read:org repo")));
+    let kind = "http://auth0.com/oauth/token-type/federated-connection-access-token";
+    assert_eq!(issued["issued_token_type"], kind);
+
+    let (head, missing) = token(&running, &ask("slack")).await;
+    assert!(head.starts_with("http/1.1 401"), "{head} {missing}");
+    assert_eq!(missing["error"], "federated_connection_refresh_token_not_found");
+
+    let live = r#"{"mode": "live"}"#;
+    assert!(send(&running, ("PUT", "/api/v1/enforcement/mode"), Some(&admin), live).await.starts_with("HTTP/1.1 200"));
+    let (head, denied) = token(&running, &ask("github")).await;
+    assert!(head.starts_with("http/1.1 403"), "{head} {denied}");
+    assert_eq!((&denied["error"], &denied["onesec_reason"]), (&json!("access_denied"), &json!("unauthorized-agent")));
+    running.stop().await;
+    sim.shutdown().await;
+}
