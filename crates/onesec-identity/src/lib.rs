@@ -1,4 +1,4 @@
-//! Proofs of who is asking and for whom: JWT verification, API keys, signing.
+//! Proofs of who is asking and for whom: access tokens, delegation links, DPoP, client assertions, API keys.
 //!
 //! **What it is.** Functions from (token, keys, policy, time) to a proof or a reason. A proof type such as
 //! [`VerifiedSubject`] has private fields and no public constructor: whoever holds one knows that a signature
@@ -24,11 +24,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Invariants.** Only RS256, PS256 and ES256 are ever tried, and only with a key made for them. Nothing from a
-//! token reaches an error text. The same inputs give the same answer.
+//! **Invariants.** Only RS256, PS256, ES256 and, where agents bring keys of their own, EdDSA with Ed25519 are ever
+//! tried, and only with a key made for them. Nothing from a token reaches an error text. The same inputs give the
+//! same answer. What needs memory, such as ids used once, is a value that the caller keeps: [`ReplayCache`].
 //!
 //! **Where next.** [`TokenRefused`] lists every reason; [`SigningKey`] is the other side, for simulators and for
-//! what onesec signs itself.
+//! what onesec signs itself. [`verify_chain`] reads who lent what to whom, [`verify_dpop`] that the sender holds a key.
+//! `vectors/links.json` has chains that verify and forgeries that must not, for other implementations, too.
 
 mod access;
 mod api_key;

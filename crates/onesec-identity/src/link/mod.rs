@@ -19,8 +19,6 @@ mod chain;
 mod refused;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod vectors;
 
 pub use chain::{LinkPolicy, VerifiedChain, verify_chain};
 pub use refused::LinkRefused;

@@ -1,5 +1,7 @@
 //! What a chain of delegations must and must not be.
 
+mod vectors;
+
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -8,7 +10,7 @@ use onesec_telemetry::{AgentId, Name, ScopeSet, Secret, Thumbprint, Timestamp};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::vectors::{self, Kit, named};
+use self::vectors::{Kit, named};
 use super::*;
 use crate::{Algorithm, KeySet, SigningKey};
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use onesec_telemetry::Thumbprint;
 use serde_json::{Value, json};
 
-use super::LINK_TYPE;
+use crate::LINK_TYPE;
 use crate::public_key::base64url;
 use crate::{Algorithm, SigningKey};
 
