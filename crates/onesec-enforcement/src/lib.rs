@@ -15,6 +15,8 @@
 //!
 //! **Invariants.** Dry run suspends what policy would do about detections, never a person's decision. The strongest
 //! verdict of all findings counts.
+//!
+//! **Where next.** `onesec-engine` asks for verdicts, `onesec-server` carries them out.
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod preset;

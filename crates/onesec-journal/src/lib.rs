@@ -42,7 +42,7 @@
 //! **Who writes.** The handles of [`Opened`] may live in different threads. Their transactions take turns at
 //! one gate; only [`Writer`] and [`Outbox`] wait for the disk, everything behind the hot path is short.
 //!
-//! Next: [`Journal::open`], [`block`] for the format of records, [`verify()`] for what is proved.
+//! **Where next.** [`Journal::open`], [`block`] for the format of records, [`verify()`] for what is proved.
 
 pub mod block;
 mod chain;

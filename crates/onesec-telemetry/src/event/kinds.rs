@@ -50,8 +50,8 @@ kinds! {
     TokenVault ConnectedAccountUnlink "connected_account_unlink" trust true needs(User Connection) {
         opt account_id: AccountId,
     }
-    /// A provider token was used on a connected account.
-    TokenVault ConnectedAccountUsage "connected_account_usage" needs(User Connection) {
+    /// A provider token was used on a connected account. Who used it must be named: a use by nobody is no use to judge.
+    TokenVault ConnectedAccountUsage "connected_account_usage" needs(Agent User Connection) {
         opt action: Text,
         opt scopes: ScopeSet as "scope",
         opt token_thumbprint: Thumbprint,
