@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use onesec_detector::{AttributeValue, Descriptor, Entity, Finding};
 use onesec_telemetry::{
-    Alert, AlertId, AlertStatus, Attribution, Change, EventId, Name, Record, Seq, TenantId, Text, Timestamp, Transition,
+    Alert, AlertId, AlertStatus, Attribution, Change, Channel, Details, EventId, Name, Record, Seq, TenantId, Text,
+    Timestamp, Transition,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -145,7 +146,10 @@ impl AlertBook {
         let Found { record, finding, attribution, .. } = found;
         let entry = self.live.get_mut(id)?;
         let alert = &mut entry.alert;
-        alert.occurrences += 1;
+        let newest = entry.last.last().or(entry.first.last());
+        // The question before release is about the exchange that was judged before it began.
+        let again = exchange_released(record).is_some_and(|id| newest.is_some_and(|n| n.as_str() == id));
+        alert.occurrences += u64::from(!again);
         alert.last_seen = alert.last_seen.max(record.at);
         for event in finding.evidence.iter() {
             remember(&mut entry.first, &mut entry.last, event);
@@ -270,6 +274,13 @@ impl From<&Entry> for Live {
             acknowledged_until: entry.acknowledged_until,
         }
     }
+}
+
+/// The exchange that the gateway is about to release: the id of its first event.
+fn exchange_released(record: &Record) -> Option<&str> {
+    let details = &record.event()?.details;
+    let gateway = record.sender.channel == Channel::Gateway && matches!(details, Details::TokenExchangeResponse(_));
+    details.exchange_id().filter(|_| gateway).map(AsRef::as_ref)
 }
 
 /// The first ten stay, the last ten roll.
