@@ -137,6 +137,7 @@ impl ServerBuilder {
     pub async fn start(self) -> Result<Running, StartError> {
         let Self { config, more, limits } = self;
         check_address(&config)?;
+        warn_of_nameless(&config);
         let tls = config.tls.as_ref().map(Tls::read).transpose()?;
         let assemble = assemble(more);
         check_detectors(&config.settings, &assemble)?;
@@ -189,6 +190,13 @@ async fn finish(
 fn check_address(config: &Config) -> Result<(), StartError> {
     let private = config.tls.is_some() || config.listen.ip().to_canonical().is_loopback();
     if private { Ok(()) } else { Err(StartError::PublicWithoutTls(config.listen)) }
+}
+
+/// Requests for a host that is not listed are refused, and only loopback needs no listing.
+fn warn_of_nameless(config: &Config) {
+    if !config.listen.ip().to_canonical().is_loopback() && config.hosts.is_empty() {
+        tracing::warn!("`server.hosts` is empty: whoever comes over the network is refused until our name is listed");
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -9,12 +9,12 @@ use hyper::body::Incoming;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::client::legacy::Client as Hyper;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use onesec_telemetry::Secret;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+use super::connector::{Connector, connector};
 use super::error::CliError;
 use super::out::clean;
 
@@ -26,7 +26,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 /// A client of one server with one key.
 #[derive(Clone)]
 pub(crate) struct Client {
-    http: Hyper<HttpConnector, Full<Bytes>>,
+    http: Hyper<Connector, Full<Bytes>>,
     url: String,
     key: Option<Secret>,
 }
@@ -43,20 +43,22 @@ pub(crate) struct Answer {
 }
 
 impl Client {
-    /// A client for the server at `url`.
-    pub(crate) fn new(url: &str, key: Option<Secret>) -> Result<Self, CliError> {
+    /// A client for the server at `url`. With TLS, the authorities that the system trusts are trusted, and those in
+    /// `ca`.
+    pub(crate) fn new(url: &str, ca: Option<&Path>, key: Option<Secret>) -> Result<Self, CliError> {
         let url = url.trim_end_matches('/').to_owned();
         let parsed = url.parse::<Uri>().ok().filter(|uri| uri.host().is_some());
-        match parsed.as_ref().and_then(Uri::scheme_str) {
-            Some("http") => {}
-            Some("https") => {
-                let why =
-                    "speaks plain http only: reach a server with TLS through its loopback address or an SSH tunnel";
-                return Err(CliError::usage(format!("the command line {why}")));
+        let tls = match parsed.as_ref().and_then(Uri::scheme_str) {
+            Some("http") => false,
+            Some("https") => true,
+            _ => {
+                let shown = clean(&url, 200);
+                return Err(CliError::usage(format!(
+                    "`{shown}` is no URL: give http://HOST:PORT or https://HOST:PORT"
+                )));
             }
-            _ => return Err(CliError::usage(format!("`{}` is no URL: give http://HOST:PORT", clean(&url, 200)))),
-        }
-        Ok(Self { http: Hyper::builder(TokioExecutor::new()).build(HttpConnector::new()), url, key })
+        };
+        Ok(Self { http: Hyper::builder(TokioExecutor::new()).build(connector(tls, ca)?), url, key })
     }
 
     /// The same server with another key.
@@ -120,7 +122,10 @@ impl Client {
         let request = request.map_err(|_| CliError::usage(format!("`{}` is no URL", clean(&self.url, 200))))?;
         let answer = self.http.request(request).await;
         answer.map_err(|error| {
-            if error.is_connect() {
+            if error.is_connect() && self.url.starts_with("https:") {
+                let hint = "is it up, and is its certificate known? name its authority with --ca";
+                CliError::refused(format!("no server that can be trusted answers at {}: {hint}", self.url))
+            } else if error.is_connect() {
                 CliError::Unreachable { url: self.url.clone() }
             } else {
                 CliError::refused(format!("the server at {} closed the connection", self.url))
@@ -214,9 +219,9 @@ mod tests {
 
     #[test]
     fn only_urls_of_servers_are_taken() {
-        assert!(Client::new("http://127.0.0.1:1780/", None).is_ok());
-        for wrong in ["127.0.0.1:1780", "ftp://host", "", "https://host"] {
-            assert!(matches!(Client::new(wrong, None), Err(CliError::Usage(_))), "{wrong}");
+        assert!(Client::new("http://127.0.0.1:1780/", None, None).is_ok());
+        for wrong in ["127.0.0.1:1780", "ftp://host", "", "https://"] {
+            assert!(matches!(Client::new(wrong, None, None), Err(CliError::Usage(_))), "{wrong}");
         }
     }
 }

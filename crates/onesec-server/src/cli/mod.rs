@@ -4,6 +4,7 @@ mod alerts;
 pub(crate) mod args;
 pub(crate) mod builtin;
 pub(crate) mod client;
+mod connector;
 pub(crate) mod error;
 pub(crate) mod exchange;
 mod explain;
@@ -111,7 +112,7 @@ fn completions(shell: clap_complete::Shell, out: &mut Out) -> Result<Ended, CliE
 fn connect(server: ServerArgs) -> Result<Client, CliError> {
     let key = server.key.map(onesec_telemetry::Secret::new);
     let key = key.or_else(|| client::key_from(&default_data_dir()?.join("admin.key")));
-    Client::new(&server.url, key)
+    Client::new(&server.url, server.ca.as_deref(), key)
 }
 
 /// Where `onesec up` keeps its data when it is not told.

@@ -84,7 +84,7 @@ impl Stage {
         let server = Server::builder(config).detectors(move |settings| more(settings));
         let running = server.start().await.map_err(|error| CliError::refused(format!("cannot start: {error}")))?;
         let key = running.admin_key().cloned().or_else(|| key_from(&dir.join("admin.key")));
-        let admin = Client::new(running.url(), key)?;
+        let admin = Client::new(running.url(), None, key)?;
         let (refresh, access) = credentials(&sim).map_err(|error| CliError::refused(error.to_string()))?;
         let reporter =
             new_key(&admin, "identity-platform", &json!({"scopes": ["events:trust"], "trusted_time": true})).await?;

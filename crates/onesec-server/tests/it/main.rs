@@ -112,9 +112,13 @@ struct Up {
 
 impl Up {
     fn start() -> Self {
-        let dir = tempfile::tempdir().expect("directory");
+        Self::start_in(tempfile::tempdir().expect("directory"), &[])
+    }
+
+    fn start_in(dir: tempfile::TempDir, environment: &[(&str, &Path)]) -> Self {
         let mut child = onesec(&["up", "--listen", "127.0.0.1:0", "--log", "off", "--data-dir"])
             .arg(dir.path())
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .expect("the binary runs");
@@ -310,4 +314,30 @@ fn replay(file: &Path, json: bool) -> String {
     let output = run(&args);
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     text(&output.stdout)
+}
+
+/// With TLS the address says so, and the command line trusts the authority that it is given, and no other.
+#[test]
+fn a_server_with_tls_is_reached_by_those_who_trust_its_certificate() {
+    let dir = tempfile::tempdir().expect("directory");
+    let files = tempfile::tempdir().expect("directory");
+    let (cert, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("certificate");
+    std::fs::write(&cert, made.cert.pem()).expect("written");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+    let up = Up::start_in(dir, &[("ONESEC_SERVER_TLS_CERT", &cert), ("ONESEC_SERVER_TLS_KEY", &key)]);
+    assert!(up.url.starts_with("https://127.0.0.1:"), "{}", up.url);
+
+    let ca = cert.to_str().expect("text");
+    let trusted = up.ask(&["status", "--json", "--ca", ca]);
+    assert_eq!(code(&trusted), 0, "{}", text(&trusted.stderr));
+    let stranger = up.ask(&["status"]);
+    let told = text(&stranger.stderr);
+    assert!(code(&stranger) != 0 && told.contains("--ca") && !told.contains(&up.key()), "{told}");
+    let none = up.ask(&["status", "--ca", key.to_str().expect("text")]);
+    assert!(text(&none.stderr).contains("has no certificate"), "{}", text(&none.stderr));
+    let clear = up.url.replace("https:", "http:");
+    let clear = onesec(&["status", "--url", &clear]).env("ONESEC_API_KEY", up.key()).output().expect("the binary runs");
+    assert!(code(&clear) != 0, "{}", text(&clear.stdout));
+    up.stop();
 }

@@ -32,6 +32,9 @@ pub(crate) struct ServerArgs {
     /// Where the server listens.
     #[arg(long, global = true, env = "ONESEC_URL", default_value = "http://127.0.0.1:1780", help_heading = "Server")]
     pub(crate) url: String,
+    /// With https: a PEM file of authorities to trust beside the system's.
+    #[arg(long, global = true, env = "ONESEC_CA", value_name = "FILE", help_heading = "Server")]
+    pub(crate) ca: Option<PathBuf>,
     /// The key to present; without one, `admin.key` of the default data directory.
     #[arg(long, global = true, env = "ONESEC_API_KEY", hide_env_values = true, help_heading = "Server")]
     pub(crate) key: Option<String>,
