@@ -105,7 +105,10 @@ fn without_a_good_key_nothing_is_told() {
                 continue;
             }
             assert_eq!(answer.status, 401, "{method} {path} with {key:?}: {}", answer.text());
-            assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{method} {path}");
+            // OAuth clients are told of the scheme that they tried, else of the one that they know (RFC 6749, section 5.2).
+            let untried = path == "/oauth/token" && key.is_none();
+            let scheme = if untried { "Basic realm=\"onesec\"" } else { "Bearer" };
+            assert_eq!(answer.header("www-authenticate"), Some(scheme), "{method} {path}");
         }
     }
 }
@@ -116,7 +119,7 @@ fn a_key_opens_what_its_scopes_say() {
     // Which of the narrow scopes opens what.
     let opens = |method: &str, path: &str| match (method, path) {
         ("POST", "/api/v1/events" | "/api/v1/decide") => &["events:write", "events:trust"][..],
-        ("POST", EXCHANGE) => &["exchange"],
+        ("POST", EXCHANGE | "/oauth/token") => &["exchange"],
         (_, path) if path.starts_with("/api/v1/keys") || path.starts_with("/api/v1/exceptions") => &[],
         ("PUT", _) => &[],
         ("GET", _) => &["read"],
