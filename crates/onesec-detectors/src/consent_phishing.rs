@@ -51,7 +51,7 @@ impl ConsentPhishing {
         Self { descriptor, catalogue, limits }
     }
 
-    fn combinations(&self, record: &Record, scopes: &ScopeSet, verified: bool) -> Option<Finding> {
+    fn combinations(&self, record: &Record, (app, scopes): (&AppId, &ScopeSet), verified: bool) -> Option<Finding> {
         let provider = provider_of(&self.catalogue, record, scopes);
         let combinations = self.catalogue.risky_combinations(provider, scopes);
         if combinations.is_empty() {
@@ -60,7 +60,8 @@ impl ConsentPhishing {
         let names: Vec<String> = combinations.iter().map(|c| c.name.to_string()).collect();
         let severity = if verified { Severity::Medium } else { Severity::High };
         let publisher = if verified { "a verified publisher" } else { "a publisher that is not verified" };
-        let reason = format!("risky combination of scopes granted to {publisher}: {}", names.join(", "));
+        let names_listed = names.join(", ");
+        let reason = format!("risky combination of scopes granted to `{app}` of {publisher}: {names_listed}");
         let finding = Finding::about(record, severity, reason)
             .with("combinations", names)
             .with("scopes", scopes)
@@ -81,11 +82,11 @@ impl Detector for ConsentPhishing {
         };
         let entity = Entity { app: Some(app.clone()), user: record.user().cloned(), ..Entity::default() };
         let verified = facts.consent.as_ref().is_some_and(|c| c.publisher_verified);
-        if let Some(finding) = self.combinations(record, scopes, verified) {
+        if let Some(finding) = self.combinations(record, (app, scopes), verified) {
             out.report(finding.of(entity.clone()));
         }
         if scopes.len() > self.limits.scopes {
-            let reason = format!("{} scopes in one grant, more than {}", scopes.len(), self.limits.scopes);
+            let reason = format!("{} scopes in one grant to `{app}`, more than {}", scopes.len(), self.limits.scopes);
             let finding = Finding::about(record, Severity::Medium, reason).of(entity);
             out.report(finding.with("scopes", scopes).aspect("many-scopes"));
         }
@@ -104,7 +105,7 @@ fn granted(record: &Record) -> Option<(&AppId, &ScopeSet)> {
 }
 
 fn campaign(record: &Record, app: &AppId, consent: &ConsentFacts) -> Finding {
-    let reason = format!("{} users granted to this application within the hour", consent.users_in_hour);
+    let reason = format!("{} users granted to `{app}` within the hour", consent.users_in_hour);
     let finding = Finding::about(record, Severity::High, reason)
         .of(Entity { app: Some(app.clone()), ..Entity::default() })
         .with("users", consent.users_in_hour)
