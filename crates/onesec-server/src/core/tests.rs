@@ -254,3 +254,23 @@ async fn connections_that_authority_speaks_of_are_known_and_no_others() {
     assert_eq!(known(&core), github);
     core.stop().await;
 }
+
+#[tokio::test]
+async fn authorised_agents_are_counted_through_ends_and_restarts() {
+    let dir = tempfile::tempdir().expect("dir");
+    let core = Core::start(options(dir.path())).expect("starts");
+    let count = |core: &Core| core.view(&tenant()).expect("view").stats.authorised_agents;
+    let other = json!({"agent_id": "bot", "delegated_by": "bob", "connection": "github"});
+    let other = draft("d-2", "agent_identity_delegation", other, sender(Authority::Trust));
+    ingest(&core, vec![link("l"), delegation("d"), other]).await;
+    assert_eq!(count(&core), 1, "one agent, for two users");
+    core.stop().await;
+    let core = Core::start(options(dir.path())).expect("starts again");
+    assert_eq!(count(&core), 1, "after a restart");
+    ingest(&core, vec![unlink("u")]).await;
+    assert_eq!(count(&core), 1, "the other user's delegation holds");
+    let taken = json!({"agent_id": "bot", "delegated_by": "bob", "connection": "github"});
+    ingest(&core, vec![draft("r", "agent_delegation_revoked", taken, sender(Authority::Trust))]).await;
+    assert_eq!(count(&core), 0);
+    core.stop().await;
+}

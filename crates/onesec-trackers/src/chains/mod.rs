@@ -33,6 +33,8 @@ pub(crate) struct DelegationChainTracker {
     agents: HashTable<u32>,
     delegates: Vec<Delegate>,
     live: usize,
+    /// Agents that hold one which has not ended.
+    authorised: usize,
     /// Agents that delegated further as a root.
     roots: usize,
     /// Ids that were taken back before they were seen.
@@ -108,6 +110,12 @@ struct Held {
     ends: BTreeMap<Timestamp, u32>,
 }
 
+impl Delegate {
+    fn is_authorised(&self) -> bool {
+        self.connections.iter().any(|held| !held.alive.is_empty())
+    }
+}
+
 impl Row {
     /// Whether it has not ended, and its time is not over at `now` (RFC 7519, section 4.1.4: at its end it is over).
     pub(crate) fn holds(&self, now: Timestamp) -> bool {
@@ -165,9 +173,9 @@ impl DelegationChainTracker {
         self.live
     }
 
-    /// Agents that hold or held a delegation.
+    /// Agents that hold a delegation which has not ended.
     pub(crate) fn agents_len(&self) -> usize {
-        self.delegates.iter().filter(|d| d.connections.iter().any(|c| !c.alive.is_empty())).count()
+        self.authorised
     }
 
     /// The delegations of (agent, user, connection) that have not ended, and the one that ended last.

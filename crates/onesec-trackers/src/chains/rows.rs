@@ -102,6 +102,7 @@ impl DelegationChainTracker {
         let Some(row) = self.row(at) else { return };
         let (agent, connection, expires) = (row.agent.clone(), row.connection.clone(), row.expires);
         let Some(delegate) = self.delegate(&agent, seed) else { return };
+        let was_authorised = delegate.is_authorised();
         let place = delegate.connections.iter().position(|c| c.connection == connection).unwrap_or_else(|| {
             let held = Held { connection, alive: Vec::new(), without_end: 0, ends: BTreeMap::new() };
             delegate.connections.reserve_exact(1);
@@ -114,6 +115,7 @@ impl DelegationChainTracker {
             None => held.without_end += 1,
             Some(end) => *held.ends.entry(end).or_default() += 1,
         }
+        self.authorised += usize::from(!was_authorised);
     }
 
     /// Where the row's account is.
@@ -139,6 +141,9 @@ impl DelegationChainTracker {
         match expires {
             None => held.without_end = held.without_end.saturating_sub(1),
             Some(end) => forget(&mut held.ends, end),
+        }
+        if !delegate.is_authorised() {
+            self.authorised = self.authorised.saturating_sub(1);
         }
     }
 
