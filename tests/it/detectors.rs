@@ -332,3 +332,20 @@ fn an_exception_silences_with_a_reason_and_an_end() {
         assert_eq!(world.admin().post("/api/v1/exceptions", &wanted).status, 422, "{never}");
     }
 }
+
+#[test]
+fn a_suspended_agent_is_refused_whatever_it_asks_for() {
+    let world = plan().start();
+    let mut agent = world.bound("helper", &["events:write"]);
+    let mut decide = |tool: &str| {
+        let call = json!({"type": "tool_call", "details": {"agent_id": "helper", "tool": tool}});
+        agent.post("/api/v1/decide", &call).json()
+    };
+    assert_eq!(decide("calendar")["decision"], "allow");
+    let suspended = world.admin().post("/api/v1/agents/helper/suspend", &json!({}));
+    assert!(suspended.status < 300, "{}", suspended.text());
+    let answer = decide("calendar");
+    assert_eq!((&answer["decision"], &answer["mode"]), (&json!("deny"), &json!("dry_run")), "{answer}");
+    assert!(world.admin().post("/api/v1/agents/helper/resume", &json!({})).status < 300);
+    assert_eq!(decide("calendar")["decision"], "allow");
+}
