@@ -117,3 +117,35 @@ fn wait_for(http: &mut Http, setting: &str) {
     }
     panic!("the reload left no record");
 }
+
+/// What would stop a start does not slip in by a reload: the last good configuration stays.
+#[test]
+fn a_reload_that_names_an_unknown_detector_changes_nothing() {
+    let dir = tempfile::tempdir().expect("dir");
+    let server = Start::new(SERVER, dir.path()).config("detectors: {exchange-rate: {limit: 7, window: 60s}}").run();
+    let mut http = server.admin();
+    let reload = |yaml: &str| {
+        std::fs::write(dir.path().join("test-config.yaml"), yaml).expect("config");
+        drop(Command::new("kill").args(["-HUP", &server.id().to_string()]).status());
+    };
+    reload("detectors: {exchange-rte: {limit: 5, window: 60s}}");
+    wait_for_log(&server, "the last good one stays in force");
+    let commands = http.get("/api/v1/events?kind=command&limit=100").text();
+    assert!(!commands.contains("exchange-rte"), "{commands}");
+    for _ in 0..7 {
+        exchange(&mut http, "read:org");
+    }
+    assert_eq!(http.get("/api/v1/alerts?detector=exchange-rate").json()["alerts"], json!([]));
+    exchange(&mut http, "read:org");
+    assert_eq!(http.get("/api/v1/alerts?detector=exchange-rate").json()["alerts"].as_array().map(Vec::len), Some(1));
+}
+
+fn wait_for_log(server: &onesec_e2e::Process, words: &str) {
+    for _ in 0..200 {
+        if server.log().iter().any(|line| line.contains(words)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    panic!("the log never said `{words}`");
+}

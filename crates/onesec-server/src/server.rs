@@ -329,6 +329,8 @@ impl Running {
     /// # Errors
     /// [`StartError`] where they have no meaning: the last good ones stay in force.
     pub async fn reload(&self, config: &Config) -> Result<bool, StartError> {
+        // Before anything changes: what stops a start must not slip in by a reload.
+        check_detectors(&config.settings, self.core.assemble())?;
         if let (Some(tls), Some(files)) = (&self.tls, &config.tls) {
             tls.renew(files)?;
         }

@@ -224,6 +224,11 @@ impl Core {
         answer.await.unwrap_or(Err(CoreError::Stopping))
     }
 
+    /// What makes the detectors.
+    pub(crate) fn assemble(&self) -> &SharedAssemble {
+        &self.0.assemble
+    }
+
     /// Queries on what is durable.
     #[must_use]
     pub fn reader(&self) -> &Reader {
