@@ -14,6 +14,7 @@
 //!
 //! **Where next.** `docs/detectors.md` tells what each sees and cannot see.
 
+mod confused_deputy;
 mod consent_phishing;
 mod delegation_chain;
 mod exchange_rate;
@@ -27,6 +28,7 @@ mod untrusted_claim;
 
 use onesec_detector::Detector;
 
+pub use confused_deputy::ConfusedDeputy;
 pub use consent_phishing::{ConsentLimits, ConsentPhishing};
 pub use delegation_chain::DelegationChain;
 pub use exchange_rate::ExchangeRate;
@@ -43,6 +45,7 @@ pub fn all(settings: &Settings) -> Vec<Box<dyn Detector>> {
     let catalogue = &settings.catalogue;
     vec![
         Box::new(RevokedAccess::new()),
+        Box::new(ConfusedDeputy::new()),
         Box::new(UnauthorizedAgent::new()),
         Box::new(DelegationChain::new()),
         Box::new(ScopeEscalation::new(catalogue.clone())),

@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 
 use onesec_detector::{Descriptor, Detector, Facts, Finding, Findings, GuardClass, Module, Record, Severity};
-use onesec_telemetry::Channel;
+use onesec_telemetry::{Channel, Subject};
 use onesec_trackers::facts::{AccessFacts, AccountState, Ending, Standing};
 
 /// Fires on an exchange or use of an account by an agent without a live delegation, for another account than the one
-/// delegated, and for whatever a suspended agent tries. An exchange that names no user is judged against all users'
-/// delegations to that agent on that connection.
+/// delegated or for none of several, at a connection that the agent is not registered for, and for whatever a suspended
+/// agent tries. An exchange that names no user is judged against all users' delegations to that agent on that connection.
+///
+/// Suspension and registration are a person's decisions and apply in dry run, too. So does the rule that a worker, who
+/// shows no token of the user, needs a delegation.
 ///
 /// **Blind spot**: an agent that acts with another agent's credential is that agent to everybody.
 #[derive(Debug)]
@@ -44,8 +47,10 @@ impl Detector for UnauthorizedAgent {
     fn judge(&mut self, record: &Record, facts: &Facts<'_>, out: &mut Findings) {
         let suspended = facts.agent.as_ref().is_some_and(|agent| agent.suspended.is_some());
         let asks = matches!(record.sender.channel, Channel::Gateway | Channel::Decide);
+        let unreachable = facts.access.is_some() && is_unreachable(record, facts);
         let judged = match &facts.access {
             access if suspended && (asks || access.is_some()) => Some(SUSPENDED),
+            _ if unreachable => Some(UNREACHABLE),
             access => access.as_ref().and_then(verdict),
         };
         let Some((severity, why, detail)) = judged else {
@@ -57,7 +62,7 @@ impl Detector for UnauthorizedAgent {
             if let Some(known) = agent.confusable_with {
                 finding = finding.with("confusable_with", known.as_str());
             }
-            finding.binding = agent.suspended.is_some();
+            finding.binding = agent.suspended.is_some() || unreachable || matches!(record.subject, Subject::Vouched(_));
         }
         if let Some(account) = other_account {
             finding = finding.with("account", account.as_str());
@@ -69,6 +74,14 @@ impl Detector for UnauthorizedAgent {
 type Verdict = (Severity, Cow<'static, str>, &'static str);
 
 const SUSPENDED: Verdict = (Severity::Critical, Cow::Borrowed("the agent is suspended"), "suspended");
+const UNREACHABLE: Verdict =
+    (Severity::Critical, Cow::Borrowed("the agent is not registered for this connection"), "not-registered");
+
+/// Whether somebody said which connections the agent may reach, and this is none of them.
+fn is_unreachable(record: &Record, facts: &Facts<'_>) -> bool {
+    let registration = facts.agent.as_ref().and_then(|agent| agent.registration);
+    registration.zip(record.connection()).is_some_and(|(known, connection)| !known.may_reach(connection.as_str()))
+}
 
 fn verdict(access: &AccessFacts<'_>) -> Option<Verdict> {
     let critical = |why: &str, detail| Some((Severity::Critical, Cow::Owned(why.to_owned()), detail));
@@ -80,6 +93,10 @@ fn verdict(access: &AccessFacts<'_>) -> Option<Verdict> {
         (Standing::Authorised { .. } | Standing::Dormant { .. }, _) if access.other_account.is_some() => {
             critical("the delegation is for another account of the user", "other-account")
         }
+        (Standing::Authorised { .. } | Standing::Dormant { .. }, _) if access.account_unstated => critical(
+            "the delegation is for one of several accounts of the user, and the request does not say for which",
+            "account-unstated",
+        ),
         (Standing::Authorised { .. }, _) => None,
         // Delegated, and no link was ever seen: many deployments report none. `unlinked-exchange` judges those whose
         // ledger is complete.

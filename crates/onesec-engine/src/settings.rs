@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use onesec_enforcement::Preset;
 use onesec_telemetry::Mode;
+use onesec_trackers::Unattested;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -21,6 +22,8 @@ pub struct Settings {
     pub default_connections: Vec<String>,
     /// Deepest delegation.
     pub max_depth: u8,
+    /// What becomes of delegations that telemetry reports without a signature.
+    pub unattested: Unattested,
     /// The user's additions to the scope catalogue: JSON text.
     pub catalogue: Option<String>,
     /// Mode and preset.
@@ -45,6 +48,7 @@ impl Default for Settings {
             detectors: BTreeMap::new(),
             default_connections: Vec::new(),
             max_depth: 3,
+            unattested: Unattested::default(),
             catalogue: None,
             enforcement: EnforcementSettings::default(),
         }

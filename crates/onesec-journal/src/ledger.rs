@@ -34,11 +34,13 @@ pub enum LedgerTable {
     Settings,
     /// Applications and their owners.
     Apps,
+    /// What was said about agents beforehand.
+    Registrations,
 }
 
 impl LedgerTable {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Accounts,
         Self::Delegations,
         Self::Agents,
@@ -51,6 +53,7 @@ impl LedgerTable {
         Self::UsedJti,
         Self::Settings,
         Self::Apps,
+        Self::Registrations,
     ];
 
     /// The table's name in the file.
@@ -69,6 +72,7 @@ impl LedgerTable {
             Self::UsedJti => "used_jti",
             Self::Settings => "settings",
             Self::Apps => "apps",
+            Self::Registrations => "registrations",
         }
     }
 }

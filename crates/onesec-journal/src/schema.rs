@@ -10,7 +10,7 @@ pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// The migration at index `n` turns a file of version `n` into one of version `n + 1`.
 /// Never edit one that was released: append.
-const MIGRATIONS: &[Migration] = &[version_1];
+const MIGRATIONS: &[Migration] = &[version_1, version_2];
 
 type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
@@ -42,9 +42,16 @@ pub(crate) fn check_version(conn: &Connection, supported: i64) -> Result<i64, Jo
 
 fn version_1(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     tx.execute_batch(VERSION_1)?;
-    for table in LedgerTable::ALL {
-        let name = table.name();
-        tx.execute_batch(&format!(
+    LedgerTable::ALL.into_iter().filter(|table| *table != LedgerTable::Registrations).try_for_each(|t| create(tx, t))
+}
+
+fn version_2(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    create(tx, LedgerTable::Registrations)
+}
+
+fn create(tx: &Transaction<'_>, table: LedgerTable) -> rusqlite::Result<()> {
+    let name = table.name();
+    tx.execute_batch(&format!(
             "CREATE TABLE {name} (
                  tenant TEXT NOT NULL, id TEXT NOT NULL, agent_id TEXT, user_id TEXT, connection TEXT,
                  state TEXT NOT NULL, updated_seq INTEGER NOT NULL, expires_at INTEGER, doc TEXT NOT NULL,
@@ -53,9 +60,7 @@ fn version_1(tx: &Transaction<'_>) -> rusqlite::Result<()> {
              CREATE INDEX {name}_agent ON {name} (tenant, agent_id) WHERE agent_id IS NOT NULL;
              CREATE INDEX {name}_user ON {name} (tenant, user_id) WHERE user_id IS NOT NULL;
              CREATE INDEX {name}_expires ON {name} (expires_at) WHERE expires_at IS NOT NULL;"
-        ))?;
-    }
-    Ok(())
+    ))
 }
 
 const VERSION_1: &str = "

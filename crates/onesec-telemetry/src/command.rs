@@ -6,6 +6,7 @@ use crate::alert::AlertStatus;
 use crate::event::{Json, Text};
 use crate::id::{AgentId, AlertId, ConnectionName, DelegationId, ExchangeId, KeyId, Name, UserId};
 use crate::record::Seq;
+use crate::registration::AgentRegistration;
 use crate::scope::ScopeSet;
 use crate::secret::Thumbprint;
 use crate::severity::Severity;
@@ -25,6 +26,13 @@ pub enum Command {
     /// Ends a suspension.
     ResumeAgent {
         /// Which.
+        agent: AgentId,
+    },
+    /// What is known of an agent beforehand, in place of what was registered before.
+    RegisterAgent(Box<AgentRegistration>),
+    /// Forgets a registration. What was delegated to the agent stays.
+    UnregisterAgent {
+        /// Whose.
         agent: AgentId,
     },
     /// Ends a delegation and all that hangs below it.
@@ -82,6 +90,11 @@ pub enum Command {
         owner: Option<Name>,
         /// Scopes, separated by spaces.
         scopes: Text,
+    },
+    /// Another key of ours signs delegations from now on; for the audit.
+    SigningKeyRotated {
+        /// Its thumbprint (RFC 7638).
+        thumbprint: Thumbprint,
     },
     /// A key was taken back; for the audit.
     KeyRevoked {

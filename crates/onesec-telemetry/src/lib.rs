@@ -30,6 +30,7 @@ pub mod id;
 pub mod limits;
 pub mod record;
 pub mod redact;
+pub mod registration;
 pub mod scope;
 pub mod secret;
 pub mod severity;
@@ -46,7 +47,10 @@ pub use id::{
     AccountId, AgentId, AlertId, AppId, ConnectionName, DelegationId, EventId, ExchangeId, IdError, KeyId, Name,
     SessionId, TaskId, TenantId, UserId,
 };
-pub use record::{Attestation, Authority, Body, Channel, Record, Sender, Seq, Subject, VerifiedLink};
+pub use record::{
+    Attestation, Attested, Authority, Body, Channel, Party, Record, Sender, Seq, Subject, TokenParties, VerifiedLink,
+};
+pub use registration::{AgentClass, AgentRegistration, Possession, RegisteredKey};
 pub use scope::{Scope, ScopeError, ScopeSet};
 pub use secret::{Secret, Thumbprint};
 pub use severity::{Attribution, Severity};

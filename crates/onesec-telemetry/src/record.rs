@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Decided};
 use crate::event::{Details, Event};
-use crate::id::{AgentId, ConnectionName, KeyId, Name, TenantId, UserId};
+use crate::id::{AgentId, AppId, ConnectionName, DelegationId, KeyId, Name, TenantId, UserId};
 use crate::scope::ScopeSet;
 use crate::secret::Thumbprint;
 use crate::severity::Attribution;
@@ -141,7 +141,42 @@ pub enum Subject {
         user: UserId,
         /// Its issuer.
         issuer: Name,
+        /// Who else the token names, where it names anybody.
+        parties: Option<Box<TokenParties>>,
     },
+    /// A registered worker names the user in a request signed with its own key: only a delegation makes that good.
+    Vouched(UserId),
+}
+
+/// Whom a user's token names besides the user, and whom the request names beside the token.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenParties {
+    /// The client that the token was issued to: `client_id`, else `azp`.
+    pub client: Option<AppId>,
+    /// `act` (RFC 8693, section 4.1): who acts now, then history.
+    pub actors: Vec<Party>,
+    /// `may_act` (RFC 8693, section 4.4): who alone may act.
+    pub may_act: Option<Party>,
+    /// The user at the root of a delegation that came with the request, where it is another one.
+    pub claimed: Option<UserId>,
+}
+
+/// Somebody whom a token names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// `sub`.
+    pub sub: Option<Name>,
+    /// `client_id`.
+    pub client: Option<AppId>,
+}
+
+impl TokenParties {
+    /// Whether nobody is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Subject {
@@ -150,7 +185,23 @@ impl Subject {
     pub const fn user(&self) -> Option<&UserId> {
         match self {
             Self::Unknown => None,
-            Self::Claimed(user) | Self::Verified { user, .. } => Some(user),
+            Self::Claimed(user) | Self::Verified { user, .. } | Self::Vouched(user) => Some(user),
+        }
+    }
+
+    /// Notes that the request names another user than the verified token does.
+    pub fn claim(&mut self, claimed: UserId) {
+        if let Self::Verified { parties, .. } = self {
+            parties.get_or_insert_default().claimed = Some(claimed);
+        }
+    }
+
+    /// Whom the user's verified token names besides the user.
+    #[must_use]
+    pub fn parties(&self) -> Option<&TokenParties> {
+        match self {
+            Self::Verified { parties, .. } => parties.as_deref(),
+            Self::Unknown | Self::Claimed(_) | Self::Vouched(_) => None,
         }
     }
 }
@@ -164,7 +215,33 @@ pub enum Attestation {
     /// One came and is worth nothing, for this reason.
     Refused(Name),
     /// It verifies: this is what it says.
-    Verified(Box<VerifiedLink>),
+    Verified(Box<Attested>),
+}
+
+/// A link whose whole chain was verified at the edge, and its place among the delegations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attested {
+    /// What the link says.
+    pub link: VerifiedLink,
+    /// The delegation that it states: the same for every spelling of the same link.
+    pub id: DelegationId,
+    /// The delegation above it.
+    pub parent: Option<DelegationId>,
+    /// The person at the root of its chain.
+    pub user: UserId,
+}
+
+impl Attested {
+    /// The id of the delegation that a link states: of the delegator and its `jti`, which are signed. The link's text will
+    /// not do: of an ES256 signature anybody can make a second spelling.
+    #[must_use]
+    pub fn id_of(delegator: &Name, jti: &Name) -> DelegationId {
+        let text = format!("{}\u{1f}{}", delegator.as_str(), jti.as_str());
+        let digest = Thumbprint::of(text.as_bytes()).to_string();
+        let short = digest.get(..26).unwrap_or_default();
+        #[expect(clippy::expect_used, reason = "thirty printable ASCII characters are an identifier")]
+        DelegationId::new(&format!("lnk_{short}")).expect("an identifier")
+    }
 }
 
 /// A delegation link whose signature was verified at the edge.
@@ -178,6 +255,8 @@ pub struct VerifiedLink {
     pub connection: Option<ConnectionName>,
     /// Bound on scopes, where stated.
     pub scopes: Option<ScopeSet>,
+    /// `iat`.
+    pub issued_at: Timestamp,
     /// `exp`.
     pub expires_at: Timestamp,
     /// `jti`.

@@ -1,6 +1,10 @@
 //! Changes of the ledger, as they are written through to tables and shown by the API.
 
-use onesec_telemetry::{AccountId, AgentId, ConnectionName, DelegationId, Name, ScopeSet, Timestamp, UserId};
+use std::sync::Arc;
+
+use onesec_telemetry::{
+    AccountId, AgentId, AgentRegistration, ConnectionName, DelegationId, Name, ScopeSet, Timestamp, UserId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Ending;
@@ -14,6 +18,8 @@ pub enum LedgerChange {
     Account(AccountRow),
     /// A delegation.
     Delegation(DelegationRow),
+    /// A registration; absent once it was taken back.
+    Registration(AgentId, Option<Arc<AgentRegistration>>),
     /// What is known about an agent: for people; statistics among it are refreshed at most once a minute.
     Agent(AgentRow),
 }

@@ -13,10 +13,25 @@ pub struct TrackerConfig {
     pub max_depth: u8,
     /// Connections that a delegation without one covers.
     pub default_connections: Vec<ConnectionName>,
+    /// What becomes of delegations that telemetry reports without a signature.
+    pub unattested: Unattested,
     /// Distinct users who granted to one application are counted within this.
     pub consent_window: Duration,
     /// How much is kept.
     pub bounds: Bounds,
+}
+
+/// What becomes of a delegation that a sender with authority reports without a signed statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unattested {
+    /// It has no effect.
+    Refuse,
+    /// It counts, and is found.
+    #[default]
+    Alert,
+    /// It counts.
+    Allow,
 }
 
 /// A limit per window, with hysteresis.
@@ -35,6 +50,8 @@ pub struct Bounds {
     pub accounts: usize,
     /// Delegations in the ledger, ended ones included.
     pub delegations: usize,
+    /// Registered agents.
+    pub registrations: usize,
     /// Agents with statistics.
     pub agents: usize,
     /// (agent, user, connection) with statistics.
@@ -52,6 +69,7 @@ impl Default for Bounds {
         Self {
             accounts: 4_000_000,
             delegations: 4_000_000,
+            registrations: 1_000_000,
             agents: 1_000_000,
             pairs: 2_000_000,
             tokens: 1_000_000,
@@ -67,6 +85,7 @@ impl Default for TrackerConfig {
             exchange_rate: RateLimit { limit: 20, window: Duration::from_secs(300) },
             max_depth: 3,
             default_connections: Vec::new(),
+            unattested: Unattested::default(),
             consent_window: Duration::from_secs(3600),
             bounds: Bounds::default(),
         }

@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use onesec_telemetry::{AccountId, AgentId, ConnectionName, DelegationId, Name, ScopeSet, Timestamp, UserId};
+use onesec_telemetry::{
+    AccountId, AgentId, AgentRegistration, AppId, ConnectionName, DelegationId, Name, Party, ScopeSet, Timestamp,
+    UserId,
+};
 
 /// Everything the trackers know about one record. A part is absent where the record does not concern it.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +18,8 @@ pub struct Facts<'a> {
     pub exchange: Option<ExchangeFacts>,
     /// About the right to the account: exchanges and uses.
     pub access: Option<AccessFacts<'a>>,
+    /// About whom the user's token names besides the user, where that does not fit.
+    pub parties: Option<PartyFacts<'a>>,
     /// About scopes asked for, used or returned.
     pub scopes: Option<ScopeFacts<'a>>,
     /// About a delegation that was made or taken back.
@@ -34,6 +39,8 @@ pub struct AgentFacts<'a> {
     pub last_seen: Option<Timestamp>,
     /// Suspended by a person, since when.
     pub suspended: Option<Timestamp>,
+    /// What was registered about it.
+    pub registration: Option<&'a AgentRegistration>,
     /// An agent known before whose id a person could not tell from this one's.
     pub confusable_with: Option<&'a AgentId>,
     /// Whether the record's network (/24, /48) is in the agent's history; absent where the record has no network
@@ -100,10 +107,28 @@ pub struct AccessFacts<'a> {
     pub any_user_delegated: Option<bool>,
     /// Whether a hint or account id asks for another account than the delegation's.
     pub other_account: Option<AccountId>,
+    /// The user has several accounts there, the delegation is for one, and the record does not say which it wants.
+    pub account_unstated: bool,
     /// Whether the token used was issued while the right still held, and has not expired.
     pub token_outlives_right: bool,
     /// To whom the token that the record shows was issued; absent where it shows none.
     pub token: Option<TokenOrigin>,
+}
+
+/// How the parties that a verified token names differ from those who act. Only what differs is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartyFacts<'a> {
+    /// The user whom the request named otherwise, such as by the delegation that came with it.
+    pub claimed: Option<&'a UserId>,
+    /// `may_act` names somebody else (RFC 8693, section 4.4).
+    pub may_not_act: bool,
+    /// The current actor of the token is somebody else (RFC 8693, section 4.1).
+    pub actor: Option<&'a Party>,
+    /// The token was issued to a client that is none of the agent's.
+    pub client: Option<&'a AppId>,
+    /// The actors before the current one are not those of the delegation's chain.
+    pub history: bool,
 }
 
 /// To whom a token was issued, as far as somebody with authority said so.
@@ -255,6 +280,8 @@ pub struct DelegationFacts<'a> {
     pub delegation: Cow<'a, DelegationId>,
     /// What became of it.
     pub outcome: DelegationOutcome,
+    /// Nobody signed for it, and policy wants to hear of that.
+    pub unattested: bool,
 }
 
 /// What became of a delegation.
@@ -283,6 +310,8 @@ pub enum Refusal {
     NoAuthority,
     /// An attestation came and does not verify.
     AttestationRefused,
+    /// None came, and policy asks for one.
+    Unattested,
     /// Nobody delegates to himself.
     SelfDelegation,
     /// The chain would come back to an agent in it.
@@ -322,6 +351,7 @@ impl Refusal {
         match self {
             Self::NoAuthority => "no-authority",
             Self::AttestationRefused => "attestation-refused",
+            Self::Unattested => "unattested",
             Self::SelfDelegation => "self-delegation",
             Self::Cycle => "cycle",
             Self::TooDeep => "too-deep",

@@ -34,6 +34,7 @@ pub mod config;
 mod exchange;
 pub mod facts;
 mod pool;
+mod registry;
 mod scopes;
 mod shared;
 pub mod state;
@@ -42,7 +43,7 @@ mod trackers;
 mod window;
 
 pub use change::LedgerChange;
-pub use config::TrackerConfig;
+pub use config::{TrackerConfig, Unattested};
 pub use facts::Facts;
 pub use scopes::CatalogueRef;
 pub use state::{StateError, StateReader, StateWriter};

@@ -67,9 +67,4 @@ impl<'a> Meaning<'a> {
     pub(crate) fn modest(&self, wanted: &ScopeSet) -> ScopeSet {
         wanted.iter().filter(|scope| self.is_modest(scope)).cloned().collect()
     }
-
-    /// What both allow.
-    pub(crate) fn both(&self, a: &ScopeSet, b: &ScopeSet) -> ScopeSet {
-        a.difference(&self.beyond(b, a)).union(&b.difference(&self.beyond(a, b)))
-    }
 }

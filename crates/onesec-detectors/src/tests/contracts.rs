@@ -3,14 +3,15 @@
 use onesec_testkit::contract;
 
 use crate::{
-    ConsentPhishing, DelegationChain, ExchangeRate, OverScopedToken, RevokedAccess, ScopeEscalation, Settings,
-    UnauthorizedAgent, UntrustedClaim,
+    ConfusedDeputy, ConsentPhishing, DelegationChain, ExchangeRate, OverScopedToken, RevokedAccess, ScopeEscalation,
+    Settings, UnauthorizedAgent, UntrustedClaim,
 };
 
 fn settings() -> Settings {
     Settings::default()
 }
 
+contract!(confused_deputy, ConfusedDeputy::new());
 contract!(consent_phishing, ConsentPhishing::new(settings().catalogue, settings().consent));
 contract!(delegation_chain, DelegationChain::new());
 contract!(exchange_rate, ExchangeRate::new());

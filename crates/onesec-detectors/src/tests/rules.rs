@@ -88,7 +88,7 @@ fn a_look_alike_is_named() {
 #[test]
 fn a_new_class_of_scope_raises_the_alert_again_and_the_same_does_not() {
     let mut engine = live();
-    let bound = at("0s").trusted().delegate("ada", "bot-7", "google-oauth2").scopes("gmail.readonly");
+    let bound = at("0s").person().delegate("ada", "bot-7", "google-oauth2").scopes("gmail.readonly");
     let wants = |scopes: &str| at("+1s").gateway("bot-7").exchange("ada", "google-oauth2").scopes(scopes);
     let story = [bound, wants("gmail.send"), wants("gmail.send"), wants("gmail.modify"), wants("gmail.modify")];
     let raised: Vec<usize> = apply(&mut engine, story).iter().map(|o| o.transitions.len()).collect();

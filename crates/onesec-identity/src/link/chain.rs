@@ -224,6 +224,7 @@ fn read_claims(
         delegate: claims.required_id("sub")?,
         connection: claims.id("connection")?,
         scopes: scopes(claims)?,
+        issued_at,
         expires_at,
         jti: claims.required_id("jti")?,
         parent: parent.transpose()?,

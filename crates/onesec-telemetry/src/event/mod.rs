@@ -78,6 +78,12 @@ impl Event {
         self.details.kind()
     }
 
+    /// Whether a signed statement came along that the edge has to verify.
+    #[must_use]
+    pub const fn has_statement(&self) -> bool {
+        matches!(&self.details, Details::AgentIdentityDelegation(said) if said.attestation.is_some())
+    }
+
     /// The wire name of the kind, `custom.<name>` included.
     #[must_use]
     pub fn kind_name(&self) -> std::borrow::Cow<'static, str> {

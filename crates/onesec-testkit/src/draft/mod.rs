@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use onesec_telemetry::catalogue::Catalogue;
 use onesec_telemetry::{
-    AgentId, Attestation, Authority, Body, Channel, DecodeOptions, EventId, KeyId, KnownConnections, Name, Record,
-    Rejection, Sender, Seq, Subject, TenantId, Timestamp, VerifiedLink, decode_event,
+    AgentId, Attestation, Attested, Authority, Body, Channel, DecodeOptions, EventId, KeyId, KnownConnections, Name,
+    Record, Rejection, Sender, Seq, Subject, TenantId, Timestamp, TokenParties, decode_event,
 };
 use serde_json::{Map, Value, json};
 
@@ -77,6 +77,7 @@ pub struct Draft {
     timestamp: Option<String>,
     network: Option<IpAddr>,
     attestation: Attestation,
+    parties: Option<Box<TokenParties>>,
     unverified: bool,
     body: Option<Body>,
 }
@@ -92,6 +93,7 @@ pub fn at(offset: &str) -> Draft {
         timestamp: None,
         network: None,
         attestation: Attestation::Absent,
+        parties: None,
         unverified: false,
         body: None,
     }
@@ -160,8 +162,14 @@ impl Draft {
     }
 
     /// A signature came along and verifies.
-    pub fn attested(mut self, link: VerifiedLink) -> Self {
-        self.attestation = Attestation::Verified(Box::new(link));
+    pub fn attested(mut self, attested: Attested) -> Self {
+        self.attestation = Attestation::Verified(Box::new(attested));
+        self
+    }
+
+    /// At the gateway: whom else the user's token names.
+    pub fn parties(mut self, parties: TokenParties) -> Self {
+        self.parties = Some(Box::new(parties));
         self
     }
 
@@ -294,7 +302,7 @@ impl Draft {
         }
         let issuer = "https://tenant.example/";
         let issuer = Name::new(issuer).map_err(|_| DraftError::Name(issuer.to_owned()))?;
-        Ok(Subject::Verified { user, issuer })
+        Ok(Subject::Verified { user, issuer, parties: self.parties.clone() })
     }
 
     /// What the edge makes of the sender's own time.

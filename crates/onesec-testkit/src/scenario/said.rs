@@ -1,7 +1,7 @@
 //! What a scenario file says, before it means anything.
 
 use onesec_engine::Settings;
-use onesec_telemetry::{Command, Record};
+use onesec_telemetry::{Command, Record, TokenParties};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -44,6 +44,8 @@ struct SaidEvent {
     command: Option<Map<String, Value>>,
     #[serde(default)]
     badly_attested: bool,
+    /// At the gateway: whom else the user's token names.
+    parties: Option<TokenParties>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -99,6 +101,9 @@ fn draft(said: &SaidEvent) -> Result<Draft, String> {
     }
     if said.badly_attested {
         draft = draft.badly_attested();
+    }
+    if let Some(parties) = &said.parties {
+        draft = draft.parties(parties.clone());
     }
     match (&said.kind, &said.command) {
         (Some(kind), None) => Ok(draft.event(kind).details(said.details.clone())),

@@ -26,6 +26,9 @@ pub(crate) struct Wish<'a> {
     pub(crate) parent: Option<&'a DelegationId>,
     pub(crate) chain: Option<&'a [Name]>,
     pub(crate) max_depth: Option<i64>,
+    /// When it was made: what was ended since does not come back by it.
+    pub(crate) issued: Timestamp,
+    /// When it reached us.
     pub(crate) at: Timestamp,
     pub(crate) content: u64,
 }
@@ -224,12 +227,12 @@ impl<'a> Ground<'a> {
         account: Option<&str>,
     ) -> Result<bool, Refusal> {
         let revoked = RevokedKey::that_end(wish.agent, wish.by, [user, connection]);
-        if revoked.iter().any(|key| self.chains.revoked_until(key).is_some_and(|end| end >= wish.at)) {
+        if revoked.iter().any(|key| self.chains.revoked_until(key).is_some_and(|end| end >= wish.issued)) {
             return Err(Refusal::OlderThanEnd);
         }
         let found = self.accounts.find(self.seed.pair(user, connection), user, connection);
         let Some(holder) = found.and_then(|at| self.accounts.holder(at)) else { return Ok(false) };
-        if holder.void_since(account, wish.at).is_some() {
+        if holder.void_since(account, wish.issued).is_some() {
             return Err(Refusal::OlderThanEnd);
         }
         Ok(matches!(holder.state(account), AccountState::Linked { .. }))

@@ -1,5 +1,6 @@
 //! Carries a plan out. What was checked before is not checked again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use onesec_telemetry::{AgentId, Record, Timestamp};
@@ -51,6 +52,14 @@ impl State {
                 self.suspended.remove(agent);
                 self.touch_agent(agent);
             }
+            Plan::Register(registration) => {
+                self.registry.put(Arc::new(registration.clone()), &self.shared.seed);
+                self.touch_registration(&registration.agent_id);
+            }
+            Plan::Unregister(agent) => {
+                self.registry.remove(agent.as_str(), &self.shared.seed);
+                self.touch_registration(agent);
+            }
             Plan::Accept { agent, user, connection, scopes } => {
                 let user = user.map(|user| self.shared.name(user));
                 let row = Accepted {
@@ -80,7 +89,7 @@ impl State {
             by: self.shared.name(wish.by),
             account: growth.account.map(|account| self.shared.name(&account)),
             bound: growth.bound.map(|bound| self.shared.set(&bound)),
-            created: wish.at,
+            created: wish.issued,
             expires: growth.expires,
             ended: None,
             content: wish.content,
@@ -157,6 +166,11 @@ impl State {
         self.dirty.holders.insert(at);
         let alive = self.accounts.holder(at).map_or(&[][..], |holder| &holder.alive);
         self.dirty.delegations.extend(alive.iter().copied());
+    }
+
+    fn touch_registration(&mut self, agent: &AgentId) {
+        let name = self.shared.name(agent.as_str());
+        self.dirty.registrations.insert(name);
     }
 
     fn touch_agent(&mut self, agent: &AgentId) {

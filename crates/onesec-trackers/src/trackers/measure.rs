@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
-use onesec_telemetry::{AccountId, AgentId, Details, Name, Record, ScopeSet, Thumbprint, Timestamp};
+use onesec_telemetry::{AccountId, AgentId, Details, Name, Party, Record, ScopeSet, Thumbprint, Timestamp};
 
 use super::State;
 use super::look::{Act, Look, Stand, concerns_access};
 use super::plan::Told;
+use crate::accounts::Holder;
 use crate::exchange::Network;
 use crate::facts::{
-    AccessFacts, AccountState, AgentFacts, Baseline, ConsentFacts, ExchangeFacts, Facts, HeldToken, RootRate,
-    ScopeFacts, Standing, TokenOrigin,
+    AccessFacts, AccountState, AgentFacts, Baseline, ConsentFacts, ExchangeFacts, Facts, HeldToken, PartyFacts,
+    RootRate, ScopeFacts, Standing, TokenOrigin,
 };
 use crate::window::{Class, Split, Window};
 
@@ -25,6 +26,7 @@ impl State {
         facts.exchange = look.agent.and_then(|agent| self.exchange_facts(look, agent));
         if concerns_access(look, record) {
             facts.access = Some(self.access_facts(look, record));
+            facts.parties = self.party_facts(look, record);
         }
         facts.scopes = self.scope_facts(look, record);
         if facts.posture.is_empty() {
@@ -46,6 +48,7 @@ impl State {
             first_seen: first,
             last_seen: last,
             suspended: self.suspended.get(agent.as_str()).copied(),
+            registration: self.registry.find(look.agent_hash, agent.as_str()).map(AsRef::as_ref),
             confusable_with: match known {
                 Some(known) => known.confusable.as_deref(),
                 None => self.exchange.look_alike(&self.shared, agent),
@@ -103,6 +106,7 @@ impl State {
             account: look.account_state(self, row),
             any_user_delegated: self.any_user_delegated(look),
             other_account: row.and_then(|row| other_account(row.account.as_deref(), look, record)),
+            account_unstated: row.is_some_and(|row| row.account.is_some()) && self.account_unstated(look, record),
             token_outlives_right: match standing {
                 Standing::Ended { at, .. } => thumbprint.is_some_and(|token| self.outlives(look, token, at)),
                 _ => false,
@@ -110,6 +114,53 @@ impl State {
             token: thumbprint.map(|token| self.token_origin(look, token)),
             standing,
         }
+    }
+
+    /// Whether the exchange leaves open which of several linked accounts it is for: Auth0 would choose.
+    fn account_unstated(&self, look: &Look<'_>, record: &Record) -> bool {
+        let hinted = match record.event().map(|e| &e.details) {
+            Some(Details::TokenExchange(d)) => d.login_hint.is_some(),
+            _ => return false,
+        };
+        let several = |holder: &Holder| holder.accounts.iter().filter(|a| holder.linked(a).is_some()).count() > 1;
+        !hinted && look.account.is_none() && look.holder_in(self).is_some_and(several)
+    }
+
+    /// Where the verified token names others than those who act. `None` where all fits.
+    fn party_facts<'a>(&'a self, look: &Look<'a>, record: &'a Record) -> Option<PartyFacts<'a>> {
+        let parties = record.subject.parties()?;
+        let agent = look.agent?;
+        let registration = self.registry.find(look.agent_hash, agent.as_str());
+        let known = |name: &str| registration.map_or(agent.as_str() == name, |known| known.is_known_as(name));
+        let is_agent = |party: &Party| {
+            let stated = [party.sub.as_ref().map(Name::as_str), party.client.as_ref().map(AsRef::as_ref)];
+            stated.into_iter().flatten().all(known)
+        };
+        // `azp` says who got the token: a bound only where somebody said which clients are the agent's.
+        let bounded = registration.is_some_and(|known| !known.clients.is_empty());
+        let facts = PartyFacts {
+            claimed: parties.claimed.as_ref().filter(|claimed| Some(*claimed) != look.user),
+            may_not_act: parties.may_act.as_ref().is_some_and(|party| !is_agent(party)),
+            actor: parties.actors.first().filter(|party| !is_agent(party)),
+            client: parties.client.as_ref().filter(|client| bounded && !known(client.as_str())),
+            history: parties.actors.len() > 1 && !self.is_history(look, parties.actors.get(1..).unwrap_or_default()),
+        };
+        (facts != PartyFacts::default()).then_some(facts)
+    }
+
+    /// Whether the earlier actors are the agents above in the delegation's chain, from below.
+    fn is_history(&self, look: &Look<'_>, earlier: &[Party]) -> bool {
+        let mut row = look.stand.row().and_then(|at| self.chains.row(at));
+        for party in earlier {
+            row = row.and_then(|below| self.chains.row(below.parent));
+            let Some(above) = row else { return false };
+            let registration = self.registry.find(self.shared.seed.of(&above.agent), &above.agent);
+            let known = |name: &str| registration.map_or(*above.agent == *name, |known| known.is_known_as(name));
+            if !party.sub.as_ref().is_none_or(|sub| known(sub.as_str())) {
+                return false;
+            }
+        }
+        true
     }
 
     fn standing(&self, look: &Look<'_>) -> Standing<'_> {

@@ -22,6 +22,7 @@ use crate::config::TrackerConfig;
 use crate::exchange::ExchangeTracker;
 use crate::facts::Facts;
 use crate::pool::Pool;
+use crate::registry::Registry;
 use crate::scopes::{CatalogueRef, Meaning};
 use crate::shared::{Shared, Sym};
 use crate::tokens::{App, Token};
@@ -64,6 +65,8 @@ pub struct TrackerStats {
     pub delegations_live: usize,
     /// Suspended agents.
     pub suspended: usize,
+    /// Registered agents.
+    pub registered: usize,
     /// Baselines that people widened.
     pub accepted: usize,
     /// Agents with statistics.
@@ -96,6 +99,7 @@ struct State {
     tokens: Pool<Token>,
     apps: Pool<App>,
     suspended: BTreeMap<AgentId, Timestamp>,
+    registry: Registry,
     refused_full: u64,
     dirty: Dirty,
 }
@@ -106,6 +110,7 @@ struct Dirty {
     holders: BTreeSet<u32>,
     delegations: BTreeSet<u32>,
     agents: BTreeSet<Sym>,
+    registrations: BTreeSet<Sym>,
 }
 
 impl Trackers {
@@ -178,6 +183,7 @@ impl Trackers {
             delegations: state.chains.len(),
             delegations_live: state.chains.live_len(),
             suspended: state.suspended.len(),
+            registered: state.registry.len(),
             accepted: state.accounts.accepted_len(),
             agents: exchange.agents.len(),
             agent_users: exchange.agent_users.len(),
@@ -204,6 +210,7 @@ impl State {
             tokens: Pool::new(bounds.tokens, bounds.key_share),
             apps: Pool::new(bounds.apps, bounds.key_share),
             suspended: BTreeMap::new(),
+            registry: Registry::default(),
             refused_full: 0,
             dirty: Dirty::default(),
         }

@@ -4,16 +4,16 @@ use std::borrow::Cow;
 
 use onesec_telemetry::event::{AgentDelegationRevoked, AgentIdentityDelegation};
 use onesec_telemetry::{
-    AgentId, Attestation, Body, Channel, Command, ConnectionName, DelegationId, Details, Record, ScopeSet, Timestamp,
-    VerifiedLink,
+    AgentId, AgentRegistration, Attestation, Attested, Body, Channel, Command, DelegationId, Details, Record, ScopeSet,
+    Timestamp,
 };
 use sha2::{Digest, Sha256};
 
 use super::State;
 use super::look::Look;
 use crate::chains::{Cut, Ground, Grown, Growth, Row, Wish};
+use crate::config::Unattested;
 use crate::facts::{AccountState, DelegationFacts, DelegationOutcome, Ending, Posture, Refusal};
-use crate::scopes::Meaning;
 
 /// A change of the ledger, checked and ready.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(super) enum Plan<'r> {
     Revoke { id: Cow<'r, DelegationId>, cut: Cut<'r>, ended: Vec<(u32, Ending)>, mark: bool },
     Suspend(&'r AgentId),
     Resume(&'r AgentId),
+    Register(&'r AgentRegistration),
+    Unregister(&'r AgentId),
     Accept { agent: &'r str, user: Option<&'r str>, connection: &'r str, scopes: &'r ScopeSet },
 }
 
@@ -100,23 +102,27 @@ impl State {
     }
 
     fn plan_delegation<'r>(&self, record: &'r Record, d: &'r AgentIdentityDelegation) -> Plan<'r> {
-        let id = d.delegation_id.as_ref().map_or_else(|| Cow::Owned(derived_id(record)), Cow::Borrowed);
-        let Some(agent) = record.agent() else { return Plan::Refused(id, Refusal::NoAuthority) };
-        let proof = match &record.attestation {
-            Attestation::Refused(_) => return Plan::Refused(id, Refusal::AttestationRefused),
-            Attestation::Verified(link) if !vouches(link, record, d, agent) => {
-                return Plan::Refused(id, Refusal::AttestationRefused);
-            }
-            Attestation::Verified(link) => Some(link.as_ref()),
-            _ => None,
+        let (id, proof) = match &record.attestation {
+            Attestation::Verified(proof) => (Cow::Borrowed(&proof.id), Some(proof.as_ref())),
+            _ => (d.delegation_id.as_ref().map_or_else(|| Cow::Owned(derived_id(record)), Cow::Borrowed), None),
         };
+        let Some(agent) = record.agent() else { return Plan::Refused(id, Refusal::NoAuthority) };
+        let refused = matches!(record.attestation, Attestation::Refused(_));
+        if refused || proof.is_some_and(|proof| !vouches(proof, record, d)) {
+            return Plan::Refused(id, Refusal::AttestationRefused);
+        }
         if !record.backs_delegation() {
             return Plan::Refused(id, Refusal::NoAuthority);
         }
-        let stated = record.connection().or(proof.and_then(|link| link.connection.as_ref()));
+        if is_unattested(record) && self.config.unattested == Unattested::Refuse {
+            return Plan::Refused(id, Refusal::Unattested);
+        }
+        let wish = match proof {
+            Some(proof) => signed_wish(record, (d, agent), proof),
+            None => wish(record, (d, agent), id),
+        };
+        let stated = proof.map_or_else(|| record.connection(), |proof| proof.link.connection.as_ref());
         let connections = stated.map_or(self.config.default_connections.as_slice(), std::slice::from_ref);
-        let meaning = self.meaning(connections.first().map_or("", ConnectionName::as_str));
-        let wish = wish((record, d), (agent, id), tighter(d, proof, meaning));
         let ground =
             Ground { chains: &self.chains, accounts: &self.accounts, seed: &self.shared.seed, config: &self.config };
         match ground.plan(&wish, connections, |connection| self.meaning(connection.as_str())) {
@@ -164,6 +170,8 @@ impl State {
         match command {
             Command::SuspendAgent { agent, .. } => Plan::Suspend(agent),
             Command::ResumeAgent { agent } => Plan::Resume(agent),
+            Command::RegisterAgent(registration) => self.plan_registration(registration),
+            Command::UnregisterAgent { agent } => Plan::Unregister(agent),
             Command::RevokeDelegation { delegation, .. } => {
                 let cut = Cut::Id { id: delegation, agent: None, connection: None };
                 self.plan_cut(Cow::Borrowed(delegation), cut, at)
@@ -178,9 +186,20 @@ impl State {
         }
     }
 
+    fn plan_registration<'r>(&self, registration: &'r AgentRegistration) -> Plan<'r> {
+        let agent = registration.agent_id.as_str();
+        let known = self.registry.find(self.shared.seed.of(agent), agent).is_some();
+        if known || self.registry.len() < self.config.bounds.registrations {
+            return Plan::Register(registration);
+        }
+        Plan::Refused(Cow::Owned(no_delegation()), Refusal::LedgerFull)
+    }
+
     /// What the facts say about the plan.
     pub(super) fn tell<'a>(&self, plan: &Plan<'a>, record: &Record) -> Told<'a> {
-        let fact = |id: &Cow<'a, DelegationId>, outcome| Some(DelegationFacts { delegation: id.clone(), outcome });
+        let unattested = is_unattested(record) && self.config.unattested == Unattested::Alert;
+        let fact =
+            |id: &Cow<'a, DelegationId>, outcome| Some(DelegationFacts { delegation: id.clone(), outcome, unattested });
         match plan {
             Plan::Refused(id, why) => {
                 Told { delegation: fact(id, DelegationOutcome::Refused(*why)), ..Told::default() }
@@ -298,44 +317,68 @@ const fn live_or_dormant(live: bool) -> DelegationOutcome {
     if live { DelegationOutcome::Live } else { DelegationOutcome::Dormant }
 }
 
-/// Bound and end.
-type Limits<'r> = (Option<Cow<'r, ScopeSet>>, Option<Timestamp>);
-
-/// The tighter of what the event and what the signature say.
-fn tighter<'r>(d: &'r AgentIdentityDelegation, proof: Option<&'r VerifiedLink>, meaning: Meaning<'_>) -> Limits<'r> {
-    let bound = match (d.scopes.as_ref(), proof.and_then(|link| link.scopes.as_ref())) {
-        (Some(said), Some(signed)) => Some(Cow::Owned(meaning.both(said, signed))),
-        (said, signed) => said.or(signed).map(Cow::Borrowed),
-    };
-    (bound, [d.expires_at, proof.map(|link| link.expires_at)].into_iter().flatten().min())
+/// Whether telemetry reports a delegation for which nobody signed. What people do at our own API is known to be theirs.
+pub(super) fn is_unattested(record: &Record) -> bool {
+    let delegation = record.event().is_some_and(|e| matches!(e.details, Details::AgentIdentityDelegation(_)));
+    delegation && record.attestation == Attestation::Absent && record.sender.channel == Channel::Ingest
 }
 
 fn wish<'r>(
-    (record, d): (&'r Record, &'r AgentIdentityDelegation),
-    (agent, id): (&'r AgentId, Cow<'r, DelegationId>),
-    (bound, expires): Limits<'r>,
+    record: &'r Record,
+    (d, agent): (&'r AgentIdentityDelegation, &'r AgentId),
+    id: Cow<'r, DelegationId>,
 ) -> Wish<'r> {
+    let (bound, expires) = (d.scopes.as_ref(), d.expires_at);
     Wish {
         id,
         agent: agent.as_str(),
         by: d.delegated_by.as_str(),
         user: record.user().map(AsRef::as_ref),
         account: d.account_id.as_ref().map(AsRef::as_ref),
-        content: content_of(record, d, (bound.as_deref(), expires)),
-        bound,
+        content: content_of(record, d, (bound, expires)),
+        bound: bound.map(Cow::Borrowed),
         expires,
         parent: d.parent_id.as_ref(),
         chain: d.delegation_chain.as_ref().map(|chain| chain.0.as_slice()),
         max_depth: d.max_depth,
+        issued: record.at,
+        at: record.at,
+    }
+}
+
+/// What is signed, and nothing else: whoever repeats a link must not be able to put words beside it that count.
+fn signed_wish<'r>(
+    record: &'r Record,
+    (d, agent): (&'r AgentIdentityDelegation, &'r AgentId),
+    proof: &'r Attested,
+) -> Wish<'r> {
+    let link = &proof.link;
+    let named = [link.delegator.as_str(), link.jti.as_str(), link.delegate.as_str(), proof.user.as_str()];
+    Wish {
+        id: Cow::Borrowed(&proof.id),
+        agent: agent.as_str(),
+        by: d.delegated_by.as_str(),
+        user: Some(proof.user.as_str()),
+        account: None,
+        content: digest64(&named),
+        bound: link.scopes.as_ref().map(Cow::Borrowed),
+        expires: Some(link.expires_at),
+        parent: proof.parent.as_ref(),
+        chain: None,
+        max_depth: None,
+        issued: link.issued_at.min(record.at),
         at: record.at,
     }
 }
 
 /// Whether the signature speaks of this delegation.
-fn vouches(link: &VerifiedLink, record: &Record, d: &AgentIdentityDelegation, agent: &AgentId) -> bool {
-    let connection = link.connection.as_ref();
-    let same_connection = connection.is_none_or(|signed| record.connection().is_none_or(|said| said == signed));
-    link.delegate == *agent && link.delegator == d.delegated_by && same_connection
+fn vouches(proof: &Attested, record: &Record, d: &AgentIdentityDelegation) -> bool {
+    let link = &proof.link;
+    let signed = link.connection.as_ref();
+    let same_connection = signed.is_none_or(|signed| record.connection().is_none_or(|said| said == signed));
+    let same_user = record.user().is_none_or(|said| *said == proof.user);
+    let same_parties = record.agent() == Some(&link.delegate) && link.delegator == d.delegated_by;
+    same_parties && same_connection && same_user
 }
 
 /// The id of a delegation that came without one: the same for every replay of the event.
@@ -349,6 +392,12 @@ fn derived_id(record: &Record) -> DelegationId {
     }
     #[expect(clippy::expect_used, reason = "thirty printable ASCII characters are an identifier")]
     DelegationId::new(&id).expect("an identifier")
+}
+
+/// What a refusal names that is about no delegation.
+#[expect(clippy::expect_used, reason = "printable ASCII is an identifier")]
+fn no_delegation() -> DelegationId {
+    DelegationId::new("none").expect("an identifier")
 }
 
 /// What tells a replay from a conflict: everything that the delegation states.

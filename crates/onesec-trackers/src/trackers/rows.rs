@@ -18,7 +18,8 @@ impl State {
         let accounts = holders.into_iter().flat_map(|holder| self.account_rows(holder));
         let delegations = delegations.into_iter().filter_map(|at| self.delegation_row(self.chains.row(at)?));
         let agents = dirty.agents.iter().filter_map(|name| self.agent_row_of(name));
-        accounts.chain(delegations).chain(agents).collect()
+        let registrations = dirty.registrations.iter().filter_map(|name| self.registration_row(name));
+        accounts.chain(delegations).chain(agents).chain(registrations).collect()
     }
 
     pub(super) fn all_rows(&self) -> Vec<LedgerChange> {
@@ -30,8 +31,14 @@ impl State {
             holders: (0..count(self.accounts.holders().len())).collect(),
             delegations: (0..count(self.chains.rows().len())).collect(),
             agents,
+            registrations: self.registry.sorted().iter().map(|known| Sym::lone(known.agent_id.as_str())).collect(),
         };
         self.changed_rows(&all)
+    }
+
+    fn registration_row(&self, name: &Sym) -> Option<LedgerChange> {
+        let known = self.registry.find(self.shared.seed.of(name), name).cloned();
+        Some(LedgerChange::Registration(name.id()?, known))
     }
 
     fn account_rows(&self, holder: &Holder) -> Vec<LedgerChange> {

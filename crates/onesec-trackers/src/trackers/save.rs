@@ -9,6 +9,7 @@ use crate::chains::{DelegationChainTracker, NONE, SavedChains};
 use crate::config::TrackerConfig;
 use crate::exchange::ExchangeTracker;
 use crate::pool::Pool;
+use crate::registry::Registry;
 use crate::scopes::CatalogueRef;
 use crate::shared::Sym;
 use crate::state::{StateError, StateReader, StateWriter};
@@ -27,6 +28,7 @@ impl Trackers {
         out.put("tokens", &state.tokens.saved());
         out.put("apps", &state.apps.saved());
         out.put("suspended", &state.suspended);
+        out.put("registry", &state.registry.sorted());
         out.put("refused_full", &state.refused_full);
     }
 
@@ -51,6 +53,7 @@ impl Trackers {
         state.tokens = Pool::new(bounds.tokens, bounds.key_share).fill(from.get("tokens")?, &mut state.shared);
         state.apps = Pool::new(bounds.apps, bounds.key_share).fill(from.get("apps")?, &mut state.shared);
         state.suspended = from.get("suspended")?;
+        state.registry = Registry::fill(from.get("registry")?, &state.shared.seed);
         state.refused_full = from.get("refused_full")?;
         Ok(Self { state, stash: Stash::default() })
     }

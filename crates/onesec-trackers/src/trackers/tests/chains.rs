@@ -1,6 +1,6 @@
 //! Delegations over several hops.
 
-use onesec_telemetry::VerifiedLink;
+use onesec_telemetry::{Attested, VerifiedLink};
 
 use super::*;
 
@@ -146,16 +146,19 @@ fn without_a_connection_policy_says_which() {
 fn a_signature_stands_in_for_authority_and_binds() {
     let mut t = trackers();
     let signed = |mut record: Record, delegate: &str| {
-        record.attestation = Attestation::Verified(Box::new(VerifiedLink {
+        let link = VerifiedLink {
             delegator: id("ann"),
             delegate: id(delegate),
             connection: Some(id("github")),
             scopes: Some(scopes("repo")),
+            issued_at: at(0),
             expires_at: at(50),
             jti: id("j-1"),
             parent: None,
             thumbprint: onesec_telemetry::Thumbprint::of(b"link"),
-        }));
+        };
+        let attested = Attested { id: id("j-1"), parent: None, user: id("ann"), link };
+        record.attestation = Attestation::Verified(Box::new(attested));
         record
     };
     let wish = |name| {

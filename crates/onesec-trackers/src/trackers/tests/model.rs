@@ -265,5 +265,6 @@ fn key(row: &crate::LedgerChange) -> (u8, String) {
         crate::LedgerChange::Account(a) => (0, format!("{} {} {:?}", a.user_id, a.connection, a.account_id)),
         crate::LedgerChange::Delegation(d) => (1, format!("{} {}", d.id, d.connection)),
         crate::LedgerChange::Agent(a) => (2, a.agent_id.to_string()),
+        crate::LedgerChange::Registration(agent, _) => (3, agent.to_string()),
     }
 }
