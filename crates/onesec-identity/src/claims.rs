@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use onesec_telemetry::{AgentId, AppId, ScopeSet, Timestamp, UserId};
+use onesec_telemetry::{AppId, ScopeSet, Timestamp, UserId};
 use serde_json::{Map, Value};
 
 use crate::refused::TokenRefused;
@@ -122,21 +122,5 @@ impl Claims {
     pub(crate) fn scopes(&self) -> Refused<ScopeSet> {
         let text = self.text("scope")?.unwrap_or_default();
         ScopeSet::parse(text).map_err(|_| TokenRefused::BadClaim("scope"))
-    }
-
-    /// The `sub`s of nested `act` claims, outermost (the current actor) first (RFC 8693, section 4.1).
-    pub(crate) fn actors(&self, max: usize) -> Refused<Vec<AgentId>> {
-        let bad = TokenRefused::BadClaim("act");
-        let mut actors = Vec::new();
-        let mut next = self.0.get("act");
-        while let Some(act) = next {
-            if actors.len() == max {
-                return Err(TokenRefused::TooManyActors);
-            }
-            let raw = act.get("sub").and_then(Value::as_str).ok_or(bad)?;
-            actors.push(AgentId::new(raw).ok().filter(|id| id.as_str() == raw).ok_or(bad)?);
-            next = act.get("act");
-        }
-        Ok(actors)
     }
 }

@@ -33,23 +33,27 @@
 //! `vectors/links.json` has chains that verify and forgeries that must not, for other implementations, too.
 
 mod access;
+mod actor;
 mod api_key;
 mod assertion;
 mod claims;
 mod compact;
 mod dpop;
 mod id_token;
+mod issued;
 mod keys;
 mod link;
+mod possession;
 mod public_key;
 mod refused;
 mod replay;
 mod signing;
 mod strict_json;
+#[cfg(test)]
+mod testkit;
 
-pub use access::{
-    AccessTokenPolicy, MAX_ACTORS, Presented, TokenId, VerifiedSubject, verify_access_token, verify_access_token_bound,
-};
+pub use access::{AccessTokenPolicy, VerifiedSubject, verify_access_token, verify_access_token_bound};
+pub use actor::{Actor, MAX_ACTORS, MayAct};
 pub use api_key::{ApiKey, ApiKeyError, ApiKeySecret, KeyHash, PresentedKey};
 pub use assertion::{
     AssertionExpect, AssertionRefused, MAX_ASSERTION_LIFE, VerifiedAssertion, claimed_client, verify_client_assertion,
@@ -57,8 +61,10 @@ pub use assertion::{
 pub use compact::MAX_TOKEN_BYTES;
 pub use dpop::{DpopExpect, DpopRefused, VerifiedDpop, verify_dpop};
 pub use id_token::{IdTokenPolicy, VerifiedIdToken, verify_id_token};
+pub use issued::TokenId;
 pub use keys::{Algorithm, KeySet, KeySetError, KeyUnusable, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MIN_RSA_BITS, UnusableKey};
 pub use link::{DelegateKey, LINK_TYPE, LinkPolicy, LinkRefused, LinkSpec, VerifiedChain, sign_link, verify_chain};
+pub use possession::{Binding, Presented};
 pub use public_key::PublicKey;
 pub use refused::TokenRefused;
 pub use replay::{ReplayCache, ReplayRefused};

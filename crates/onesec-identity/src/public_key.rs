@@ -74,17 +74,6 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// A thumbprint as `jkt`, `ath` and `parent` write it: base64url without padding.
-pub(crate) fn base64url(thumbprint: Thumbprint) -> String {
-    URL_SAFE_NO_PAD.encode(thumbprint.as_bytes())
-}
-
-/// Reads what [`base64url`] writes, and no other spelling of the same digest.
-pub(crate) fn from_base64url(text: &str) -> Option<Thumbprint> {
-    let digest: [u8; 32] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
-    Some(Thumbprint::from_digest(digest))
-}
-
 fn for_signatures(jwk: &Map<String, Value>) -> bool {
     let used = jwk.get("use").is_none_or(|u| u.as_str() == Some("sig"));
     let verifies = |ops: &Value| ops.as_array().is_some_and(|ops| ops.iter().any(|op| op.as_str() == Some("verify")));
@@ -201,13 +190,11 @@ mod tests {
     fn thumbprints_are_those_of_the_standards() {
         let rsa = json!({"kty": "RSA", "n": RFC7638_N, "e": "AQAB", "alg": "RS256", "kid": "2011-04-29"});
         let rsa = PublicKey::from_jwk(&rsa).expect("usable");
-        assert_eq!(base64url(rsa.thumbprint()), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+        assert_eq!(rsa.thumbprint().to_base64url(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
         // RFC 8037, appendices A.2 and A.3.
         let ed = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
         let ed = PublicKey::from_jwk(&ed).expect("usable");
-        assert_eq!(base64url(ed.thumbprint()), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
-        assert_eq!(from_base64url(&base64url(ed.thumbprint())), Some(ed.thumbprint()));
-        assert_eq!(from_base64url(&ed.thumbprint().to_string()), None, "hex is another spelling");
+        assert_eq!(ed.thumbprint().to_base64url(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{LINK_TYPE, LinkRefused};
 use crate::claims::Claims;
 use crate::compact::Compact;
 use crate::keys::{Algorithm, KeySet};
-use crate::public_key::{PublicKey, base64url, from_base64url};
+use crate::public_key::PublicKey;
 use crate::refused::TokenRefused;
 
 const DEFAULT_DEPTH: u8 = 3;
@@ -195,7 +195,7 @@ fn read_next(text: &Secret, above: &Proven, context: (&LinkPolicy<'_>, Timestamp
     let claims = Claims(compact.verify_with(key, alg)?);
     match claims.text("parent")? {
         None => return Err(LinkRefused::MissingParent),
-        Some(parent) if parent != base64url(above.link.thumbprint) => return Err(LinkRefused::ParentMismatch),
+        Some(parent) if parent != above.link.thumbprint.to_base64url() => return Err(LinkRefused::ParentMismatch),
         Some(_) => {}
     }
     read_claims(&claims, text, context)
@@ -218,7 +218,8 @@ fn read_claims(
         return Err(TokenRefused::BadClaim("exp").into());
     }
     check_audience(claims, policy.audience)?;
-    let parent = claims.text("parent")?.map(|text| from_base64url(text).ok_or(TokenRefused::BadClaim("parent")));
+    let parent =
+        claims.text("parent")?.map(|text| Thumbprint::from_base64url(text).ok_or(TokenRefused::BadClaim("parent")));
     let link = VerifiedLink {
         delegator: claims.required_id("iss")?,
         delegate: claims.required_id("sub")?,
@@ -315,7 +316,7 @@ impl Confirmation {
         };
         match (cnf.get("jwk"), cnf.get("jkt").and_then(Value::as_str)) {
             (Some(Value::Object(jwk)), _) => Self::read_jwk(jwk),
-            (_, Some(jkt)) => from_base64url(jkt).map(Self::Thumbprint).ok_or(LinkRefused::BadConfirmation),
+            (_, Some(jkt)) => Thumbprint::from_base64url(jkt).map(Self::Thumbprint).ok_or(LinkRefused::BadConfirmation),
             _ => Err(LinkRefused::BadConfirmation),
         }
     }

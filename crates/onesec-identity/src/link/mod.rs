@@ -26,7 +26,7 @@ pub use refused::LinkRefused;
 use onesec_telemetry::{AgentId, ConnectionName, Name, ScopeSet, Secret, Thumbprint, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::public_key::{PublicKey, base64url};
+use crate::public_key::PublicKey;
 use crate::signing::{SignError, SigningKey};
 
 /// `typ` of a link.
@@ -77,13 +77,13 @@ pub enum DelegateKey {
 pub fn sign_link(key: &SigningKey, spec: &LinkSpec, kid: &str) -> Result<Secret, SignError> {
     let cnf = match &spec.delegate_key {
         DelegateKey::Key(key) => json!({"jwk": key.jwk()}),
-        DelegateKey::Thumbprint(jkt) => json!({"jkt": base64url(*jkt)}),
+        DelegateKey::Thumbprint(jkt) => json!({"jkt": jkt.to_base64url()}),
     };
     let optional = [
         ("connection", spec.connection.as_ref().map(|c| c.as_str().into())),
         ("scope", spec.scopes.as_ref().map(|scopes| scopes.to_string().into())),
         ("aud", spec.audience.as_deref().map(Value::from)),
-        ("parent", spec.parent.map(|parent| base64url(parent).into())),
+        ("parent", spec.parent.map(|parent| parent.to_base64url().into())),
         ("max_depth", spec.max_depth.map(Value::from)),
     ];
     let required = [
