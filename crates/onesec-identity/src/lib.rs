@@ -34,6 +34,7 @@
 
 mod access;
 mod actor;
+mod agent_token;
 mod api_key;
 mod assertion;
 mod claims;
@@ -54,6 +55,7 @@ mod testkit;
 
 pub use access::{AccessTokenPolicy, VerifiedSubject, verify_access_token, verify_access_token_bound};
 pub use actor::{Actor, MAX_ACTORS, MayAct};
+pub use agent_token::{AgentTokenPolicy, VerifiedAgentToken, verify_agent_token};
 pub use api_key::{ApiKey, ApiKeyError, ApiKeySecret, KeyHash, PresentedKey};
 pub use assertion::{
     AssertionExpect, AssertionRefused, MAX_ASSERTION_LIFE, VerifiedAssertion, claimed_client, verify_client_assertion,
