@@ -36,7 +36,7 @@ impl Claims {
     /// `jti`, of a length that can be remembered.
     pub(crate) fn required_jti(&self) -> Refused<&str> {
         let jti = self.required_text("jti")?;
-        if (1..=MAX_JTI_BYTES).contains(&jti.len()) { Ok(jti) } else { Err(TokenRefused::BadClaim("jti")) }
+        if is_jti(jti) { Ok(jti) } else { Err(TokenRefused::BadClaim("jti")) }
     }
 
     /// A NumericDate, if the claim is there.
@@ -103,6 +103,15 @@ impl Claims {
         }
     }
 
+    /// `aud` must be one of these, and nothing else: with several audiences, one of them could replay the token at
+    /// the others.
+    pub(crate) fn check_only_audience(&self, accepted: &[&str]) -> Refused<()> {
+        match self.audiences()?.as_slice() {
+            [only] if accepted.contains(only) => Ok(()),
+            _ => Err(TokenRefused::WrongAudience),
+        }
+    }
+
     /// `sub` as the id of a person. It must already be canonical: were it brought into canonical form here,
     /// two subjects of the issuer could become one user of ours.
     pub(crate) fn subject(&self) -> Refused<UserId> {
@@ -123,4 +132,9 @@ impl Claims {
         let text = self.text("scope")?.unwrap_or_default();
         ScopeSet::parse(text).map_err(|_| TokenRefused::BadClaim("scope"))
     }
+}
+
+/// Whether it can name a token, and be remembered.
+pub(crate) fn is_jti(text: &str) -> bool {
+    (1..=MAX_JTI_BYTES).contains(&text.len())
 }

@@ -81,6 +81,17 @@ impl<'a> Compact<'a> {
         self.verify_with(key, alg)
     }
 
+    /// As [`Compact::verify`], for what an agent signs with a key of its own. Without `kid` only one of its keys may
+    /// be made for the algorithm.
+    pub(crate) fn verify_of_agent(self, keys: &KeySet) -> Result<Map<String, Value>, TokenRefused> {
+        if self.has("kid") {
+            return self.verify(keys, Algorithm::ALL);
+        }
+        let alg = self.algorithm(Algorithm::ALL)?;
+        let key = keys.only_one_for(alg).ok_or(TokenRefused::NoKeyId)?;
+        self.verify_with(key, alg)
+    }
+
     /// Checks the signature with exactly this key.
     pub(crate) fn verify_with(self, key: &PublicKey, alg: Algorithm) -> Result<Map<String, Value>, TokenRefused> {
         if !key.serves(alg) {

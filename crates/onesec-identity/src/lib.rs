@@ -52,13 +52,15 @@ mod signing;
 mod strict_json;
 #[cfg(test)]
 mod testkit;
+mod worker;
 
 pub use access::{AccessTokenPolicy, VerifiedSubject, verify_access_token, verify_access_token_bound};
 pub use actor::{Actor, MAX_ACTORS, MayAct};
 pub use agent_token::{AgentTokenPolicy, VerifiedAgentToken, verify_agent_token};
 pub use api_key::{ApiKey, ApiKeyError, ApiKeySecret, KeyHash, PresentedKey};
 pub use assertion::{
-    AssertionExpect, AssertionRefused, MAX_ASSERTION_LIFE, VerifiedAssertion, claimed_client, verify_client_assertion,
+    ASSERTION_LIFE, AssertionExpect, AssertionRefused, AssertionSpec, MAX_ASSERTION_LIFE, VerifiedAssertion,
+    claimed_client, sign_client_assertion, verify_client_assertion,
 };
 pub use compact::MAX_TOKEN_BYTES;
 pub use dpop::{DpopExpect, DpopRefused, VerifiedDpop, verify_dpop};
@@ -71,3 +73,7 @@ pub use public_key::PublicKey;
 pub use refused::TokenRefused;
 pub use replay::{ReplayCache, ReplayRefused};
 pub use signing::{SignError, SigningKey};
+pub use worker::{
+    MAX_WORKER_REQUEST_AGE, VerifiedWorkerRequest, WORKER_REQUEST_TYPE, WorkerExpect, WorkerRefused, WorkerRequest,
+    verify_worker_request,
+};

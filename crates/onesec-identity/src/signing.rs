@@ -27,6 +27,9 @@ pub enum SignError {
     /// The bytes are no PKCS#8 key for the algorithm, or it is too short.
     #[error("not a PKCS#8 key for this algorithm")]
     NotAKey,
+    /// A claim has a value that every verifier refuses.
+    #[error("claim `{0}` would be refused")]
+    Claim(&'static str),
     /// The library refused to sign.
     #[error("signing failed")]
     Sign,
