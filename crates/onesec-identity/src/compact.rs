@@ -58,6 +58,11 @@ impl<'a> Compact<'a> {
         self.claims.get(name)
     }
 
+    /// All claims before anything is proven: for one who holds the token as his own.
+    pub(crate) fn into_unproven_claims(self) -> Map<String, Value> {
+        self.claims
+    }
+
     /// `alg`, if it is one that is accepted here.
     pub(crate) fn algorithm(&self, accepted: &[Algorithm]) -> Result<Algorithm, TokenRefused> {
         let alg = self.header.get("alg").and_then(Value::as_str).and_then(Algorithm::from_name);

@@ -44,6 +44,7 @@ mod id_token;
 mod issued;
 mod keys;
 mod link;
+mod pem;
 mod possession;
 mod public_key;
 mod refused;
@@ -67,7 +68,10 @@ pub use dpop::{DpopExpect, DpopRefused, VerifiedDpop, verify_dpop};
 pub use id_token::{IdTokenPolicy, VerifiedIdToken, verify_id_token};
 pub use issued::TokenId;
 pub use keys::{Algorithm, KeySet, KeySetError, KeyUnusable, MAX_JWKS_BYTES, MAX_JWKS_KEYS, MIN_RSA_BITS, UnusableKey};
-pub use link::{DelegateKey, LINK_TYPE, LinkPolicy, LinkRefused, LinkSpec, VerifiedChain, sign_link, verify_chain};
+pub use link::{
+    DelegateError, DelegateKey, LINK_TYPE, LinkPolicy, LinkRefused, LinkSpec, Narrower, VerifiedChain, delegate,
+    join_chain, sign_link, split_chain, verify_chain,
+};
 pub use possession::{Binding, Presented};
 pub use public_key::PublicKey;
 pub use refused::TokenRefused;

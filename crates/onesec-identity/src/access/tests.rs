@@ -97,20 +97,24 @@ fn acts(subs: &[&str]) -> Value {
 
 #[test]
 fn an_actor_that_exchanges_again_is_one_and_one_that_comes_back_is_a_cycle() {
-    let table: [(&[&str], Result<&[&str], TokenRefused>); 8] = [
-        (&["a", "a"], Ok(&["a"])),
-        (&["b", "b", "a", "a", "a"], Ok(&["b", "a"])),
-        (&["a", "b", "c", "d", "e"], Ok(&["a", "b", "c", "d", "e"])),
-        (&["a", "b", "a"], Err(TokenRefused::ActorCycle)),
-        (&["a", "b", "b", "a"], Err(TokenRefused::ActorCycle)),
-        (&["auth0|ana"], Err(TokenRefused::ActorCycle)),
-        (&["a", "auth0|ana"], Err(TokenRefused::ActorCycle)),
-        (&["a", "a", "a", "a", "a", "a"], Err(TokenRefused::TooManyActors)),
+    let good: [(&[&str], &[&str]); 3] = [
+        (&["a", "a"], &["a"]),
+        (&["b", "b", "a", "a", "a"], &["b", "a"]),
+        (&["a", "b", "c", "d", "e"], &["a", "b", "c", "d", "e"]),
     ];
-    for (subs, want) in table {
-        let proof = verify(&with_claims(json!({"act": acts(subs)})));
-        let got = proof.as_ref().map(names).map_err(|&refused| refused);
-        assert_eq!(got, want.map(<[&str]>::to_vec), "{subs:?}");
+    for (subs, want) in good {
+        let proof = verify(&with_claims(json!({"act": acts(subs)}))).expect("verified");
+        assert_eq!(names(&proof), want, "{subs:?}");
+    }
+    let bad: [(&[&str], TokenRefused); 5] = [
+        (&["a", "b", "a"], TokenRefused::ActorCycle),
+        (&["a", "b", "b", "a"], TokenRefused::ActorCycle),
+        (&["auth0|ana"], TokenRefused::ActorCycle),
+        (&["a", "auth0|ana"], TokenRefused::ActorCycle),
+        (&["a", "a", "a", "a", "a", "a"], TokenRefused::TooManyActors),
+    ];
+    for (subs, want) in bad {
+        assert_eq!(verify(&with_claims(json!({"act": acts(subs)}))).err(), Some(want), "{subs:?}");
     }
 }
 

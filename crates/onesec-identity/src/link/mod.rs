@@ -16,11 +16,15 @@
 //! | `max_depth` | optional: how many links a chain through this one may have at most, this one's position being at least 1 |
 
 mod chain;
+mod confirmation;
+mod delegate;
 mod refused;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 pub use chain::{LinkPolicy, VerifiedChain, verify_chain};
+pub use delegate::{DelegateError, Narrower, delegate, join_chain, split_chain};
 pub use refused::LinkRefused;
 
 use onesec_telemetry::{AgentId, ConnectionName, Name, ScopeSet, Secret, Thumbprint, Timestamp};
@@ -70,11 +74,15 @@ pub enum DelegateKey {
 
 /// Signs one link.
 ///
-/// Nothing is checked against the link above: that is the verifier's business.
+/// Nothing is checked against the link above: that is the verifier's business, and [`delegate`]'s.
 ///
 /// # Errors
 /// [`SignError::Sign`].
 pub fn sign_link(key: &SigningKey, spec: &LinkSpec, kid: &str) -> Result<Secret, SignError> {
+    key.sign(&Value::Object(claims_of(spec)), LINK_TYPE, kid)
+}
+
+fn claims_of(spec: &LinkSpec) -> Map<String, Value> {
     let cnf = match &spec.delegate_key {
         DelegateKey::Key(key) => json!({"jwk": key.jwk()}),
         DelegateKey::Thumbprint(jkt) => json!({"jkt": jkt.to_base64url()}),
@@ -95,6 +103,5 @@ pub fn sign_link(key: &SigningKey, spec: &LinkSpec, kid: &str) -> Result<Secret,
         ("cnf", cnf),
     ];
     let stated = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let claims: Map<String, Value> = required.into_iter().chain(stated).map(|(n, v)| (n.to_owned(), v)).collect();
-    key.sign(&Value::Object(claims), LINK_TYPE, kid)
+    required.into_iter().chain(stated).map(|(name, value)| (name.to_owned(), value)).collect()
 }
