@@ -93,6 +93,9 @@ const P256_SPKI: &[u8] = &[
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
     0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
 ];
+/// `AlgorithmIdentifier` of an RSA key (RFC 3279, section 2.3.1). A key that is for PSS only has another one.
+const RSA_ALGORITHM: &[u8] =
+    &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
 
 /// A JWK of the same numbers, so that one set of checks serves both forms. In DER a key of a named type and size
 /// begins always alike; RSA alone has lengths.
@@ -103,6 +106,11 @@ fn jwk_of_spki(der: &[u8]) -> Result<Value, KeyUnusable> {
     }
     if let Some((x, y)) = der.strip_prefix(P256_SPKI).and_then(|point| point.split_at_checked(32)) {
         return Ok(json!({"kty": "EC", "crv": "P-256", "x": text(x), "y": text(y)}));
+    }
+    // What stands before it, tag and length of the whole, takes three or four bytes.
+    let is_rsa = |at: usize| der.get(at..).is_some_and(|rest| rest.starts_with(RSA_ALGORITHM));
+    if !is_rsa(3) && !is_rsa(4) {
+        return Err(KeyUnusable::Malformed);
     }
     let key = rsa::PublicKey::from_der(der).map_err(|_| KeyUnusable::Malformed)?;
     let (n, e) = (key.modulus(), key.exponent());
