@@ -1,4 +1,5 @@
-//! Proofs of who is asking and for whom: access tokens, delegation links, DPoP, client assertions, API keys.
+//! Proofs of who is asking and for whom: access tokens of people and of agents, delegation links, DPoP, client
+//! assertions, requests of privileged workers, API keys.
 //!
 //! **What it is.** Functions from (token, keys, policy, time) to a proof or a reason. A proof type such as
 //! [`VerifiedSubject`] has private fields and no public constructor: whoever holds one knows that a signature
@@ -28,8 +29,10 @@
 //! tried, and only with a key made for them. Nothing from a token reaches an error text. The same inputs give the
 //! same answer. What needs memory, such as ids used once, is a value that the caller keeps: [`ReplayCache`].
 //!
-//! **Where next.** [`TokenRefused`] lists every reason; [`SigningKey`] is the other side, for simulators and for
-//! what onesec signs itself. [`verify_chain`] reads who lent what to whom, [`verify_dpop`] that the sender holds a key.
+//! **Where next.** [`TokenRefused`] lists every reason; [`SigningKey`] is the other side, for simulators, for agents
+//! and for what onesec signs itself. An agent proves itself with [`verify_agent_token`], [`verify_client_assertion`] or
+//! an [`ApiKey`], and asks in its own name with what [`verify_worker_request`] reads. [`verify_chain`] reads who lent
+//! what to whom, and [`delegate`] lends on without a network; [`verify_dpop`] reads that the sender holds a key.
 //! `vectors/links.json` has chains that verify and forgeries that must not, for other implementations, too.
 
 mod access;

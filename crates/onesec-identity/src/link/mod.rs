@@ -14,6 +14,8 @@
 //! | `cnf` | `{"jwk": …}` or `{"jkt": …}`: the delegate's public key (RFC 7800; RFC 9449, section 6.1) |
 //! | `parent` | base64url SHA-256 of the exact text of the link above; absent at the root |
 //! | `max_depth` | optional: how many links a chain through this one may have at most, this one's position being at least 1 |
+//!
+//! A chain that travels as one text is its links, root first, joined by `~`.
 
 mod chain;
 mod confirmation;
