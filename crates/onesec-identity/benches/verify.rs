@@ -12,16 +12,12 @@ use onesec_telemetry::{AgentId, ConnectionName, Name, ScopeSet, Secret, Timestam
 use serde_json::json;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+const USER: &str = "auth0|0123456789abcdef01234567";
 
 fn access_token(c: &mut Criterion) {
-    let policy = AccessTokenPolicy::new("https://tenant.eu.auth0.test/", ["https://api.example/"]);
-    let claims = json!({"iss": policy.issuer(), "sub": "auth0|0123456789abcdef01234567", "azp": "app",
-        "aud": ["https://api.example/", "https://tenant.eu.auth0.test/userinfo"],
-        "scope": "openid profile read:mail", "iat": NOW.as_secs(), "exp": NOW.as_secs() + 3600});
+    let policy = tenant();
     for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
-        let key = SigningKey::generate(algorithm).expect("key");
-        let token = key.sign(&claims, "JWT", "k").expect("signed");
-        let keys = key_set(&key);
+        let (token, keys) = persons_token(&policy, algorithm);
         c.bench_function(&format!("verify/{}", algorithm.name()), |b| {
             b.iter(|| verify_access_token(&token, &keys, &policy, NOW).expect("verified"));
         });
@@ -30,19 +26,48 @@ fn access_token(c: &mut Criterion) {
 
 fn chain_of_three(c: &mut Criterion) {
     for algorithm in [Algorithm::EdDsa, Algorithm::Es256] {
-        let keys: Vec<SigningKey> = (0..4).map(|_| SigningKey::generate(algorithm).expect("key")).collect();
-        let mut links: Vec<Secret> = Vec::new();
-        let names = ["auth0|0123456789abcdef01234567", "agent-a", "agent-b", "agent-c"];
-        for (pair, key) in names.windows(2).zip(keys.windows(2)) {
-            let ([from, to], [signer, delegate]) = (pair, key) else { return };
-            let spec = link(from, to, (delegate, links.last()));
-            links.push(sign_link(signer, &spec, "k").expect("signed"));
-        }
-        let roots = key_set(keys.first().expect("the root"));
+        let (links, roots) = three_links(algorithm);
         c.bench_function(&format!("verify/chain-of-3/{}", algorithm.name()), |b| {
             b.iter(|| verify_chain(&links, &LinkPolicy::new(&roots), NOW).expect("verified"));
         });
     }
+}
+
+/// What one delegated exchange has to prove: who the user is, and who lent what to whom.
+fn token_and_chain(c: &mut Criterion) {
+    let policy = tenant();
+    let (token, keys) = persons_token(&policy, Algorithm::Rs256);
+    let (links, roots) = three_links(Algorithm::EdDsa);
+    c.bench_function("verify/jwt+chain-of-3", |b| {
+        b.iter(|| {
+            let subject = verify_access_token(&token, &keys, &policy, NOW).expect("verified");
+            let chain = LinkPolicy::new(&roots).with_root_issuer(subject.user().as_str());
+            verify_chain(&links, &chain, NOW).expect("verified")
+        });
+    });
+}
+
+fn tenant() -> AccessTokenPolicy {
+    AccessTokenPolicy::new("https://tenant.eu.auth0.test/", ["https://api.example/"])
+}
+
+fn persons_token(policy: &AccessTokenPolicy, algorithm: Algorithm) -> (Secret, KeySet) {
+    let claims = json!({"iss": policy.issuer(), "sub": USER, "azp": "app",
+        "aud": ["https://api.example/", "https://tenant.eu.auth0.test/userinfo"],
+        "scope": "openid profile read:mail", "iat": NOW.as_secs(), "exp": NOW.as_secs() + 3600});
+    let key = SigningKey::generate(algorithm).expect("key");
+    (key.sign(&claims, "JWT", "k").expect("signed"), key_set(&key))
+}
+
+fn three_links(algorithm: Algorithm) -> (Vec<Secret>, KeySet) {
+    let keys: Vec<SigningKey> = (0..4).map(|_| SigningKey::generate(algorithm).expect("key")).collect();
+    let mut links: Vec<Secret> = Vec::new();
+    let hops = [(USER, "agent-a"), ("agent-a", "agent-b"), ("agent-b", "agent-c")];
+    for ((from, to), (signer, delegate)) in hops.into_iter().zip(keys.iter().zip(keys.iter().skip(1))) {
+        let spec = link(from, to, (delegate, links.last()));
+        links.push(sign_link(signer, &spec, "k").expect("signed"));
+    }
+    (links, key_set(keys.first().expect("the root")))
 }
 
 fn link(from: &str, to: &str, (delegate, above): (&SigningKey, Option<&Secret>)) -> LinkSpec {
@@ -82,5 +107,5 @@ fn key_set(key: &SigningKey) -> KeySet {
     KeySet::from_jwks_json(&json!({"keys": [key.public_jwk("k")]}).to_string()).expect("key set")
 }
 
-criterion_group!(benches, access_token, chain_of_three, dpop);
+criterion_group!(benches, access_token, chain_of_three, token_and_chain, dpop);
 criterion_main!(benches);

@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use onesec_telemetry::{AppId, Secret, Timestamp};
-use serde_json::Value;
+use serde_json::json;
 
-use crate::claims::Claims;
+use crate::claims::{Claims, is_jti};
 use crate::compact::Compact;
-use crate::keys::{Algorithm, KeySet};
+use crate::keys::KeySet;
 use crate::refused::TokenRefused;
+use crate::signing::{SignError, SigningKey};
 
 /// How far ahead `exp` may lie: a replay cache must remember an assertion that long.
 pub const MAX_ASSERTION_LIFE: Duration = Duration::from_secs(300);
+/// How long an assertion lives that [`sign_client_assertion`] makes.
+pub const ASSERTION_LIFE: Duration = Duration::from_secs(60);
 const LEEWAY: Duration = Duration::from_secs(30);
 
 /// Whom an assertion must speak of, and to whom.
@@ -98,6 +101,16 @@ pub fn claimed_client(assertion: &Secret) -> Result<AppId, TokenRefused> {
     client.ok_or(TokenRefused::BadClaim("sub"))
 }
 
+/// Whom a token claims to come from: its `iss`. It proves nothing: only good for finding that issuer's keys.
+///
+/// # Errors
+/// [`TokenRefused`] where it is no JWT, or names no issuer.
+pub fn claimed_issuer(token: &Secret) -> Result<String, TokenRefused> {
+    let compact = Compact::parse(token.expose_to_wire())?;
+    let iss = compact.unproven_claim("iss").ok_or(TokenRefused::MissingClaim("iss"))?;
+    iss.as_str().map(str::to_owned).ok_or(TokenRefused::BadClaim("iss"))
+}
+
 /// Verifies a client assertion (RFC 7523, section 3) with the keys of that very client.
 ///
 /// An assertion without `kid` is taken where only one of the keys is made for its algorithm.
@@ -112,16 +125,12 @@ pub fn verify_client_assertion(
 ) -> Result<VerifiedAssertion, AssertionRefused> {
     let compact = Compact::parse(assertion.expose_to_wire())?;
     check_type(&compact)?;
-    let claims = Claims(verify_signature(compact, keys)?);
+    let claims = Claims(compact.verify_of_agent(keys)?);
     let client = expect.client.as_str();
     if claims.required_text("iss")? != client || claims.required_text("sub")? != client {
         return Err(AssertionRefused::WrongClient);
     }
-    // With several audiences, one of them could replay it at the others.
-    match claims.audiences()?.as_slice() {
-        [only] if expect.audiences.contains(only) => {}
-        _ => return Err(TokenRefused::WrongAudience.into()),
-    }
+    claims.check_only_audience(expect.audiences)?;
     let expires_at = claims.check_window(now, LEEWAY)?;
     if expires_at > now + MAX_ASSERTION_LIFE + LEEWAY {
         return Err(AssertionRefused::LivesTooLong);
@@ -140,20 +149,38 @@ fn check_type(compact: &Compact<'_>) -> Result<(), TokenRefused> {
     }
 }
 
-fn verify_signature(compact: Compact<'_>, keys: &KeySet) -> Result<serde_json::Map<String, Value>, TokenRefused> {
-    if compact.has("kid") {
-        return compact.verify(keys, Algorithm::ALL);
+/// What a client says of itself. Times are cut to whole seconds when signed.
+#[derive(Debug, Clone, Copy)]
+pub struct AssertionSpec<'a> {
+    /// `iss` and `sub`.
+    pub client: &'a str,
+    /// `aud`: the issuer or token endpoint that it is shown to, and no other.
+    pub audience: &'a str,
+    /// `jti`: fresh for every assertion, at most 256 bytes.
+    pub jti: &'a str,
+    /// `iat`. It expires [`ASSERTION_LIFE`] later.
+    pub issued_at: Timestamp,
+}
+
+/// Signs a client assertion (RFC 7523, section 3).
+///
+/// # Errors
+/// [`SignError::Claim`] where every verifier would refuse it, [`SignError::Sign`].
+pub fn sign_client_assertion(key: &SigningKey, spec: &AssertionSpec<'_>, kid: &str) -> Result<Secret, SignError> {
+    if !is_jti(spec.jti) {
+        return Err(SignError::Claim("jti"));
     }
-    let alg = compact.algorithm(Algorithm::ALL)?;
-    let key = keys.only_one_for(alg).ok_or(TokenRefused::NoKeyId)?;
-    compact.verify_with(key, alg)
+    let (issued_at, expires_at) = (spec.issued_at.as_secs(), (spec.issued_at + ASSERTION_LIFE).as_secs());
+    let claims = json!({"iss": spec.client, "sub": spec.client, "aud": spec.audience, "jti": spec.jti,
+        "iat": issued_at, "exp": expires_at});
+    key.sign(&claims, "JWT", kid)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SigningKey;
-    use serde_json::json;
+    use crate::Algorithm;
+    use serde_json::Value;
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
     const US: &str = "https://onesec.example/";
@@ -200,6 +227,26 @@ mod tests {
             let key = SigningKey::generate(algorithm).expect("key");
             assert!(check_with(&[&key], json!({}), json!({})).is_ok());
         }
+    }
+
+    #[test]
+    fn what_a_client_signs_verifies_once_the_client_is_right() {
+        let key = SigningKey::generate(Algorithm::EdDsa).expect("key");
+        let set = KeySet::from_jwks_json(&json!({"keys": [key.public_jwk("k")]}).to_string()).expect("set");
+        let spec = AssertionSpec { client: "agent-app", audience: US, jti: "j", issued_at: NOW };
+        let assertion = sign_client_assertion(&key, &spec, "k").expect("signed");
+        assert_eq!(claimed_client(&assertion).map(|client| client.to_string()), Ok("agent-app".to_owned()));
+        let check = |client: &str, audience| {
+            let client = AppId::new(client).expect("id");
+            let expect = AssertionExpect { client: &client, audiences: &[audience] };
+            verify_client_assertion(&assertion, &set, &expect, NOW)
+        };
+        let proof = check("agent-app", US).expect("verified");
+        assert_eq!((proof.jti(), proof.expires_at()), ("j", NOW + ASSERTION_LIFE));
+        assert_eq!(check("other", US), Err(AssertionRefused::WrongClient));
+        assert_eq!(check("agent-app", "https://other.example/"), Err(TokenRefused::WrongAudience.into()));
+        let nameless = sign_client_assertion(&key, &AssertionSpec { jti: "", ..spec }, "k").map(|_| ());
+        assert_eq!(nameless, Err(SignError::Claim("jti")));
     }
 
     #[test]

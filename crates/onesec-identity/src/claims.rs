@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use onesec_telemetry::{AgentId, AppId, ScopeSet, Timestamp, UserId};
+use onesec_telemetry::{AppId, ScopeSet, Timestamp, UserId};
 use serde_json::{Map, Value};
 
 use crate::refused::TokenRefused;
@@ -36,7 +36,7 @@ impl Claims {
     /// `jti`, of a length that can be remembered.
     pub(crate) fn required_jti(&self) -> Refused<&str> {
         let jti = self.required_text("jti")?;
-        if (1..=MAX_JTI_BYTES).contains(&jti.len()) { Ok(jti) } else { Err(TokenRefused::BadClaim("jti")) }
+        if is_jti(jti) { Ok(jti) } else { Err(TokenRefused::BadClaim("jti")) }
     }
 
     /// A NumericDate, if the claim is there.
@@ -103,6 +103,15 @@ impl Claims {
         }
     }
 
+    /// `aud` must be one of these, and nothing else: with several audiences, one of them could replay the token at
+    /// the others.
+    pub(crate) fn check_only_audience(&self, accepted: &[&str]) -> Refused<()> {
+        match self.audiences()?.as_slice() {
+            [only] if accepted.contains(only) => Ok(()),
+            _ => Err(TokenRefused::WrongAudience),
+        }
+    }
+
     /// `sub` as the id of a person. It must already be canonical: were it brought into canonical form here,
     /// two subjects of the issuer could become one user of ours.
     pub(crate) fn subject(&self) -> Refused<UserId> {
@@ -123,20 +132,9 @@ impl Claims {
         let text = self.text("scope")?.unwrap_or_default();
         ScopeSet::parse(text).map_err(|_| TokenRefused::BadClaim("scope"))
     }
+}
 
-    /// The `sub`s of nested `act` claims, outermost (the current actor) first (RFC 8693, section 4.1).
-    pub(crate) fn actors(&self, max: usize) -> Refused<Vec<AgentId>> {
-        let bad = TokenRefused::BadClaim("act");
-        let mut actors = Vec::new();
-        let mut next = self.0.get("act");
-        while let Some(act) = next {
-            if actors.len() == max {
-                return Err(TokenRefused::TooManyActors);
-            }
-            let raw = act.get("sub").and_then(Value::as_str).ok_or(bad)?;
-            actors.push(AgentId::new(raw).ok().filter(|id| id.as_str() == raw).ok_or(bad)?);
-            next = act.get("act");
-        }
-        Ok(actors)
-    }
+/// Whether it can name a token, and be remembered.
+pub(crate) fn is_jti(text: &str) -> bool {
+    (1..=MAX_JTI_BYTES).contains(&text.len())
 }

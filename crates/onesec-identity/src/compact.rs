@@ -58,6 +58,11 @@ impl<'a> Compact<'a> {
         self.claims.get(name)
     }
 
+    /// All claims before anything is proven: for one who holds the token as his own.
+    pub(crate) fn into_unproven_claims(self) -> Map<String, Value> {
+        self.claims
+    }
+
     /// `alg`, if it is one that is accepted here.
     pub(crate) fn algorithm(&self, accepted: &[Algorithm]) -> Result<Algorithm, TokenRefused> {
         let alg = self.header.get("alg").and_then(Value::as_str).and_then(Algorithm::from_name);
@@ -78,6 +83,17 @@ impl<'a> Compact<'a> {
     pub(crate) fn verify(self, keys: &KeySet, accepted: &[Algorithm]) -> Result<Map<String, Value>, TokenRefused> {
         let alg = self.algorithm(accepted)?;
         let key = keys.find(self.kid()?).ok_or(TokenRefused::UnknownKey)?;
+        self.verify_with(key, alg)
+    }
+
+    /// As [`Compact::verify`], for what an agent signs with a key of its own. Without `kid` only one of its keys may
+    /// be made for the algorithm.
+    pub(crate) fn verify_of_agent(self, keys: &KeySet) -> Result<Map<String, Value>, TokenRefused> {
+        if self.has("kid") {
+            return self.verify(keys, Algorithm::ALL);
+        }
+        let alg = self.algorithm(Algorithm::ALL)?;
+        let key = keys.only_one_for(alg).ok_or(TokenRefused::NoKeyId)?;
         self.verify_with(key, alg)
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,6 +11,7 @@ use onesec_telemetry::Thumbprint;
 use serde_json::{Map, Value, json};
 
 use crate::keys::{Algorithm, KeyUnusable, MAX_RSA_BITS, MIN_RSA_BITS};
+use crate::pem;
 
 /// A public key that may verify signatures.
 #[derive(Clone)]
@@ -47,6 +49,16 @@ impl PublicKey {
         Ok(Self { algorithms, decoding, jwk, thumbprint })
     }
 
+    /// Reads a key in PEM as `openssl pkey -pubout` writes it (RFC 7468, section 13): RSA, P-256 (uncompressed) or
+    /// Ed25519. An RSA key serves RS256 and PS256.
+    ///
+    /// # Errors
+    /// [`KeyUnusable`] where it must not verify signatures, or is of no such type.
+    pub fn from_pem(text: &str) -> Result<Self, KeyUnusable> {
+        let der = pem::decode(text, "PUBLIC KEY").ok_or(KeyUnusable::Malformed)?;
+        Self::from_jwk(&jwk_of_spki(&der)?)
+    }
+
     /// SHA-256 of the key's canonical JWK (RFC 7638): what `jkt` holds.
     #[must_use]
     pub const fn thumbprint(&self) -> Thumbprint {
@@ -74,15 +86,36 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// A thumbprint as `jkt`, `ath` and `parent` write it: base64url without padding.
-pub(crate) fn base64url(thumbprint: Thumbprint) -> String {
-    URL_SAFE_NO_PAD.encode(thumbprint.as_bytes())
-}
+/// `SubjectPublicKeyInfo` of an Ed25519 key (RFC 8410, section 4) up to the 32 bytes of the key.
+const ED25519_SPKI: &[u8] = &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+/// `SubjectPublicKeyInfo` of a P-256 key (RFC 5480, section 2) up to x and y of an uncompressed point.
+const P256_SPKI: &[u8] = &[
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+];
+/// `AlgorithmIdentifier` of an RSA key (RFC 3279, section 2.3.1). A key that is for PSS only has another one.
+const RSA_ALGORITHM: &[u8] =
+    &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
 
-/// Reads what [`base64url`] writes, and no other spelling of the same digest.
-pub(crate) fn from_base64url(text: &str) -> Option<Thumbprint> {
-    let digest: [u8; 32] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
-    Some(Thumbprint::from_digest(digest))
+/// A JWK of the same numbers, so that one set of checks serves both forms. In DER a key of a named type and size
+/// begins always alike; RSA alone has lengths.
+fn jwk_of_spki(der: &[u8]) -> Result<Value, KeyUnusable> {
+    let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    if let Some(x) = der.strip_prefix(ED25519_SPKI) {
+        return Ok(json!({"kty": "OKP", "crv": "Ed25519", "x": text(x)}));
+    }
+    if let Some((x, y)) = der.strip_prefix(P256_SPKI).and_then(|point| point.split_at_checked(32)) {
+        return Ok(json!({"kty": "EC", "crv": "P-256", "x": text(x), "y": text(y)}));
+    }
+    // What stands before it, tag and length of the whole, takes three or four bytes.
+    let is_rsa = |at: usize| der.get(at..).is_some_and(|rest| rest.starts_with(RSA_ALGORITHM));
+    if !is_rsa(3) && !is_rsa(4) {
+        return Err(KeyUnusable::Malformed);
+    }
+    let key = rsa::PublicKey::from_der(der).map_err(|_| KeyUnusable::Malformed)?;
+    let (n, e) = (key.modulus(), key.exponent());
+    let (n, e) = (n.big_endian_without_leading_zero(), e.big_endian_without_leading_zero());
+    Ok(json!({"kty": "RSA", "n": text(n), "e": text(e)}))
 }
 
 fn for_signatures(jwk: &Map<String, Value>) -> bool {
@@ -201,13 +234,11 @@ mod tests {
     fn thumbprints_are_those_of_the_standards() {
         let rsa = json!({"kty": "RSA", "n": RFC7638_N, "e": "AQAB", "alg": "RS256", "kid": "2011-04-29"});
         let rsa = PublicKey::from_jwk(&rsa).expect("usable");
-        assert_eq!(base64url(rsa.thumbprint()), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+        assert_eq!(rsa.thumbprint().to_base64url(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
         // RFC 8037, appendices A.2 and A.3.
         let ed = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
         let ed = PublicKey::from_jwk(&ed).expect("usable");
-        assert_eq!(base64url(ed.thumbprint()), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
-        assert_eq!(from_base64url(&base64url(ed.thumbprint())), Some(ed.thumbprint()));
-        assert_eq!(from_base64url(&ed.thumbprint().to_string()), None, "hex is another spelling");
+        assert_eq!(ed.thumbprint().to_base64url(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     }
 
     #[test]

@@ -70,18 +70,24 @@ pub enum TokenRefused {
     /// An ID token: it says who logged in, it authorises nothing (RFC 9068, section 5).
     #[error("an id token is not an access token")]
     IdToken,
-    /// `cnf`: the token is bound to a key, and no proof of possession was presented (RFC 7800).
-    #[error("the token is bound to a key and needs a proof of possession")]
+    /// `cnf`: the token is bound to a key or a certificate that was not shown (RFC 7800).
+    #[error("the token is bound and needs a proof of possession")]
     ProofRequired,
-    /// A proof of possession was presented, of another key or for another token.
+    /// A proof of possession was presented, of another key or certificate, or for another token.
     #[error("the proof of possession does not match the token")]
     ProofMismatch,
     /// The subject is an application, not a person.
     #[error("the subject of the token is not a person")]
     NotAPerson,
+    /// The token is a person's own, and a machine must say who it is.
+    #[error("the token is not a machine's")]
+    NotAMachine,
     /// More nested `act` claims than [`crate::MAX_ACTORS`].
     #[error("the chain of actors is too long")]
     TooManyActors,
+    /// `act` comes back to somebody who already acted, or to the subject itself.
+    #[error("the chain of actors comes back to somebody in it")]
+    ActorCycle,
 }
 
 impl TokenRefused {
@@ -114,6 +120,8 @@ impl TokenRefused {
             Self::ProofRequired => "proof_required",
             Self::ProofMismatch => "proof_mismatch",
             Self::NotAPerson => "not_a_person",
+            Self::NotAMachine => "not_a_machine",
+            Self::ActorCycle => "actor_cycle",
             Self::TooManyActors => "too_many_actors",
         }
     }

@@ -15,7 +15,11 @@ use onesec_telemetry::Secret;
 use serde_json::{Value, json};
 
 use crate::keys::{Algorithm, MIN_RSA_BITS};
+use crate::pem;
 use crate::public_key::PublicKey;
+
+/// The label of a PKCS#8 key that is not encrypted (RFC 7468, section 10).
+const PRIVATE_KEY: &str = "PRIVATE KEY";
 
 /// Why nothing was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +31,9 @@ pub enum SignError {
     /// The bytes are no PKCS#8 key for the algorithm, or it is too short.
     #[error("not a PKCS#8 key for this algorithm")]
     NotAKey,
+    /// A claim has a value that every verifier refuses.
+    #[error("claim `{0}` would be refused")]
+    Claim(&'static str),
     /// The library refused to sign.
     #[error("signing failed")]
     Sign,
@@ -85,15 +92,52 @@ impl SigningKey {
         Ok(Self { algorithm, pair })
     }
 
+    /// Reads a PKCS#8 key in PEM (RFC 7468, section 10), whatever its type: RSA signs RS256 unless
+    /// [`SigningKey::with_algorithm`] says otherwise, P-256 ES256, Ed25519 EdDSA.
+    ///
+    /// # Errors
+    /// [`SignError::NotAKey`], also for encrypted keys and for texts with more than one.
+    pub fn from_pem(text: &str) -> Result<Self, SignError> {
+        let der = pem::decode(text, PRIVATE_KEY).ok_or(SignError::NotAKey)?;
+        let by_type = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256];
+        by_type.into_iter().find_map(|algorithm| Self::from_pkcs8(algorithm, &der).ok()).ok_or(SignError::NotAKey)
+    }
+
+    /// The same key for another algorithm of its type: an RSA key signs RS256 or PS256.
+    ///
+    /// # Errors
+    /// [`SignError::NotAKey`] where the key is of another type.
+    pub fn with_algorithm(self, algorithm: Algorithm) -> Result<Self, SignError> {
+        let fits = match &self.pair {
+            Pair::Rsa(_) => matches!(algorithm, Algorithm::Rs256 | Algorithm::Ps256),
+            Pair::Ec(_) => algorithm == Algorithm::Es256,
+            Pair::Ed(_) => algorithm == Algorithm::EdDsa,
+        };
+        if fits { Ok(Self { algorithm, ..self }) } else { Err(SignError::NotAKey) }
+    }
+
+    /// The key in PKCS#8 as PEM, to be stored with mode 0600. Its algorithm does not stand in it.
+    ///
+    /// # Errors
+    /// [`SignError::NotAKey`] where the library cannot write it.
+    pub fn to_pem(&self) -> Result<Secret, SignError> {
+        self.with_der(|der| pem::encode(der, PRIVATE_KEY))
+    }
+
     /// The key in PKCS#8, to be stored with mode 0600. Base64url, so that it can travel as a [`Secret`].
     ///
     /// # Errors
     /// [`SignError::NotAKey`] where the library cannot write it.
     pub fn to_pkcs8(&self) -> Result<Secret, SignError> {
+        self.with_der(|der| URL_SAFE_NO_PAD.encode(der))
+    }
+
+    /// Writes the key down; the library wipes its own copy.
+    fn with_der(&self, write: impl FnOnce(&[u8]) -> String) -> Result<Secret, SignError> {
         let text = match &self.pair {
-            Pair::Rsa(pair) => URL_SAFE_NO_PAD.encode(pair.as_der().map_err(|_| SignError::NotAKey)?.as_ref()),
-            Pair::Ec(pair) => URL_SAFE_NO_PAD.encode(pair.to_pkcs8v1().map_err(|_| SignError::NotAKey)?.as_ref()),
-            Pair::Ed(pair) => URL_SAFE_NO_PAD.encode(pair.to_pkcs8v1().map_err(|_| SignError::NotAKey)?.as_ref()),
+            Pair::Rsa(pair) => write(pair.as_der().map_err(|_| SignError::NotAKey)?.as_ref()),
+            Pair::Ec(pair) => write(pair.to_pkcs8v1().map_err(|_| SignError::NotAKey)?.as_ref()),
+            Pair::Ed(pair) => write(pair.to_pkcs8v1().map_err(|_| SignError::NotAKey)?.as_ref()),
         };
         Ok(Secret::new(text))
     }
@@ -186,3 +230,6 @@ impl fmt::Debug for SigningKey {
         write!(f, "SigningKey({}, …)", self.algorithm.name())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,6 +92,18 @@ impl Thumbprint {
     pub const fn from_digest(digest: [u8; 32]) -> Self {
         Self(digest)
     }
+
+    /// Base64url without padding: how `jkt`, `x5t#S256` and `ath` write it (RFC 9449, section 6.1).
+    #[must_use]
+    pub fn to_base64url(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// Reads what [`Thumbprint::to_base64url`] writes, and no other spelling of the same digest.
+    #[must_use]
+    pub fn from_base64url(text: &str) -> Option<Self> {
+        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().map(Self).ok()
+    }
 }
 
 impl FromStr for Thumbprint {
@@ -165,6 +177,18 @@ mod tests {
         assert_eq!(b64.parse(), Ok(print));
         assert_eq!(format!("{b64}=").parse(), Ok(print));
         assert_eq!("ya29.token".parse::<Thumbprint>(), Err(ThumbprintError));
+    }
+
+    #[test]
+    fn base64url_has_one_spelling() {
+        let print = Thumbprint::from_digest([0xff; 32]);
+        let text = print.to_base64url();
+        assert_eq!((text.len(), Thumbprint::from_base64url(&text)), (43, Some(print)));
+        let stray_bits = format!("{}9", "_".repeat(42));
+        let plain = "/".repeat(42) + "8";
+        for other in [format!("{text}="), format!(" {text}"), print.to_string(), stray_bits, plain, "_w".into()] {
+            assert_eq!(Thumbprint::from_base64url(&other), None, "{other}");
+        }
     }
 
     #[test]

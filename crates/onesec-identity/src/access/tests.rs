@@ -1,45 +1,17 @@
 //! What an access token must and must not be.
 
-use std::sync::OnceLock;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use onesec_telemetry::Thumbprint;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::testkit::{API, ISSUER, NOW, header, issuer, merge, shown, signed};
 use crate::{Algorithm, SigningKey};
 
-const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
-const ISSUER: &str = "https://tenant.eu.auth0.test/";
-const API: &str = "https://api.example/";
-
-/// A token that a real 1024-bit key signed, and that key's modulus: the private key is gone.
-const SMALL_MODULUS: &str = "uOzzVJGIqYOpET1tUg32Wi-7rQ1wa7mz4U5ksCoix-luqP56JhipaIoK0_4cq7ziq0SKUTz188mGfgwmSLplORbJMJk-oUF7JfztSfjJldiCt94pxiZ07U3EGDZbig9ZH12ljDe2D5mg97VkHlCWhoPYEe1CuYveQM86fn14AIc";
+/// A token that a real 1024-bit key signed: the one called `small`.
 const SMALL_TOKEN: &str = "eyJhbGciOiAiUlMyNTYiLCAidHlwIjogIkpXVCIsICJraWQiOiAic21hbGwifQ.eyJpc3MiOiAiaHR0cHM6Ly90ZW5hbnQuZXUuYXV0aDAudGVzdC8iLCAic3ViIjogImF1dGgwfGFuYSIsICJhdWQiOiAiaHR0cHM6Ly9hcGkuZXhhbXBsZS8iLCAiYXpwIjogImFwcCIsICJpYXQiOiAxODAwMDAwMDAwLCAiZXhwIjogMTgwMDAwMzYwMH0.codQBCcyWhRgPe-ez3bAGO_sydWInvba6qYegNzjeFDoeiRkpvykYVDFEAmJgQzqAyQW1TkFxM6db2ZecAbCGCGxV7T0rLMoRoB63Z97tAQpiOjjznyC2wY6hiapQdr6L5lDnva43nkZzn9PiB6MCZd8BZc_meyhyEoB6ZxD820";
-
-struct Issuer {
-    rs: SigningKey,
-    ps: SigningKey,
-    es: SigningKey,
-    stranger: SigningKey,
-    keys: KeySet,
-}
-
-/// Making RSA keys is slow: one issuer serves all tests.
-fn issuer() -> &'static Issuer {
-    static ISSUER: OnceLock<Issuer> = OnceLock::new();
-    ISSUER.get_or_init(|| {
-        let make = |alg| SigningKey::generate(alg).expect("key");
-        let (rs, ps, es) = (make(Algorithm::Rs256), make(Algorithm::Ps256), make(Algorithm::Es256));
-        let mut free = rs.public_jwk("rs-free");
-        free.as_object_mut().expect("object").remove("alg");
-        let small = json!({"kty": "RSA", "kid": "small", "n": SMALL_MODULUS, "e": "AQAB"});
-        let jwks = json!({"keys": [rs.public_jwk("rs"), ps.public_jwk("ps"), es.public_jwk("es"), free, small]});
-        let keys = KeySet::from_jwks_json(&jwks.to_string()).expect("key set");
-        Issuer { rs, ps, es, stranger: make(Algorithm::Es256), keys }
-    })
-}
 
 fn policy() -> AccessTokenPolicy {
     AccessTokenPolicy::new(ISSUER, [API])
@@ -58,34 +30,12 @@ fn claims(changes: Value) -> Value {
     claims
 }
 
-fn merge(into: &mut Value, changes: Value) {
-    let Value::Object(changes) = changes else { panic!("an object") };
-    let into = into.as_object_mut().expect("an object");
-    for (name, value) in changes {
-        if value.is_null() {
-            into.remove(&name)
-        } else {
-            into.insert(name, value)
-        };
-    }
-}
-
-fn header(changes: Value) -> String {
-    let mut header = json!({"alg": "ES256", "typ": "JWT", "kid": "es"});
-    merge(&mut header, changes);
-    header.to_string()
-}
-
 fn with_claims(changes: Value) -> String {
     signed(&header(json!({})), &claims(changes).to_string())
 }
 
 fn with_header(changes: Value) -> String {
     signed(&header(changes), &claims(json!({})).to_string())
-}
-
-fn signed(header: &str, claims: &str) -> String {
-    issuer().es.sign_raw(header, claims).expect("signed").expose_to_wire().to_owned()
 }
 
 fn rfc9068(changes: Value) -> String {
@@ -123,8 +73,93 @@ fn every_accepted_algorithm_verifies() {
 fn the_chain_of_actors_is_read_outermost_first() {
     let act = json!({"sub": "agent-2", "act": {"sub": "agent-1"}});
     let proof = verify(&with_claims(json!({"act": act}))).expect("verified");
-    let actors: Vec<&str> = proof.actors().iter().map(AgentId::as_str).collect();
-    assert_eq!(actors, ["agent-2", "agent-1"]);
+    assert_eq!(names(&proof), ["agent-2", "agent-1"]);
+    let act = json!({"sub": "agent-2", "client_id": "app-2", "act": {"sub": "agent-1"}});
+    let proof = verify(&with_claims(json!({"act": act}))).expect("verified");
+    let clients: Vec<Option<&str>> = proof.actors().iter().map(|a| a.client.as_ref().map(AppId::as_str)).collect();
+    assert_eq!(clients, [Some("app-2"), None]);
+}
+
+fn names(proof: &VerifiedSubject) -> Vec<&str> {
+    proof.actors().iter().map(|actor| actor.sub.as_str()).collect()
+}
+
+/// Nested `act` claims of these subjects, the first one outermost.
+fn acts(subs: &[&str]) -> Value {
+    subs.iter().rev().fold(Value::Null, |inner, sub| {
+        let mut act = json!({"sub": sub});
+        if !inner.is_null() {
+            act["act"] = inner;
+        }
+        act
+    })
+}
+
+#[test]
+fn an_actor_that_exchanges_again_is_one_and_one_that_comes_back_is_a_cycle() {
+    let good: [(&[&str], &[&str]); 3] = [
+        (&["a", "a"], &["a"]),
+        (&["b", "b", "a", "a", "a"], &["b", "a"]),
+        (&["a", "b", "c", "d", "e"], &["a", "b", "c", "d", "e"]),
+    ];
+    for (subs, want) in good {
+        let proof = verify(&with_claims(json!({"act": acts(subs)}))).expect("verified");
+        assert_eq!(names(&proof), want, "{subs:?}");
+    }
+    let bad: [(&[&str], TokenRefused); 5] = [
+        (&["a", "b", "a"], TokenRefused::ActorCycle),
+        (&["a", "b", "b", "a"], TokenRefused::ActorCycle),
+        (&["auth0|ana"], TokenRefused::ActorCycle),
+        (&["a", "auth0|ana"], TokenRefused::ActorCycle),
+        (&["a", "a", "a", "a", "a", "a"], TokenRefused::TooManyActors),
+    ];
+    for (subs, want) in bad {
+        assert_eq!(verify(&with_claims(json!({"act": acts(subs)}))).err(), Some(want), "{subs:?}");
+    }
+}
+
+#[test]
+fn may_act_names_the_only_party_that_may() {
+    let permits = |may_act: Value, known_as: &[&str]| {
+        let proof = verify(&with_claims(json!({"may_act": may_act}))).expect("verified");
+        proof.may_act().expect("stated").permits(known_as)
+    };
+    assert!(permits(json!({"sub": "agent-1"}), &["agent-1", "app-1"]));
+    assert!(permits(json!({"client_id": "app-1"}), &["agent-1", "app-1"]));
+    assert!(permits(json!({"sub": "agent-1", "client_id": "app-1", "iss": ISSUER}), &["agent-1", "app-1"]));
+    assert!(permits(json!({"sub": "app-1", "sub_profile": "ai_agent", "client_profile": "native"}), &["app-1"]));
+    assert!(!permits(json!({"sub": "agent-1"}), &["agent-2", "agent"]));
+    assert!(!permits(json!({"sub": "agent-1"}), &[]));
+    assert!(!permits(json!({"sub": "agent-1", "client_id": "app-1"}), &["agent-1"]), "each that is stated");
+    assert!(!permits(json!({"sub": "agent-1", "client_id": "app-1"}), &["app-1"]), "each that is stated");
+
+    let proof = verify(&with_claims(json!({"may_act": {"client_id": "app-1"}}))).expect("verified");
+    let may_act = proof.may_act().expect("stated");
+    assert_eq!((may_act.sub(), may_act.client_id()), (None, Some("app-1")));
+    assert_eq!(verify(&with_claims(json!({}))).map(|proof| proof.may_act().cloned()), Ok(None));
+}
+
+#[test]
+fn a_may_act_that_nobody_can_check_is_refused() {
+    for may_act in [
+        json!("agent-1"),
+        json!(["agent-1"]),
+        json!(false),
+        json!({}),
+        json!({"iss": ISSUER}),
+        json!({"sub_profile": "ai_agent"}),
+        json!({"sub": 1}),
+        json!({"sub": ""}),
+        json!({"sub": "agent-1", "client_id": null}),
+        json!({"sub": "agent-1", "iss": "https://other.example/"}),
+        json!({"sub": "agent-1", "iss": ISSUER.trim_end_matches('/')}),
+        json!({"sub": "agent-1", "sub_profile": ["ai_agent"]}),
+        json!({"sub": "agent-1", "email": "ana@example.com"}),
+        json!({"sub": "agent-1", "act": {"sub": "agent-2"}}),
+    ] {
+        let refused = verify(&with_claims(json!({"may_act": may_act}))).err();
+        assert_eq!(refused, Some(TokenRefused::BadClaim("may_act")), "{may_act}");
+    }
 }
 
 /// A token whose payload was swapped for another one's.
@@ -148,10 +183,6 @@ fn hs256_with_public_key() -> String {
 fn with_signature(signature: &str) -> String {
     let token = with_claims(json!({}));
     format!("{}.{signature}", token.rsplit_once('.').expect("parts").0)
-}
-
-fn nested_act(depth: usize) -> Value {
-    (0..depth).fold(json!({}), |act, n| if n == 0 { json!({"sub": "a"}) } else { json!({"sub": "a", "act": act}) })
 }
 
 #[test]
@@ -251,12 +282,15 @@ fn genuine_tokens_with_wrong_claims_are_refused_with_their_reason() {
         ("bound to a key", json!({"cnf": {"jkt": "x"}}), TokenRefused::ProofRequired),
         ("scope array", json!({"scope": ["a"]}), TokenRefused::BadClaim("scope")),
         ("act without sub", json!({"act": {}}), TokenRefused::BadClaim("act")),
-        ("six actors", json!({"act": nested_act(6)}), TokenRefused::TooManyActors),
+        ("act no object", json!({"act": "agent-1"}), TokenRefused::BadClaim("act")),
+        ("act.act null", json!({"act": {"sub": "a", "act": null}}), TokenRefused::BadClaim("act")),
+        ("act.sub no id", json!({"act": {"sub": "a "}}), TokenRefused::BadClaim("act")),
+        ("act.client_id number", json!({"act": {"sub": "a", "client_id": 1}}), TokenRefused::BadClaim("act")),
+        ("six actors", json!({"act": acts(&["a", "b", "c", "d", "e", "f"])}), TokenRefused::TooManyActors),
     ];
     for (name, changes, want) in table {
         assert_eq!(verify(&with_claims(changes)).err(), Some(want), "{name}");
     }
-    assert_eq!(verify(&with_claims(json!({"act": nested_act(5)}))).map(|p| p.actors().len()), Ok(5));
     assert_eq!(verify(&rfc9068(json!({"jti": null}))), Err(TokenRefused::MissingClaim("jti")));
     let no_client = rfc9068(json!({"client_id": null, "azp": "app"}));
     assert_eq!(verify(&no_client), Err(TokenRefused::MissingClaim("client_id")));
@@ -314,33 +348,23 @@ proptest! {
     }
 }
 
-/// A verified proof by `key`, made for `token` where one is given.
-fn shown(key: &SigningKey, token: Option<&Secret>) -> crate::VerifiedDpop {
-    let url = "https://onesec.example/";
-    let mut claims = json!({"jti": "p", "htm": "POST", "htu": url, "iat": NOW.as_secs()});
-    if let Some(token) = token {
-        claims["ath"] = crate::public_key::base64url(token.thumbprint()).into();
-    }
-    let header = json!({"typ": "dpop+jwt", "alg": key.algorithm().name(), "jwk": key.public_jwk("k")});
-    let proof = key.sign_raw(&header.to_string(), &claims.to_string()).expect("signed");
-    let max_age = Duration::from_secs(60);
-    let expect = crate::DpopExpect { method: "POST", url, access_token: token, jkt: None, nonce: None, max_age };
-    crate::verify_dpop(&proof, &expect, NOW).expect("a proof")
+fn verify_shown(presented: Presented<'_>) -> Result<VerifiedSubject, TokenRefused> {
+    verify_access_token_bound(presented, &issuer().keys, &policy(), NOW)
 }
 
 fn verify_bound(token: &Secret, proof: Option<&crate::VerifiedDpop>) -> Result<VerifiedSubject, TokenRefused> {
-    verify_access_token_bound(Presented { token, proof }, &issuer().keys, &policy(), NOW)
+    verify_shown(Presented { token, proof, certificate: None })
 }
 
 #[test]
 fn a_bound_token_needs_a_proof_of_its_own_key() {
     let holder = SigningKey::generate(Algorithm::EdDsa).expect("key");
     let jkt = holder.public_key().expect("public").thumbprint();
-    let cnf = json!({"jkt": crate::public_key::base64url(jkt)});
-    let token = Secret::new(with_claims(json!({"cnf": cnf})));
+    let token = Secret::new(with_claims(json!({"cnf": {"jkt": jkt.to_base64url()}})));
     for proof in [shown(&holder, Some(&token)), shown(&holder, None)] {
         let subject = verify_bound(&token, Some(&proof)).expect("verified");
-        assert_eq!((subject.user().as_str(), subject.bound_to()), ("auth0|ana", Some(jkt)));
+        let bound = subject.bound_to().expect("bound");
+        assert_eq!((subject.user().as_str(), bound.key(), bound.certificate()), ("auth0|ana", Some(jkt), None));
     }
     assert_eq!(verify_bound(&token, None), Err(TokenRefused::ProofRequired));
     assert_eq!(verify_bound(&token, Some(&shown(&issuer().stranger, None))), Err(TokenRefused::ProofMismatch));
@@ -349,16 +373,61 @@ fn a_bound_token_needs_a_proof_of_its_own_key() {
 }
 
 #[test]
+fn a_token_bound_to_a_certificate_needs_that_certificate() {
+    let (ours, other) = (Thumbprint::of(b"our certificate"), Thumbprint::of(b"another certificate"));
+    let token = Secret::new(with_claims(json!({"cnf": {"x5t#S256": ours.to_base64url()}})));
+    let show = |certificate| verify_shown(Presented { certificate, ..Presented::bearer(&token) });
+    let bound = show(Some(ours)).map(|subject| subject.bound_to().expect("bound")).expect("verified");
+    assert_eq!((bound.key(), bound.certificate()), (None, Some(ours)));
+    assert_eq!(show(None), Err(TokenRefused::ProofRequired));
+    assert_eq!(show(Some(other)), Err(TokenRefused::ProofMismatch));
+    assert_eq!(verify_access_token(&token, &issuer().keys, &policy(), NOW), Err(TokenRefused::ProofRequired));
+}
+
+#[test]
+fn a_token_bound_twice_needs_both() {
+    let holder = SigningKey::generate(Algorithm::EdDsa).expect("key");
+    let (jkt, ours) = (holder.public_key().expect("public").thumbprint(), Thumbprint::of(b"our certificate"));
+    let cnf = json!({"jkt": jkt.to_base64url(), "x5t#S256": ours.to_base64url()});
+    let token = Secret::new(with_claims(json!({"cnf": cnf})));
+    let (right, wrong) = (shown(&holder, None), shown(&issuer().stranger, None));
+    let show = |proof, certificate| verify_shown(Presented { token: &token, proof, certificate });
+    let bound = show(Some(&right), Some(ours)).map(|subject| subject.bound_to().expect("bound")).expect("verified");
+    assert_eq!((bound.key(), bound.certificate()), (Some(jkt), Some(ours)));
+    let table = [
+        (None, None, TokenRefused::ProofRequired),
+        (Some(&right), None, TokenRefused::ProofRequired),
+        (None, Some(ours), TokenRefused::ProofRequired),
+        (Some(&wrong), Some(ours), TokenRefused::ProofMismatch),
+        (Some(&right), Some(Thumbprint::of(b"x")), TokenRefused::ProofMismatch),
+    ];
+    for (proof, certificate, want) in table {
+        assert_eq!(show(proof, certificate).err(), Some(want), "{proof:?} {certificate:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_proven_here_stays_refused() {
     let holder = SigningKey::generate(Algorithm::EdDsa).expect("key");
-    let print = crate::public_key::base64url(holder.public_key().expect("public").thumbprint());
-    let proof = shown(&holder, None);
-    let check = |cnf: Value| verify_bound(&Secret::new(with_claims(json!({"cnf": cnf}))), Some(&proof)).err();
-    assert_eq!(check(json!({"x5t#S256": print})), Some(TokenRefused::ProofRequired));
-    assert_eq!(check(json!({"jkt": print, "x5t#S256": print})), Some(TokenRefused::ProofRequired));
-    assert_eq!(check(json!({"jkt": 1})), Some(TokenRefused::ProofRequired));
-    assert_eq!(check(json!("jkt")), Some(TokenRefused::ProofRequired));
+    let (print, proof) = (holder.public_key().expect("public").thumbprint(), shown(&holder, None));
+    let jkt = print.to_base64url();
+    let check = |cnf: Value| {
+        let token = Secret::new(with_claims(json!({"cnf": cnf})));
+        verify_shown(Presented { token: &token, proof: Some(&proof), certificate: Some(print) }).err()
+    };
+    for cnf in [
+        json!({}),
+        json!("jkt"),
+        json!({"jkt": 1}),
+        json!({"jwk": holder.public_jwk("k")}),
+        json!({"x5t": jkt}),
+        json!({"jkt": jkt, "kid": "k"}),
+        json!({"x5t#S256": [jkt]}),
+    ] {
+        assert_eq!(check(cnf.clone()), Some(TokenRefused::ProofRequired), "{cnf}");
+    }
     assert_eq!(check(json!({"jkt": "short"})), Some(TokenRefused::BadClaim("cnf")));
+    assert_eq!(check(json!({"x5t#S256": print.to_string()})), Some(TokenRefused::BadClaim("cnf")), "hex");
     let unbound = Secret::new(with_claims(json!({})));
     assert_eq!(verify_bound(&unbound, Some(&proof)).map(|subject| subject.bound_to()), Ok(None));
 }

@@ -14,7 +14,7 @@ use onesec_telemetry::{Secret, Thumbprint, Timestamp};
 use crate::claims::Claims;
 use crate::compact::Compact;
 use crate::keys::Algorithm;
-use crate::public_key::{PublicKey, base64url};
+use crate::public_key::PublicKey;
 use crate::refused::TokenRefused;
 
 /// `typ` of a proof.
@@ -143,5 +143,9 @@ fn check_access_token(claims: &Claims, token: Option<&Secret>) -> Result<Option<
         return Ok(None);
     };
     let print = token.thumbprint();
-    if claims.required_text("ath")? == base64url(print) { Ok(Some(print)) } else { Err(DpopRefused::WrongAccessToken) }
+    if claims.required_text("ath")? == print.to_base64url() {
+        Ok(Some(print))
+    } else {
+        Err(DpopRefused::WrongAccessToken)
+    }
 }

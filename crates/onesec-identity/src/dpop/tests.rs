@@ -75,7 +75,7 @@ fn a_proof_as_the_standard_prints_it_verifies() {
     );
     let expect = DpopExpect { url: "https://server.example.com/token", ..expect() };
     let shown = verify_dpop(&proof, &expect, Timestamp::from_secs(1_562_262_620)).expect("verified");
-    assert_eq!(base64url(shown.jkt()), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+    assert_eq!(shown.jkt().to_base64url(), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn query_fragment_and_spelling_of_the_url_do_not_matter_but_the_url_does() {
 fn with_an_access_token_its_hash_must_be_in_the_proof() {
     let (mine, yours) = (Secret::new("at-mine".into()), Secret::new("at-yours".into()));
     let expect = DpopExpect { access_token: Some(&mine), ..expect() };
-    let ath = |token: &Secret| proof(json!({"ath": base64url(token.thumbprint())}));
+    let ath = |token: &Secret| proof(json!({"ath": token.thumbprint().to_base64url()}));
     let shown = verify_dpop(&ath(&mine), &expect, NOW).expect("verified");
     assert_eq!(shown.access_token(), Some(mine.thumbprint()));
     assert_eq!(refused(&ath(&yours), &expect), Some("wrong_access_token"));

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use onesec_telemetry::limits::MAX_DELEGATION_DEPTH;
-use onesec_telemetry::{AgentId, Name, ScopeSet, Secret, Thumbprint, Timestamp, VerifiedLink};
-use serde_json::{Map, Value};
+use onesec_telemetry::{AgentId, Name, Secret, Thumbprint, Timestamp, VerifiedLink};
 
-use super::{LINK_TYPE, LinkRefused};
+use super::LinkRefused;
+use super::walk::{ReadLink, Walk, check_kid, check_parent, parse};
 use crate::claims::Claims;
-use crate::compact::Compact;
 use crate::keys::{Algorithm, KeySet};
-use crate::public_key::{PublicKey, base64url, from_base64url};
 use crate::refused::TokenRefused;
 
 const DEFAULT_DEPTH: u8 = 3;
@@ -82,12 +80,14 @@ impl<'a> LinkPolicy<'a> {
 /// Presenting a chain proves nothing of the presenter. Ask for a DPoP proof with [`VerifiedChain::leaf_key`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedChain {
-    root: VerifiedLink,
+    pub(super) root: VerifiedLink,
     /// All links, the root among them.
-    links: Vec<VerifiedLink>,
-    leaf: VerifiedLink,
-    leaf_key: Thumbprint,
-    max_depth: u8,
+    pub(super) links: Vec<VerifiedLink>,
+    /// Of every link, the key that its `cnf` names.
+    pub(super) keys: Vec<Thumbprint>,
+    pub(super) leaf: VerifiedLink,
+    pub(super) leaf_key: Thumbprint,
+    pub(super) max_depth: u8,
 }
 
 impl VerifiedChain {
@@ -121,6 +121,12 @@ impl VerifiedChain {
         self.max_depth
     }
 
+    /// The delegate of every link and the thumbprint (RFC 7638) of the key that the link says is the delegate's, root
+    /// first: who knows the agents' keys compares.
+    pub fn delegates(&self) -> impl Iterator<Item = (&AgentId, Thumbprint)> {
+        self.links.iter().map(|link| &link.delegate).zip(self.keys.iter().copied())
+    }
+
     /// (delegator, `jti`) of every link, root first.
     pub fn jtis(&self) -> impl Iterator<Item = (&Name, &Name)> {
         self.links.iter().map(|link| (&link.delegator, &link.jti))
@@ -146,91 +152,38 @@ pub fn verify_chain(links: &[Secret], policy: &LinkPolicy<'_>, now: Timestamp) -
     if links.len() > usize::from(policy.max_depth) {
         return Err(LinkRefused::TooDeep);
     }
-    let root = read_root(first, policy, now)?;
-    let mut max_depth = within_depth(policy.max_depth, &root, 1)?;
-    let mut proven = vec![root.link.clone()];
-    let mut last = root.clone();
-    for (text, depth) in rest.iter().zip(2..) {
-        let next = read_next(text, &last, (policy, now))?;
-        check_below(&next, &last, policy.leeway)?;
-        check_no_return(&next.link, &proven)?;
-        max_depth = within_depth(max_depth, &next, depth)?;
-        proven.push(next.link.clone());
-        last = next;
+    let mut walk = Walk::start(read_root(first, policy, now)?, policy.max_depth)?;
+    for text in rest {
+        let next = read_next(text, walk.last(), (policy, now))?;
+        walk.step(next, policy.leeway)?;
     }
-    Ok(VerifiedChain { root: root.link, links: proven, leaf: last.link, leaf_key: last.key.thumbprint(), max_depth })
+    Ok(walk.into_chain())
 }
 
-/// One link with a verified signature, and what only the check of the next one needs.
-#[derive(Clone)]
-struct Proven {
-    link: VerifiedLink,
-    key: Confirmation,
-    issued_at: Timestamp,
-    max_depth: u8,
-}
-
-fn read_root(text: &Secret, policy: &LinkPolicy<'_>, now: Timestamp) -> Result<Proven, LinkRefused> {
+fn read_root(text: &Secret, policy: &LinkPolicy<'_>, now: Timestamp) -> Result<ReadLink, LinkRefused> {
     let compact = parse(text)?;
     let claims = Claims(compact.verify(policy.root_keys, Algorithm::ALL)?);
-    let root = read_claims(&claims, text, (policy, now))?;
+    check_audience(&claims, policy.audience)?;
+    let root = ReadLink::of(&claims, text, (policy.leeway, now))?;
     if policy.root_issuer.is_some_and(|only| root.link.delegator.as_str() != only) {
         return Err(LinkRefused::WrongRoot);
     }
-    if root.link.parent.is_some() {
-        return Err(LinkRefused::UnexpectedParent);
-    }
-    check_no_return(&root.link, &[])?;
     Ok(root)
 }
 
-fn read_next(text: &Secret, above: &Proven, context: (&LinkPolicy<'_>, Timestamp)) -> Result<Proven, LinkRefused> {
+fn read_next(
+    text: &Secret,
+    above: &ReadLink,
+    (policy, now): (&LinkPolicy<'_>, Timestamp),
+) -> Result<ReadLink, LinkRefused> {
     let compact = parse(text)?;
     let alg = compact.algorithm(Algorithm::ALL)?;
-    let kid = compact.kid()?;
-    if above.key.kid().is_some_and(|named| named != kid) {
-        return Err(TokenRefused::UnknownKey.into());
-    }
-    let key = above.key.resolve(context.0.delegate_keys)?;
+    check_kid(&compact, above)?;
+    let key = above.key.resolve(policy.delegate_keys)?;
     let claims = Claims(compact.verify_with(key, alg)?);
-    match claims.text("parent")? {
-        None => return Err(LinkRefused::MissingParent),
-        Some(parent) if parent != base64url(above.link.thumbprint) => return Err(LinkRefused::ParentMismatch),
-        Some(_) => {}
-    }
-    read_claims(&claims, text, context)
-}
-
-fn parse(text: &Secret) -> Result<Compact<'_>, TokenRefused> {
-    let compact = Compact::parse(text.expose_to_wire())?;
-    // Media types know no case: RFC 7515, section 4.1.9.
-    let ours = compact.typ().is_some_and(|typ| typ.eq_ignore_ascii_case(LINK_TYPE));
-    if ours { Ok(compact) } else { Err(TokenRefused::WrongType) }
-}
-
-fn read_claims(
-    claims: &Claims,
-    text: &Secret,
-    (policy, now): (&LinkPolicy<'_>, Timestamp),
-) -> Result<Proven, LinkRefused> {
-    let (issued_at, expires_at) = claims.check_times(now, policy.leeway)?;
-    if expires_at <= issued_at {
-        return Err(TokenRefused::BadClaim("exp").into());
-    }
-    check_audience(claims, policy.audience)?;
-    let parent = claims.text("parent")?.map(|text| from_base64url(text).ok_or(TokenRefused::BadClaim("parent")));
-    let link = VerifiedLink {
-        delegator: claims.required_id("iss")?,
-        delegate: claims.required_id("sub")?,
-        connection: claims.id("connection")?,
-        scopes: scopes(claims)?,
-        issued_at,
-        expires_at,
-        jti: claims.required_id("jti")?,
-        parent: parent.transpose()?,
-        thumbprint: text.thumbprint(),
-    };
-    Ok(Proven { link, key: Confirmation::read(claims.0.get("cnf"))?, issued_at, max_depth: max_depth(claims)? })
+    check_parent(&claims, above)?;
+    check_audience(&claims, policy.audience)?;
+    ReadLink::of(&claims, text, (policy.leeway, now))
 }
 
 /// A link for others is not for us (RFC 7519, section 4.1.3); one for nobody in particular is not enough.
@@ -240,116 +193,5 @@ fn check_audience(claims: &Claims, want: Option<&str>) -> Result<(), TokenRefuse
         None => Ok(()),
         Some(want) if claims.audiences()?.contains(&want) => Ok(()),
         Some(_) => Err(TokenRefused::WrongAudience),
-    }
-}
-
-/// `scope`, separated by spaces only: elsewhere commas separate too, and two readers must not see two sets.
-fn scopes(claims: &Claims) -> Result<Option<ScopeSet>, TokenRefused> {
-    let Some(text) = claims.text("scope")? else {
-        return Ok(None);
-    };
-    let other_separator = |c: char| c == ',' || (c.is_whitespace() && c != ' ');
-    if text.contains(other_separator) {
-        return Err(TokenRefused::BadClaim("scope"));
-    }
-    ScopeSet::parse(text).map(Some).map_err(|_| TokenRefused::BadClaim("scope"))
-}
-
-fn max_depth(claims: &Claims) -> Result<u8, TokenRefused> {
-    let Some(value) = claims.0.get("max_depth") else {
-        return Ok(MAX_DELEGATION_DEPTH);
-    };
-    let depth = value.as_u64().ok_or(TokenRefused::BadClaim("max_depth"))?;
-    Ok(u8::try_from(depth).unwrap_or(u8::MAX))
-}
-
-/// The bound that holds from this link on; it only ever shrinks.
-fn within_depth(bound: u8, link: &Proven, depth: u8) -> Result<u8, LinkRefused> {
-    let bound = bound.min(link.max_depth);
-    if depth > bound { Err(LinkRefused::TooDeep) } else { Ok(bound) }
-}
-
-fn check_below(next: &Proven, above: &Proven, leeway: Duration) -> Result<(), LinkRefused> {
-    let (link, parent) = (&next.link, &above.link);
-    if link.delegator.as_str() != parent.delegate.as_str() {
-        return Err(LinkRefused::WrongDelegator);
-    }
-    if parent.connection.is_some() && link.connection != parent.connection {
-        return Err(LinkRefused::ConnectionChanged);
-    }
-    let widened = |bound: &ScopeSet| link.scopes.as_ref().is_none_or(|scopes| !scopes.difference(bound).is_empty());
-    if parent.scopes.as_ref().is_some_and(widened) {
-        return Err(LinkRefused::ScopeWidened);
-    }
-    if link.expires_at > parent.expires_at {
-        return Err(LinkRefused::OutlivesParent);
-    }
-    // The hash of the link above is in it: only clocks can make it look older.
-    if next.issued_at + leeway < above.issued_at {
-        return Err(LinkRefused::OlderThanParent);
-    }
-    Ok(())
-}
-
-fn check_no_return(next: &VerifiedLink, above: &[VerifiedLink]) -> Result<(), LinkRefused> {
-    let root = above.first().unwrap_or(next).delegator.as_str();
-    let stands_above = |agent: &AgentId| above.iter().any(|link| link.delegate == *agent);
-    if next.delegate.as_str() == root || stands_above(&next.delegate) {
-        return Err(LinkRefused::Cycle);
-    }
-    if above.iter().any(|link| link.jti == next.jti) { Err(LinkRefused::DuplicateId) } else { Ok(()) }
-}
-
-/// Whose signature the next link needs (RFC 7800).
-#[derive(Clone)]
-enum Confirmation {
-    Key(Box<PublicKey>, Option<String>),
-    Thumbprint(Thumbprint),
-}
-
-impl Confirmation {
-    fn read(cnf: Option<&Value>) -> Result<Self, LinkRefused> {
-        let cnf = match cnf {
-            None => return Err(LinkRefused::Unbound),
-            Some(Value::Object(members)) if members.len() == 1 => members,
-            Some(_) => return Err(LinkRefused::BadConfirmation),
-        };
-        match (cnf.get("jwk"), cnf.get("jkt").and_then(Value::as_str)) {
-            (Some(Value::Object(jwk)), _) => Self::read_jwk(jwk),
-            (_, Some(jkt)) => from_base64url(jkt).map(Self::Thumbprint).ok_or(LinkRefused::BadConfirmation),
-            _ => Err(LinkRefused::BadConfirmation),
-        }
-    }
-
-    fn read_jwk(jwk: &Map<String, Value>) -> Result<Self, LinkRefused> {
-        let kid = match jwk.get("kid") {
-            None => None,
-            Some(Value::String(kid)) => Some(kid.clone()),
-            Some(_) => return Err(LinkRefused::BadConfirmation),
-        };
-        Ok(Self::Key(Box::new(PublicKey::from_jwk(&Value::Object(jwk.clone()))?), kid))
-    }
-
-    fn kid(&self) -> Option<&str> {
-        match self {
-            Self::Key(_, kid) => kid.as_deref(),
-            Self::Thumbprint(_) => None,
-        }
-    }
-
-    fn resolve<'a>(&'a self, known: Option<&'a KeySet>) -> Result<&'a PublicKey, LinkRefused> {
-        match self {
-            Self::Key(key, _) => Ok(key),
-            Self::Thumbprint(jkt) => {
-                known.and_then(|keys| keys.by_thumbprint(*jkt)).ok_or(LinkRefused::UnknownDelegateKey)
-            }
-        }
-    }
-
-    fn thumbprint(&self) -> Thumbprint {
-        match self {
-            Self::Key(key, _) => key.thumbprint(),
-            Self::Thumbprint(jkt) => *jkt,
-        }
     }
 }

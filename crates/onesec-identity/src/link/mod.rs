@@ -14,19 +14,25 @@
 //! | `cnf` | `{"jwk": …}` or `{"jkt": …}`: the delegate's public key (RFC 7800; RFC 9449, section 6.1) |
 //! | `parent` | base64url SHA-256 of the exact text of the link above; absent at the root |
 //! | `max_depth` | optional: how many links a chain through this one may have at most, this one's position being at least 1 |
+//!
+//! A chain that travels as one text is its links, root first, joined by `~`.
 
 mod chain;
+mod confirmation;
+mod delegate;
 mod refused;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 pub use chain::{LinkPolicy, VerifiedChain, verify_chain};
+pub use delegate::{DelegateError, Narrower, delegate, join_chain, split_chain};
 pub use refused::LinkRefused;
 
 use onesec_telemetry::{AgentId, ConnectionName, Name, ScopeSet, Secret, Thumbprint, Timestamp};
 use serde_json::{Map, Value, json};
 
-use crate::public_key::{PublicKey, base64url};
+use crate::public_key::PublicKey;
 use crate::signing::{SignError, SigningKey};
 
 /// `typ` of a link.
@@ -70,20 +76,24 @@ pub enum DelegateKey {
 
 /// Signs one link.
 ///
-/// Nothing is checked against the link above: that is the verifier's business.
+/// Nothing is checked against the link above: that is the verifier's business, and [`delegate`]'s.
 ///
 /// # Errors
 /// [`SignError::Sign`].
 pub fn sign_link(key: &SigningKey, spec: &LinkSpec, kid: &str) -> Result<Secret, SignError> {
+    key.sign(&Value::Object(claims_of(spec)), LINK_TYPE, kid)
+}
+
+fn claims_of(spec: &LinkSpec) -> Map<String, Value> {
     let cnf = match &spec.delegate_key {
         DelegateKey::Key(key) => json!({"jwk": key.jwk()}),
-        DelegateKey::Thumbprint(jkt) => json!({"jkt": base64url(*jkt)}),
+        DelegateKey::Thumbprint(jkt) => json!({"jkt": jkt.to_base64url()}),
     };
     let optional = [
         ("connection", spec.connection.as_ref().map(|c| c.as_str().into())),
         ("scope", spec.scopes.as_ref().map(|scopes| scopes.to_string().into())),
         ("aud", spec.audience.as_deref().map(Value::from)),
-        ("parent", spec.parent.map(|parent| base64url(parent).into())),
+        ("parent", spec.parent.map(|parent| parent.to_base64url().into())),
         ("max_depth", spec.max_depth.map(Value::from)),
     ];
     let required = [
@@ -95,6 +105,5 @@ pub fn sign_link(key: &SigningKey, spec: &LinkSpec, kid: &str) -> Result<Secret,
         ("cnf", cnf),
     ];
     let stated = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let claims: Map<String, Value> = required.into_iter().chain(stated).map(|(n, v)| (n.to_owned(), v)).collect();
-    key.sign(&Value::Object(claims), LINK_TYPE, kid)
+    required.into_iter().chain(stated).map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -6,7 +6,6 @@ use onesec_telemetry::Thumbprint;
 use serde_json::{Value, json};
 
 use crate::LINK_TYPE;
-use crate::public_key::base64url;
 use crate::{Algorithm, SigningKey};
 
 pub(super) const NOW: i64 = 1_800_000_000;
@@ -203,11 +202,11 @@ fn cnf_with(jwk: &Value, changes: Value) -> Value {
 }
 
 fn jkt(named: &Named) -> Value {
-    json!({"cnf": {"jkt": base64url(named.key.public_key().expect("public").thumbprint())}})
+    json!({"cnf": {"jkt": named.key.public_key().expect("public").thumbprint().to_base64url()}})
 }
 
 fn hash(link: &str) -> String {
-    base64url(Thumbprint::of(link.as_bytes()))
+    Thumbprint::of(link.as_bytes()).to_base64url()
 }
 
 fn parts(link: &str) -> [&str; 3] {
