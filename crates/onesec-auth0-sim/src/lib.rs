@@ -30,16 +30,20 @@
 
 mod accounts;
 mod answer;
+mod clients;
 mod config;
 mod exchange;
 mod fault;
 mod form;
+mod governed;
 mod grants;
 mod http;
+mod jws;
 mod pause;
 mod specs;
 mod state;
 mod tenant;
+mod worker;
 
 pub use config::{KeySource, SimConfig, SimError};
 pub use fault::{Endpoint, Fault};
