@@ -138,13 +138,24 @@ impl Jwks {
     /// # Errors
     /// [`VerifyError`].
     pub async fn verify<T>(&self, check: impl Fn(&KeySet) -> Result<T, TokenRefused>) -> Result<T, VerifyError> {
+        self.verify_keyed(check).await.map(|(proof, _)| proof)
+    }
+
+    /// As [`Jwks::verify`], with the very key set that verified: a proof is as good as the keys that made it.
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub async fn verify_keyed<T>(
+        &self,
+        check: impl Fn(&KeySet) -> Result<T, TokenRefused>,
+    ) -> Result<(T, Arc<KeySet>), VerifyError> {
         let keys = self.keys().await?;
         match check(&keys) {
             Err(TokenRefused::UnknownKey) => {}
-            judged => return Ok(judged?),
+            judged => return Ok((judged?, keys)),
         }
         let keys = self.keys_other_than(&keys).await;
-        Ok(check(&keys)?)
+        Ok((check(&keys)?, keys))
     }
 
     /// Newer keys than `known`, if fetching is allowed and works; else `known` itself.

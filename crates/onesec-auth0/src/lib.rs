@@ -33,9 +33,11 @@
 //! **Where next.** [`ExchangeError`] says who must act; [`Circuit`] is the breaker, pure and testable.
 
 mod body;
+mod checked;
 mod circuit;
 mod clock;
 mod config;
+mod credentials;
 mod endpoint;
 mod error;
 mod http;
@@ -43,13 +45,16 @@ mod jwks;
 mod resolver;
 mod sanitise;
 mod vault;
+mod worker;
 
 pub use circuit::{Circuit, CircuitSettings, Outcome, Permit};
 pub use clock::{Clock, ManualClock};
 pub use config::{Auth0Config, ConfigError};
+pub use credentials::ClientKey;
 pub use endpoint::{EndpointOptions, TokenEndpoint};
 pub use error::{ExchangeError, OAuthCode};
 pub use http::{HttpError, HttpOptions, Roots, http_client};
 pub use jwks::{Jwks, JwksError, JwksOptions, VerifyError};
 pub use resolver::{ProofError, ProofKind, ResolvedUser, Subject, SubjectResolver};
 pub use vault::{ExchangeRequest, IssuedToken, IssuedTokenKind, SubjectKind, TokenKind, TokenVault};
+pub use worker::WorkerExchange;

@@ -71,7 +71,7 @@ async fn nothing_planted_comes_out() {
         }
         for kind in [SubjectKind::RefreshToken, SubjectKind::AccessToken] {
             let request = google(&planted, kind);
-            let subject = Subject { token: planted.clone(), kind };
+            let subject = Subject::new(planted.clone(), kind);
             let issued = world.vault.exchange(&request).await;
             let proof = world.resolver.resolve(&subject, world.now()).await;
             write!(out, "{request:?}{subject:?}{issued:?}{proof:?}").expect("written");
@@ -92,5 +92,5 @@ async fn nothing_planted_comes_out() {
 }
 
 fn refresh_of(world: &World) -> Subject {
-    Subject { token: world.ana.clone(), kind: SubjectKind::RefreshToken }
+    Subject::new(world.ana.clone(), SubjectKind::RefreshToken)
 }
