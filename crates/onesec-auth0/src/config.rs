@@ -28,6 +28,15 @@ pub enum ConfigError {
     /// Not an absolute http(s) URL without credentials, query and path.
     #[error("the base URL must be `https://host[:port]`")]
     BaseUrl,
+    /// Not an absolute http(s) URL without credentials, query and fragment.
+    #[error("the issuer must be `https://host[:port][/path]`")]
+    Issuer,
+    /// Not an absolute http(s) URL without credentials and fragment.
+    #[error("the URI of the key set must be an https URL")]
+    JwksUri,
+    /// Nothing, or not fit for a header.
+    #[error("the key of the custom domain must not be empty and must be plain text")]
+    ApiKey,
     /// Plain HTTP beyond this machine would show every token to the network.
     #[error("plain http is allowed on loopback addresses only")]
     PlainHttp,

@@ -33,20 +33,25 @@
 //! **Where next.** [`ExchangeError`] says who must act; [`Circuit`] is the breaker, pure and testable.
 
 mod body;
+mod bytes;
 mod checked;
 mod circuit;
 mod clock;
 mod config;
 mod credentials;
+mod discovery;
 mod endpoint;
 mod error;
 mod http;
 mod jwks;
+mod origin;
+mod pass_through;
 mod resolver;
 mod sanitise;
 mod vault;
 mod worker;
 
+pub use bytes::SecretBytes;
 pub use circuit::{Circuit, CircuitSettings, Outcome, Permit};
 pub use clock::{Clock, ManualClock};
 pub use config::{Auth0Config, ConfigError};
@@ -55,6 +60,8 @@ pub use endpoint::{EndpointOptions, TokenEndpoint};
 pub use error::{ExchangeError, OAuthCode};
 pub use http::{HttpError, HttpOptions, Roots, http_client};
 pub use jwks::{Jwks, JwksError, JwksOptions, VerifyError};
+pub use origin::{Forwarded, Origin, OriginOptions, ToForward};
+pub use pass_through::{PassThrough, PassedThrough};
 pub use resolver::{ProofError, ProofKind, ResolvedUser, Subject, SubjectResolver};
 pub use vault::{ExchangeRequest, IssuedToken, IssuedTokenKind, SubjectKind, TokenKind, TokenVault};
 pub use worker::WorkerExchange;

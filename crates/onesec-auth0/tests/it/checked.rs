@@ -106,7 +106,7 @@ fn base64url(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let digit = |chunk: &[u8], n: usize| {
         let bits = (0..3).fold(0_u32, |bits, at| bits << 8 | u32::from(chunk.get(at).copied().unwrap_or_default()));
-        char::from(DIGITS[(bits >> (18 - 6 * n) & 63) as usize])
+        char::from(*DIGITS.get((bits >> (18 - 6 * n) & 63) as usize).expect("six bits"))
     };
     bytes.chunks(3).flat_map(|chunk| (0..=chunk.len()).map(move |n| digit(chunk, n))).collect()
 }

@@ -3,8 +3,11 @@
 
 mod checked;
 mod credentials;
+mod issuers;
 mod keys;
 mod leaks;
+mod origin;
+mod pass_through;
 mod stranger;
 mod transport;
 mod users;
