@@ -8,6 +8,7 @@ mod keys;
 mod leaks;
 mod origin;
 mod pass_through;
+mod signed_leaks;
 mod stranger;
 mod transport;
 mod users;
