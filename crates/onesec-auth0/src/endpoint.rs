@@ -266,3 +266,23 @@ fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_sent_tells_nothing_of_upstream() {
+        for unsent in [ExchangeError::NoClientKey, ExchangeError::Unsigned, ExchangeError::Unsendable] {
+            assert_eq!(outcome_of(&unsent), Outcome::Abandoned, "{unsent}");
+        }
+        let down = ExchangeError::Unreachable { timed_out: true, maybe_sent: true };
+        assert_eq!(outcome_of(&down), Outcome::Failed);
+        let limited = ExchangeError::RateLimited {
+            error: crate::error::OAuthCode::new("too_many_requests"),
+            error_description: None,
+            retry_after: None,
+        };
+        assert_eq!(outcome_of(&limited), Outcome::Healthy);
+    }
+}

@@ -101,7 +101,7 @@ impl Jwks {
     /// Fetches nothing yet.
     #[must_use]
     pub fn new(config: &Auth0Config, http: reqwest::Client, clock: Arc<dyn Clock>) -> Self {
-        Self::at(KeysAt::Url(config.url("/.well-known/jwks.json")), http, clock)
+        Self::over(KeysAt::Url(config.url("/.well-known/jwks.json")), http, clock)
     }
 
     /// The keys of any issuer: at `jwks_uri`, or where its discovery document says, which is read anew with the keys.
@@ -115,10 +115,10 @@ impl Jwks {
         http: reqwest::Client,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
-        Ok(Self::at(KeysAt::of_issuer(issuer, jwks_uri)?, http, clock))
+        Ok(Self::over(KeysAt::of_issuer(issuer, jwks_uri)?, http, clock))
     }
 
-    fn at(at: KeysAt, http: reqwest::Client, clock: Arc<dyn Clock>) -> Self {
+    fn over(at: KeysAt, http: reqwest::Client, clock: Arc<dyn Clock>) -> Self {
         Self { http, at, clock, options: JwksOptions::default(), cached: Mutex::default(), flight: ().into() }
     }
 

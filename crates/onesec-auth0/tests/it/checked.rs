@@ -48,6 +48,15 @@ async fn nothing_outlives_its_token() {
 }
 
 #[tokio::test]
+async fn what_is_remembered_says_nothing_of_earlier() {
+    let world = world().await;
+    let token = access(world.access_token(ANA));
+    world.proves(&token).await.expect("proven");
+    let earlier = world.resolver.resolve(&token, world.now().before(Duration::from_secs(60))).await;
+    assert_eq!(earlier, Err(ProofError::AccessToken(TokenRefused::IssuedInFuture)));
+}
+
+#[tokio::test]
 async fn nothing_outlives_its_keys() {
     let world = world().await;
     let token = access(world.access_token(ANA));

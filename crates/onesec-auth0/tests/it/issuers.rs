@@ -85,6 +85,9 @@ async fn a_lying_document_leads_nowhere() {
         issuer.sim.set_fault_on(Endpoint::Discovery, fault.clone());
         assert_eq!(issuer.keys().await, Err(want), "{fault:?}");
     }
+    let padded = format!("{}{}", json!({"issuer": honest, "jwks_uri": keys}), " ".repeat(70_000));
+    issuer.sim.set_fault_on(Endpoint::Discovery, Fault::Custom { status: 200, body: padded });
+    assert_eq!(issuer.keys().await, Err(JwksError::Undecodable), "beyond the cap");
     assert_eq!(issuer.seen().1, 0);
     issuer.sim.clear_faults();
     assert_eq!(issuer.keys().await, Ok(1));

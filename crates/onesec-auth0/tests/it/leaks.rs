@@ -100,6 +100,19 @@ async fn nothing_planted_comes_out() {
     assert!(good.0.is_ok() && good.1.is_ok());
 }
 
+#[tokio::test]
+async fn a_secret_that_looks_like_a_word_is_cut_out_as_well() {
+    let world = world().await;
+    world.sim.create_client(ClientSpec::regular("short", "sesame"));
+    let tenant = Auth0Config::new(world.sim.domain(), "short", Secret::new("sesame".into())).expect("config");
+    let vault = TokenVault::new(world.endpoint_of(tenant));
+    let body = r#"{"error":"invalid_grant","error_description":"no swordfish, no sesame"}"#;
+    world.sim.set_fault(Fault::Custom { status: 403, body: body.into() });
+    let error = vault.exchange(&google(&Secret::new("swordfish".into()), SubjectKind::RefreshToken)).await;
+    let Err(ExchangeError::Refused { error_description, .. }) = error else { panic!("{error:?}") };
+    assert_eq!(error_description.as_deref(), Some("no [redacted], no [redacted]"));
+}
+
 fn refresh_of(world: &World) -> Subject {
     Subject::new(world.ana.clone(), SubjectKind::RefreshToken)
 }

@@ -68,6 +68,9 @@ async fn a_request_arrives_without_what_was_for_us_and_with_what_is_ours() {
     assert_eq!((seen.all("host"), seen.all("cname-api-key")), (vec![HOST], vec![KEY]));
     assert_eq!((seen.all("cookie"), seen.all("authorization")), (vec!["a=1", "b=2"], vec!["Bearer x"]));
     assert_eq!(seen.all("x-forwarded-for"), ["192.0.2.7"]);
+    let unknown = ToForward { headers: &given, ..get("/") };
+    origin(&stranger.base_url).forward(unknown).await.expect("an answer");
+    assert!(stranger.seen()[1].all("x-forwarded-for").is_empty(), "what a client says of itself is no address");
     let dropped = ["connection", "x-hop", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
     for name in dropped.into_iter().chain(["proxy-authorization", "proxy-connection", "accept-encoding"]) {
         assert!(seen.all(name).is_empty(), "{name}");

@@ -35,9 +35,11 @@ async fn a_worker_gets_what_it_was_granted_and_no_more() {
     assert_eq!(issued.scopes, ScopeSet::parse("calendar.read").ok(), "of the account, what the worker may have");
     assert_eq!(issued.issued_token_type, Some(IssuedTokenKind::TokenVaultAccessToken));
     assert!(world.sim.is_live(&issued.access_token));
+    let full = world.exchange().await.expect("issued");
+    assert_ne!(full.access_token.thumbprint(), issued.access_token.thumbprint(), "a narrower token is another one");
     let narrowed = vault.worker_exchange(&request(BOB, Some("calendar.read"))).await.expect("issued");
     assert_eq!(narrowed.scopes, ScopeSet::parse("calendar.read").ok());
-    assert_eq!(world.sim.requests(RequestKind::TokenExchange), 2);
+    assert_eq!(world.sim.requests(RequestKind::TokenExchange), 3);
 
     let github = WorkerExchange { connection: ConnectionName::new("github").expect("a name"), ..request(ANA, None) };
     let table = [
@@ -50,7 +52,7 @@ async fn a_worker_gets_what_it_was_granted_and_no_more() {
         let error = vault.worker_exchange(&request).await.expect_err(want);
         assert_eq!((code(&error), error.is_client_rejected()), (want, false), "{request:?}");
     }
-    assert_eq!(world.sim.requests(RequestKind::TokenExchange), 6);
+    assert_eq!(world.sim.requests(RequestKind::TokenExchange), 7);
 }
 
 #[tokio::test]
