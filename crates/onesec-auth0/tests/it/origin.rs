@@ -68,7 +68,8 @@ async fn a_request_arrives_without_what_was_for_us_and_with_what_is_ours() {
     assert_eq!((seen.all("host"), seen.all("cname-api-key")), (vec![HOST], vec![KEY]));
     assert_eq!((seen.all("cookie"), seen.all("authorization")), (vec!["a=1", "b=2"], vec!["Bearer x"]));
     assert_eq!(seen.all("x-forwarded-for"), ["192.0.2.7"]);
-    let unknown = ToForward { headers: &given, ..get("/") };
+    let claimed = headers(&[("X-Forwarded-For", "203.0.113.1")]);
+    let unknown = ToForward { headers: &claimed, ..get("/") };
     origin(&stranger.base_url).forward(unknown).await.expect("an answer");
     assert!(stranger.seen()[1].all("x-forwarded-for").is_empty(), "what a client says of itself is no address");
     let dropped = ["connection", "x-hop", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
