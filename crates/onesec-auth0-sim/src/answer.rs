@@ -14,6 +14,7 @@ pub(crate) const REFRESH_FLOW_FAILED: Refusal =
     (401, "federated_connection_refresh_token_flow_failed", "Refresh Token flow for the Federated Connection failed");
 pub(crate) const USER_NOT_FOUND: Refusal = (401, "user_not_found", "Identity User not found.");
 pub(crate) const INVALID_GRANT: Refusal = (403, "invalid_grant", "Unknown or invalid refresh token.");
+pub(crate) const BAD_ASSERTION: Refusal = (401, "invalid_client", "Unauthorized");
 pub(crate) const BAD_CREDENTIALS: Refusal = (401, "access_denied", "Unauthorized");
 
 pub(crate) fn raw(status: u16, content_type: &'static str, body: Body) -> Response {

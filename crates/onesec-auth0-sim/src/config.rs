@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use onesec_telemetry::Timestamp;
+use onesec_telemetry::{Secret, Timestamp};
 
 /// Where the tenant's first signing key comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum KeySource {
 pub struct SimConfig {
     pub(crate) domain: String,
     pub(crate) tls: bool,
+    pub(crate) loopback_issuer: bool,
+    pub(crate) api_key: Option<Secret>,
     pub(crate) keys: KeySource,
     pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -28,13 +30,36 @@ impl SimConfig {
     /// Plain HTTP, the process-wide key, the machine's clock.
     #[must_use]
     pub fn new(domain: &str) -> Self {
-        Self { domain: domain.to_owned(), tls: false, keys: KeySource::Shared, clock: Arc::new(machine_time) }
+        Self {
+            domain: domain.to_owned(),
+            tls: false,
+            loopback_issuer: false,
+            api_key: None,
+            keys: KeySource::Shared,
+            clock: Arc::new(machine_time),
+        }
     }
 
     /// Speaks HTTPS with a certificate for `127.0.0.1`, `localhost` and the domain, signed by a CA of its own.
     #[must_use]
     pub const fn with_tls(mut self) -> Self {
         self.tls = true;
+        self
+    }
+
+    /// Its address is its issuer, so that strangers find it by discovery: `http://127.0.0.1:<port>/`, or `https://…`.
+    #[must_use]
+    pub const fn with_loopback_issuer(mut self) -> Self {
+        self.loopback_issuer = true;
+        self
+    }
+
+    /// Stands behind a custom domain with self-managed certificates: the domain is the issuer, and a request without
+    /// this `cname-api-key` gets 403.
+    #[must_use]
+    pub fn with_custom_domain(mut self, domain: &str, api_key: &str) -> Self {
+        self.domain = domain.to_owned();
+        self.api_key = Some(Secret::new(api_key.to_owned()));
         self
     }
 
@@ -85,6 +110,9 @@ pub enum SimError {
     /// No such account.
     #[error("no connected account `{0}` in the simulated tenant")]
     UnknownAccount(String),
+    /// More than Auth0 lets a worker have.
+    #[error("a worker has at most 5 connections and 20 scopes")]
+    WorkerGrants,
     /// Scopes that RFC 6749 does not allow.
     #[error("malformed scopes")]
     Scopes(#[from] onesec_telemetry::ScopeError),

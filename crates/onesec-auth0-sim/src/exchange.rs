@@ -1,4 +1,4 @@
-//! The Token Vault exchanges of refresh and access tokens.
+//! The Token Vault exchanges of refresh and access tokens; those of workers stand in `worker`.
 
 use onesec_identity::{AccessTokenPolicy, TokenRefused, verify_access_token};
 use onesec_telemetry::{Scope, Secret, Thumbprint};
@@ -8,9 +8,10 @@ use crate::answer::{INVALID_GRANT, REFRESH_FLOW_FAILED, Refusal, TOKEN_NOT_FOUND
 use crate::fault::Fault;
 use crate::grants::{Grant, Refused};
 use crate::state::State;
+use crate::worker;
 
 const REFRESH_TOKEN: &str = "urn:ietf:params:oauth:token-type:refresh_token";
-const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+pub(crate) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const PROVIDER_TOKEN: &str = "http://auth0.com/oauth/token-type/federated-connection-access-token";
 
 /// Trades an Auth0 token for the provider's. `scope` is ignored: the answer always has all of the account.
@@ -18,10 +19,14 @@ pub(crate) fn exchange(state: &mut State, grant: &Grant<'_>) -> Result<Value, Re
     let required = |name| grant.form.get(name).ok_or((400, "invalid_request", "Missing required parameter."));
     let subject_token = Secret::new(required("subject_token")?.to_owned());
     let connection = required("connection")?;
-    if required("requested_token_type")? != PROVIDER_TOKEN {
+    let (requested, subject_type) = (required("requested_token_type")?, required("subject_token_type")?);
+    if (requested, subject_type) == (worker::VAULT_TOKEN, worker::JWT) {
+        return worker::exchange(state, grant, (&subject_token, connection));
+    }
+    if requested != PROVIDER_TOKEN {
         return Err((400, "invalid_request", "Unsupported requested_token_type.").into());
     }
-    let user = match required("subject_token_type")? {
+    let user = match subject_type {
         REFRESH_TOKEN => by_refresh_token(state, grant, &subject_token)?,
         ACCESS_TOKEN => by_access_token(state, grant, &subject_token)?,
         _ => return Err((400, "invalid_request", "Unsupported subject_token_type.").into()),
@@ -57,7 +62,7 @@ fn by_access_token(state: &State, grant: &Grant<'_>, token: &Secret) -> Result<S
     }
 }
 
-fn pick_account(state: &State, of: (&str, &str), hint: Option<&str>) -> Result<usize, Refusal> {
+pub(crate) fn pick_account(state: &State, of: (&str, &str), hint: Option<&str>) -> Result<usize, Refusal> {
     let mut theirs = state.accounts.iter().enumerate();
     let mut theirs = theirs.by_ref().filter(|(_, a)| (a.user.as_str(), a.connection.as_str()) == of).peekable();
     if theirs.peek().is_none() {

@@ -21,8 +21,12 @@ pub enum Endpoint {
     RefreshGrant,
     /// `client_credentials` grants at `/oauth/token`.
     ClientCredentials,
+    /// Standard token exchanges and JWT assertions at `/oauth/token`.
+    Governed,
     /// `/.well-known/jwks.json`.
     Jwks,
+    /// `/.well-known/openid-configuration`.
+    Discovery,
 }
 
 /// One way to fail, or to succeed wrongly.

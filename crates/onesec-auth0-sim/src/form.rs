@@ -9,7 +9,7 @@ use onesec_telemetry::Secret;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::answer::{BAD_CREDENTIALS, Refusal};
+use crate::answer::{BAD_ASSERTION, BAD_CREDENTIALS, Refusal};
 
 /// The parameters of one request. No `Debug`: they are full of secrets.
 pub(crate) struct Form {
@@ -23,6 +23,7 @@ pub(crate) struct Presented {
     pub(crate) secret: Secret,
 }
 
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const MALFORMED: Refusal = (400, "invalid_request", "Malformed request body.");
 
 impl Form {
@@ -47,6 +48,16 @@ impl Form {
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.params.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The client assertion, if the client authenticates by one; then by nothing else (RFC 6749, section 2.3).
+    pub(crate) fn assertion(&self) -> Result<Option<Secret>, Refusal> {
+        let Some(assertion) = self.get("client_assertion") else {
+            return Ok(None);
+        };
+        let only = self.basic.is_none() && self.get("client_secret").is_none();
+        let known = self.get("client_assertion_type") == Some(ASSERTION_TYPE);
+        if only && known { Ok(Some(Secret::new(assertion.to_owned()))) } else { Err(BAD_ASSERTION) }
     }
 
     /// HTTP Basic or the body; both may name the client, but not two clients.

@@ -7,16 +7,16 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use onesec_telemetry::Timestamp;
 use serde_json::{Value, json};
-use subtle::ConstantTimeEq as _;
 
-use crate::answer::{self, BAD_CREDENTIALS, INVALID_GRANT, Refusal};
+use crate::answer::{self, INVALID_GRANT, Refusal};
+use crate::clients::authenticate;
 use crate::config::SimError;
 use crate::fault::{Endpoint, Fault};
 use crate::form::Form;
 use crate::http::Shared;
 use crate::specs::{AccessTokenSpec, ClientSpec, GrantType};
 use crate::state::{RequestKind, State};
-use crate::{exchange, fault};
+use crate::{exchange, fault, governed};
 
 const BROKEN: Refusal = (500, "server_error", "The simulator failed.");
 
@@ -74,6 +74,7 @@ fn note_request(shared: &Shared, grant: Option<GrantType>) -> Fault {
         Some(GrantType::TokenVault) => (RequestKind::TokenExchange, Endpoint::TokenExchange),
         Some(GrantType::RefreshToken) => (RequestKind::RefreshGrant, Endpoint::RefreshGrant),
         Some(GrantType::ClientCredentials) => (RequestKind::ClientCredentials, Endpoint::ClientCredentials),
+        Some(GrantType::TokenExchange | GrantType::JwtBearer) => (RequestKind::Governed, Endpoint::Governed),
         None => {
             shared.state.lock().count(RequestKind::OtherGrant);
             return Fault::None;
@@ -86,7 +87,7 @@ fn note_request(shared: &Shared, grant: Option<GrantType>) -> Fault {
 
 fn serve(state: &mut State, form: &Form, fault: &Fault, now: Timestamp) -> Result<Response, Refused> {
     let named = form.get("grant_type").ok_or((400, "invalid_request", "Missing required parameter: grant_type"))?;
-    let client = authenticate(state, form)?;
+    let client = authenticate(state, form, now)?;
     let grant = GrantType::from_urn(named).ok_or((403, "unsupported_grant_type", "Unsupported grant type."))?;
     if !client.grants.contains(&grant) {
         let description = format!("Grant type '{named}' not allowed for the client.");
@@ -97,20 +98,10 @@ fn serve(state: &mut State, form: &Form, fault: &Fault, now: Timestamp) -> Resul
         GrantType::RefreshToken => refresh(state, &request)?,
         GrantType::ClientCredentials => client_credentials(state, &request)?,
         GrantType::TokenVault => exchange::exchange(state, &request)?,
+        GrantType::TokenExchange => governed::exchange(state, &request)?,
+        GrantType::JwtBearer => governed::jwt_bearer(state, &request)?,
     };
     Ok(answer::json(StatusCode::OK, &body))
-}
-
-fn authenticate(state: &State, form: &Form) -> Result<ClientSpec, Refusal> {
-    for presented in form.credentials()? {
-        if let Some(client) = state.clients.get(&presented.id) {
-            let (want, got) = (client.secret.thumbprint(), presented.secret.thumbprint());
-            if bool::from(want.as_bytes().ct_eq(got.as_bytes())) {
-                return Ok(client.clone());
-            }
-        }
-    }
-    Err(BAD_CREDENTIALS)
 }
 
 /// `refresh_token`, with an ID token if `openid` is asked for. `audience` gives tokens for that API.

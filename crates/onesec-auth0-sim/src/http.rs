@@ -7,15 +7,17 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State as Extract};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use onesec_telemetry::Timestamp;
+use onesec_telemetry::{Secret, Timestamp};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use subtle::ConstantTimeEq as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -30,6 +32,8 @@ use crate::{accounts, answer, grants};
 pub(crate) struct Shared {
     pub(crate) state: Mutex<State>,
     pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// What every request must carry, where there is a custom domain.
+    pub(crate) api_key: Option<Secret>,
 }
 
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -44,7 +48,19 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v2/users/{id}/connected-accounts", get(accounts::list_as_admin))
         .fallback(other)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(Arc::clone(&shared), through_custom_domain))
         .with_state(shared)
+}
+
+/// Lets pass who knows the key of the custom domain.
+async fn through_custom_domain(Extract(shared): Extract<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let presented = request.headers().get("cname-api-key").map_or(&[][..], HeaderValue::as_bytes);
+    let wrong = |key: &Secret| !bool::from(key.expose_to_wire().as_bytes().ct_eq(presented));
+    if shared.api_key.as_ref().is_some_and(wrong) {
+        shared.state.lock().count(RequestKind::WithoutKey);
+        return answer::problem(StatusCode::FORBIDDEN, "Forbidden");
+    }
+    next.run(request).await
 }
 
 async fn token(Extract(shared): Extract<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -64,9 +80,15 @@ async fn jwks(Extract(shared): Extract<Arc<Shared>>) -> Response {
 }
 
 async fn discovery(Extract(shared): Extract<Arc<Shared>>) -> Response {
-    let mut state = shared.state.lock();
-    state.count(RequestKind::Discovery);
-    answer::json(StatusCode::OK, &document(&state.issuer()))
+    let (fault, issuer) = {
+        let mut state = shared.state.lock();
+        state.count(RequestKind::Discovery);
+        (state.faults.next(Endpoint::Discovery), state.issuer())
+    };
+    match fault.instead().await {
+        Some(answer) => answer,
+        None => answer::json(StatusCode::OK, &document(&issuer)),
+    }
 }
 
 fn document(issuer: &str) -> Value {
@@ -79,7 +101,7 @@ fn document(issuer: &str) -> Value {
         "response_types_supported": ["code"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
     })
 }
 

@@ -1,7 +1,8 @@
 //! A simulated Auth0 tenant with Token Vault, for the demo and for tests.
 //!
 //! **What it is.** A real HTTP (or HTTPS) server on loopback that answers as Auth0's documentation says: token
-//! endpoint, key set, discovery, connected accounts. Its administration is the handle, [`SimTenant`].
+//! endpoint with Auth0's own and the standard grants, key set, discovery, connected accounts, a custom domain's key.
+//! Its administration is the handle, [`SimTenant`].
 //!
 //! **What it is not.** No library crate may depend on it. Where the documentation is silent it picks one answer;
 //! nothing here proves how a live tenant behaves.
@@ -30,16 +31,20 @@
 
 mod accounts;
 mod answer;
+mod clients;
 mod config;
 mod exchange;
 mod fault;
 mod form;
+mod governed;
 mod grants;
 mod http;
+mod jws;
 mod pause;
 mod specs;
 mod state;
 mod tenant;
+mod worker;
 
 pub use config::{KeySource, SimConfig, SimError};
 pub use fault::{Endpoint, Fault};

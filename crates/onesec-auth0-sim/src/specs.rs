@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use onesec_telemetry::Secret;
+use onesec_telemetry::{ScopeSet, Secret};
 use serde_json::{Map, Value};
+
+use crate::config::SimError;
 
 /// The grants that the simulator knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +16,10 @@ pub enum GrantType {
     ClientCredentials,
     /// The Token Vault exchange.
     TokenVault,
+    /// The standard token exchange (RFC 8693): on behalf of a user, or for an identity assertion.
+    TokenExchange,
+    /// The JWT bearer grant (RFC 7523, section 2.1), with an identity assertion.
+    JwtBearer,
 }
 
 impl GrantType {
@@ -24,11 +30,15 @@ impl GrantType {
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
             Self::TokenVault => "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
         }
     }
 
     pub(crate) fn from_urn(urn: &str) -> Option<Self> {
-        [Self::RefreshToken, Self::ClientCredentials, Self::TokenVault].into_iter().find(|g| g.urn() == urn)
+        let known =
+            [Self::RefreshToken, Self::ClientCredentials, Self::TokenVault, Self::TokenExchange, Self::JwtBearer];
+        known.into_iter().find(|grant| grant.urn() == urn)
     }
 }
 
@@ -39,14 +49,25 @@ pub struct ClientSpec {
     pub(crate) secret: Secret,
     pub(crate) grants: Vec<GrantType>,
     pub(crate) api: Option<String>,
+    /// Public keys; a client that has some authenticates by assertion only.
+    pub(crate) keys: Vec<Value>,
+    /// Connections and scopes that it may ask for without the user.
+    pub(crate) worker: Vec<(String, ScopeSet)>,
 }
 
+/// The most connections a worker may be granted.
+const MAX_WORKER_CONNECTIONS: usize = 5;
+/// The most scopes, over all of them.
+const MAX_WORKER_SCOPES: usize = 20;
+
 impl ClientSpec {
-    /// A regular web application with every grant.
+    /// A regular web application with every grant of Auth0's own, but not the governed ones: those take
+    /// [`ClientSpec::with_grants`].
     #[must_use]
     pub fn regular(id: &str, secret: &str) -> Self {
         let grants = vec![GrantType::RefreshToken, GrantType::ClientCredentials, GrantType::TokenVault];
-        Self { id: id.to_owned(), secret: Secret::new(secret.to_owned()), grants, api: None }
+        let secret = Secret::new(secret.to_owned());
+        Self { id: id.to_owned(), secret, grants, api: None, keys: Vec::new(), worker: Vec::new() }
     }
 
     /// A Custom API Client (`app_type: resource_server`), linked to the API `identifier`: the only kind that may
@@ -54,6 +75,34 @@ impl ClientSpec {
     #[must_use]
     pub fn custom_api(id: &str, secret: &str, identifier: &str) -> Self {
         Self { api: Some(identifier.to_owned()), ..Self::regular(id, secret) }
+    }
+
+    /// A worker with privileged access, known by its public key. It may do nothing until it is granted something.
+    #[must_use]
+    pub fn worker(id: &str, jwk: Value) -> Self {
+        Self::regular(id, "").with_grants(&[GrantType::TokenVault]).with_public_key(jwk)
+    }
+
+    /// Registers a public key (RFC 7517). From then on the client authenticates by assertion only.
+    #[must_use]
+    pub fn with_public_key(mut self, mut jwk: Value) -> Self {
+        let name = format!("client-key-{}", self.keys.len() + 1);
+        if let Value::Object(members) = &mut jwk {
+            members.entry("kid").or_insert_with(|| name.into());
+        }
+        self.keys.push(jwk);
+        self
+    }
+
+    /// Lets a worker ask for these scopes of a connection, for any user who has connected it.
+    ///
+    /// # Errors
+    /// [`SimError::Scopes`]; [`SimError::WorkerGrants`] beyond 5 connections or 20 scopes in all.
+    pub fn with_worker_grants(mut self, connection: &str, scopes: &str) -> Result<Self, SimError> {
+        self.worker.push((connection.to_owned(), ScopeSet::parse(scopes)?));
+        let scopes: usize = self.worker.iter().map(|(_, scopes)| scopes.len()).sum();
+        let fits = self.worker.len() <= MAX_WORKER_CONNECTIONS && scopes <= MAX_WORKER_SCOPES;
+        if fits { Ok(self) } else { Err(SimError::WorkerGrants) }
     }
 
     /// Only these grants.

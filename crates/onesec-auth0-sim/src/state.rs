@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use onesec_identity::{Algorithm, KeySet, SigningKey};
+use onesec_identity::{Algorithm, KeySet, ReplayCache, SigningKey};
 use onesec_telemetry::{ScopeSet, Secret, Thumbprint, Timestamp};
 use serde_json::{Value, json};
 
@@ -24,6 +24,8 @@ pub enum RequestKind {
     RefreshGrant,
     /// A `client_credentials` grant.
     ClientCredentials,
+    /// A standard token exchange (RFC 8693) or JWT assertion (RFC 7523, section 2.1).
+    Governed,
     /// Any other request to `/oauth/token`.
     OtherGrant,
     /// The key set.
@@ -34,6 +36,8 @@ pub enum RequestKind {
     MyAccount,
     /// The Management API.
     Management,
+    /// One without the key of the custom domain.
+    WithoutKey,
     /// Where [`crate::Fault::Redirect`] points to: must stay zero.
     Stolen,
     /// Any other path.
@@ -59,7 +63,7 @@ pub(crate) struct RefreshToken {
 }
 
 pub(crate) struct State {
-    pub(crate) domain: String,
+    issuer: String,
     pub(crate) keys: Vec<(String, Arc<SigningKey>)>,
     pub(crate) clients: HashMap<String, ClientSpec>,
     pub(crate) users: HashSet<String>,
@@ -67,6 +71,8 @@ pub(crate) struct State {
     pub(crate) refresh_tokens: HashMap<Thumbprint, RefreshToken>,
     pub(crate) management_tokens: HashMap<Thumbprint, Timestamp>,
     pub(crate) provider_tokens: VecDeque<(Thumbprint, Timestamp)>,
+    pub(crate) assertions: ReplayCache,
+    pub(crate) worker_requests: ReplayCache,
     pub(crate) faults: Faults,
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) seen: HashMap<RequestKind, usize>,
@@ -76,11 +82,13 @@ pub(crate) struct State {
 
 /// How many issued provider tokens are remembered.
 const MAX_PROVIDER_TOKENS: usize = 65_536;
+/// How many assertions, and how many worker requests, are remembered while they could be used again.
+const MAX_ONE_TIME_TOKENS: usize = 65_536;
 
 impl State {
-    pub(crate) fn new(domain: String, source: KeySource) -> Result<Self, SimError> {
+    pub(crate) fn new(issuer: String, source: KeySource) -> Result<Self, SimError> {
         let mut state = Self {
-            domain,
+            issuer,
             keys: Vec::new(),
             clients: HashMap::new(),
             users: HashSet::new(),
@@ -88,6 +96,8 @@ impl State {
             refresh_tokens: HashMap::new(),
             management_tokens: HashMap::new(),
             provider_tokens: VecDeque::new(),
+            assertions: ReplayCache::new(MAX_ONE_TIME_TOKENS),
+            worker_requests: ReplayCache::new(MAX_ONE_TIME_TOKENS),
             faults: Faults::default(),
             gate: None,
             seen: HashMap::new(),
@@ -103,7 +113,7 @@ impl State {
     }
 
     pub(crate) fn issuer(&self) -> String {
-        format!("https://{}/", self.domain)
+        self.issuer.clone()
     }
 
     pub(crate) fn push_key(&mut self, key: Arc<SigningKey>) {
@@ -161,15 +171,28 @@ impl State {
 
     /// The provider's token for an account: the cached one while it lives, else a new one.
     pub(crate) fn provider_token(&mut self, at: usize, now: Timestamp) -> Result<(Secret, Duration), SimError> {
-        let lifetime = self.provider_token_lifetime;
-        let account = self.accounts.get_mut(at).ok_or(SimError::Keys)?;
+        let account = self.accounts.get(at).ok_or(SimError::Keys)?;
         if let Some((token, expires_at)) = &account.cached
             && *expires_at > now + Duration::from_secs(1)
         {
             return Ok((token.clone(), expires_at.since(now)));
         }
-        let token = Secret::new(format!("{}{}", provider_prefix(&account.connection), random_text()?));
-        account.cached = Some((token.clone(), now + lifetime));
+        let connection = account.connection.clone();
+        let (token, lifetime) = self.new_provider_token(&connection, now)?;
+        if let Some(account) = self.accounts.get_mut(at) {
+            account.cached = Some((token.clone(), now + lifetime));
+        }
+        Ok((token, lifetime))
+    }
+
+    /// A new token of the provider, whatever is cached.
+    pub(crate) fn new_provider_token(
+        &mut self,
+        connection: &str,
+        now: Timestamp,
+    ) -> Result<(Secret, Duration), SimError> {
+        let lifetime = self.provider_token_lifetime;
+        let token = Secret::new(format!("{}{}", provider_prefix(connection), random_text()?));
         if self.provider_tokens.len() == MAX_PROVIDER_TOKENS {
             self.provider_tokens.pop_front();
         }

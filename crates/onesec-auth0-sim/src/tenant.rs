@@ -23,6 +23,7 @@ pub struct SimTenant {
     shared: Arc<Shared>,
     base_url: String,
     domain: String,
+    issuer: String,
     ca_pem: Option<String>,
     server: JoinHandle<()>,
 }
@@ -37,11 +38,14 @@ impl SimTenant {
         let address = listener.local_addr().map_err(SimError::Listen)?;
         let (tls, ca_pem) =
             if config.tls { tls_for(&config.domain).map(|(t, pem)| (Some(t), Some(pem)))? } else { (None, None) };
-        let state = State::new(config.domain.clone(), config.keys)?;
-        let shared = Arc::new(Shared { state: state.into(), clock: config.clock });
-        let server = tokio::spawn(http::accept(listener, tls, http::router(Arc::clone(&shared))));
         let scheme = if config.tls { "https" } else { "http" };
-        Ok(Self { shared, base_url: format!("{scheme}://{address}"), domain: config.domain, ca_pem, server })
+        let base_url = format!("{scheme}://{address}");
+        let issuer =
+            if config.loopback_issuer { format!("{base_url}/") } else { format!("https://{}/", config.domain) };
+        let state = State::new(issuer.clone(), config.keys)?;
+        let shared = Arc::new(Shared { state: state.into(), clock: config.clock, api_key: config.api_key });
+        let server = tokio::spawn(http::accept(listener, tls, http::router(Arc::clone(&shared))));
+        Ok(Self { shared, base_url, domain: config.domain, issuer, ca_pem, server })
     }
 
     /// Where it listens, without a trailing slash.
@@ -56,10 +60,10 @@ impl SimTenant {
         &self.domain
     }
 
-    /// `https://<domain>/`, as tokens and discovery have it.
+    /// `https://<domain>/` unless started with [`SimConfig::with_loopback_issuer`], as tokens and discovery have it.
     #[must_use]
     pub fn issuer(&self) -> String {
-        format!("https://{}/", self.domain)
+        self.issuer.clone()
     }
 
     /// The certificate of its CA, where it speaks HTTPS.

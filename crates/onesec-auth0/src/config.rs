@@ -4,13 +4,15 @@ use oauth2::ClientId;
 use onesec_telemetry::Secret;
 use url::{Host, Url};
 
+use crate::credentials::{ClientKey, Credentials};
+
 /// One client of one Auth0 tenant.
 #[derive(Debug, Clone)]
 pub struct Auth0Config {
     domain: String,
     base_url: Url,
     client_id: ClientId,
-    client_secret: Secret,
+    credentials: Credentials,
 }
 
 /// Why a tenant cannot be used as configured.
@@ -21,11 +23,20 @@ pub enum ConfigError {
     #[error("the domain must be a host name such as `tenant.eu.auth0.com`, without scheme or path")]
     Domain,
     /// No client.
-    #[error("client id and client secret must not be empty")]
+    #[error("client id, client secret or key id must not be empty")]
     Credentials,
     /// Not an absolute http(s) URL without credentials, query and path.
     #[error("the base URL must be `https://host[:port]`")]
     BaseUrl,
+    /// Not an absolute http(s) URL without credentials, query and fragment.
+    #[error("the issuer must be `https://host[:port][/path]`")]
+    Issuer,
+    /// Not an absolute http(s) URL without credentials and fragment.
+    #[error("the URI of the key set must be an https URL")]
+    JwksUri,
+    /// Nothing, or not fit for a header.
+    #[error("the key of the custom domain must not be empty and must be plain text")]
+    ApiKey,
     /// Plain HTTP beyond this machine would show every token to the network.
     #[error("plain http is allowed on loopback addresses only")]
     PlainHttp,
@@ -37,16 +48,25 @@ impl Auth0Config {
     /// # Errors
     /// [`ConfigError::Domain`], [`ConfigError::Credentials`].
     pub fn new(domain: &str, client_id: &str, client_secret: Secret) -> Result<Self, ConfigError> {
-        let base_url = Url::parse(&format!("https://{domain}/")).map_err(|_| ConfigError::Domain)?;
-        // What the parser had to change was no plain host name: a path, a user, another spelling.
-        if base_url.as_str() != format!("https://{domain}/") || !bare(&base_url) || domain.is_empty() {
-            return Err(ConfigError::Domain);
-        }
-        if client_id.is_empty() || client_secret.is_empty() {
+        Self::with_credentials(domain, client_id, Credentials::Secret(client_secret))
+    }
+
+    /// As [`Auth0Config::new`], for a client that signs what it asks for (`private_key_jwt`: RFC 7523, section 2.2):
+    /// no secret travels.
+    ///
+    /// # Errors
+    /// [`ConfigError::Domain`], [`ConfigError::Credentials`].
+    pub fn with_private_key(domain: &str, client_id: &str, key: ClientKey) -> Result<Self, ConfigError> {
+        Self::with_credentials(domain, client_id, Credentials::Key(key))
+    }
+
+    fn with_credentials(domain: &str, client_id: &str, credentials: Credentials) -> Result<Self, ConfigError> {
+        let base_url = domain_url(domain)?;
+        if client_id.is_empty() || credentials.is_empty() {
             return Err(ConfigError::Credentials);
         }
         let client_id = ClientId::new(client_id.to_owned());
-        Ok(Self { domain: domain.to_owned(), base_url, client_id, client_secret })
+        Ok(Self { domain: domain.to_owned(), base_url, client_id, credentials })
     }
 
     /// Sends requests elsewhere, such as to a simulated tenant. The expected issuer stays `https://<domain>/`.
@@ -54,17 +74,7 @@ impl Auth0Config {
     /// # Errors
     /// [`ConfigError::BaseUrl`], [`ConfigError::PlainHttp`].
     pub fn with_base_url(mut self, base_url: &str) -> Result<Self, ConfigError> {
-        let url = Url::parse(base_url).map_err(|_| ConfigError::BaseUrl)?;
-        if !bare(&url) {
-            return Err(ConfigError::BaseUrl);
-        }
-        match url.scheme() {
-            "https" => {}
-            "http" if is_loopback(&url) => {}
-            "http" => return Err(ConfigError::PlainHttp),
-            _ => return Err(ConfigError::BaseUrl),
-        }
-        self.base_url = url;
+        self.base_url = base_url_of(base_url)?;
         Ok(self)
     }
 
@@ -86,14 +96,38 @@ impl Auth0Config {
         &self.client_id
     }
 
-    pub(crate) const fn client_secret(&self) -> &Secret {
-        &self.client_secret
+    pub(crate) const fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     pub(crate) fn url(&self, path: &str) -> Url {
         let mut url = self.base_url.clone();
         url.set_path(path);
         url
+    }
+}
+
+/// `https://<domain>/`.
+pub(crate) fn domain_url(domain: &str) -> Result<Url, ConfigError> {
+    let text = format!("https://{domain}/");
+    let url = Url::parse(&text).map_err(|_| ConfigError::Domain)?;
+    // What the parser had to change was no plain host name: a path, a user, another spelling.
+    if url.as_str() == text && bare(&url) && !domain.is_empty() { Ok(url) } else { Err(ConfigError::Domain) }
+}
+
+/// `https://host[:port]`, or plain HTTP to this machine.
+pub(crate) fn base_url_of(text: &str) -> Result<Url, ConfigError> {
+    let url = Url::parse(text).map_err(|_| ConfigError::BaseUrl)?;
+    if bare(&url) { encrypted(url, ConfigError::BaseUrl) } else { Err(ConfigError::BaseUrl) }
+}
+
+/// Lets HTTPS pass, and plain HTTP to this machine; another scheme is `otherwise`.
+pub(crate) fn encrypted(url: Url, otherwise: ConfigError) -> Result<Url, ConfigError> {
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        "http" => Err(ConfigError::PlainHttp),
+        _ => Err(otherwise),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
-use onesec_telemetry::Secret;
+use onesec_telemetry::{Secret, Timestamp};
 use parking_lot::Mutex;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use tokio::time::Instant;
@@ -46,6 +46,30 @@ pub struct TokenEndpoint {
     clock: Arc<dyn Clock>,
     options: EndpointOptions,
     circuit: Mutex<Circuit>,
+}
+
+/// The parameters of one grant, but for the token that it is asked for.
+pub(crate) struct Grant<'a> {
+    pub(crate) params: &'a [(&'a str, &'a str)],
+    pub(crate) token_name: &'static str,
+    pub(crate) token: TokenSource<'a>,
+}
+
+/// Where the token of a grant comes from.
+pub(crate) enum TokenSource<'a> {
+    /// It was presented to us.
+    Given(&'a Secret),
+    /// We sign it, anew for each attempt: it can be used once.
+    Signed(&'a (dyn Fn() -> Result<Secret, ExchangeError> + Sync)),
+}
+
+impl TokenSource<'_> {
+    fn token(&self) -> Result<Secret, ExchangeError> {
+        match self {
+            Self::Given(token) => Ok((*token).clone()),
+            Self::Signed(sign) => sign(),
+        }
+    }
 }
 
 /// A 200 with a JSON body. No `Debug`: it holds tokens.
@@ -98,29 +122,54 @@ impl TokenEndpoint {
         self.circuit.lock().is_closed()
     }
 
-    /// Sends one grant; `secrets` among the parameters are cut out of whatever upstream says about them.
-    pub(crate) async fn grant(&self, params: &[(&str, &str)], secret: &Secret) -> Result<Answer, ExchangeError> {
-        let admitted = self.circuit.lock().admit(self.clock.now());
-        let permit = admitted.map_err(|retry_after| ExchangeError::CircuitOpen { retry_after })?;
-        let mut report = Report { endpoint: self, permit: Some(permit), outcome: Outcome::Abandoned };
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) const fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// Sends one grant; its token and our credentials are cut out of whatever upstream says about them.
+    pub(crate) async fn grant(&self, grant: &Grant<'_>) -> Result<Answer, ExchangeError> {
         let deadline = Instant::now() + self.options.deadline;
-        let attempts = self.attempts(params, secret, deadline);
-        let late = ExchangeError::Unreachable { timed_out: true, maybe_sent: true };
-        let result = tokio::time::timeout_at(deadline, attempts).await.unwrap_or(Err(late));
-        report.outcome = outcome_of(&result);
-        drop(report);
+        let result = self.guarded(self.attempts(grant, deadline), deadline, |_| Outcome::Healthy).await;
         if let Err(error) = &result {
             tracing::debug!(domain = self.config.domain(), %error, "token endpoint gave no token");
         }
         result
     }
 
-    async fn attempts(
+    /// For what has no retries.
+    pub(crate) async fn guarded_once<T>(
         &self,
-        params: &[(&str, &str)],
-        secret: &Secret,
+        work: impl Future<Output = Result<T, ExchangeError>>,
+        judge: impl FnOnce(&T) -> Outcome,
+    ) -> Result<T, ExchangeError> {
+        self.guarded(work, Instant::now() + self.options.deadline, judge).await
+    }
+
+    /// Within the time limit, and only where the circuit breaker lets it; `judge` says what an answer tells of upstream.
+    async fn guarded<T>(
+        &self,
+        work: impl Future<Output = Result<T, ExchangeError>>,
         deadline: Instant,
-    ) -> Result<Answer, ExchangeError> {
+        judge: impl FnOnce(&T) -> Outcome,
+    ) -> Result<T, ExchangeError> {
+        let admitted = self.circuit.lock().admit(self.clock.now());
+        let permit = admitted.map_err(|retry_after| ExchangeError::CircuitOpen { retry_after })?;
+        let mut report = Report { endpoint: self, permit: Some(permit), outcome: Outcome::Abandoned };
+        let late = ExchangeError::Unreachable { timed_out: true, maybe_sent: true };
+        let result = tokio::time::timeout_at(deadline, work).await.unwrap_or(Err(late));
+        report.outcome = match &result {
+            Ok(answer) => judge(answer),
+            Err(error) => outcome_of(error),
+        };
+        drop(report);
+        result
+    }
+
+    async fn attempts(&self, grant: &Grant<'_>, deadline: Instant) -> Result<Answer, ExchangeError> {
         let backoff = ExponentialBuilder::default()
             .with_jitter()
             .with_min_delay(Duration::from_millis(50))
@@ -131,7 +180,7 @@ impl TokenEndpoint {
             let pause = error.retry_after().map_or(planned, |asked| asked + planned / 4);
             (Instant::now() + pause < deadline).then_some(pause)
         };
-        (|| self.attempt(params, secret)).retry(backoff).when(|error| self.may_retry(error)).adjust(pause).await
+        (|| self.attempt(grant)).retry(backoff).when(|error| self.may_retry(error)).adjust(pause).await
     }
 
     /// Only where the request was certainly not acted on: never sent, or turned away with a time to come back.
@@ -142,16 +191,21 @@ impl TokenEndpoint {
             | ExchangeError::Refused { status: 503, retry_after, .. } => {
                 retry_after.is_some_and(|pause| pause <= self.options.max_retry_after)
             }
-            ExchangeError::Refused { .. } | ExchangeError::Undecodable { .. } | ExchangeError::CircuitOpen { .. } => {
-                false
-            }
+            ExchangeError::Refused { .. }
+            | ExchangeError::Undecodable { .. }
+            | ExchangeError::CircuitOpen { .. }
+            | ExchangeError::NoClientKey
+            | ExchangeError::Unsigned
+            | ExchangeError::Unsendable => false,
         }
     }
 
-    async fn attempt(&self, params: &[(&str, &str)], secret: &Secret) -> Result<Answer, ExchangeError> {
-        let client_secret = self.config.client_secret();
-        let client = [("client_id", self.config.client_id()), ("client_secret", client_secret.expose_to_wire())];
-        let form: Vec<(&str, &str)> = params.iter().copied().chain(client).collect();
+    async fn attempt(&self, grant: &Grant<'_>) -> Result<Answer, ExchangeError> {
+        let token = grant.token.token()?;
+        let client_id = self.config.client_id();
+        let shown = self.config.credentials().show(client_id, &self.config.issuer(), self.clock.now())?;
+        let mut form = [grant.params, &[(grant.token_name, token.expose_to_wire()), ("client_id", client_id)]].concat();
+        form.extend(shown.params());
         let sent = self.http.post(self.config.url("/oauth/token")).form(&form).send().await;
         let response = sent.map_err(|error| unreachable_because(&error))?;
         let status = response.status().as_u16();
@@ -163,7 +217,7 @@ impl TokenEndpoint {
             let answer = Answer { status, body };
             return if is_json && answer.body.complete { Ok(answer) } else { Err(answer.undecodable()) };
         }
-        Err(ExchangeError::from_body(status, &body.bytes, retry_after, &[secret, client_secret]))
+        Err(ExchangeError::from_body(status, &body.bytes, retry_after, &[&token, shown.secret()]))
     }
 }
 
@@ -188,25 +242,47 @@ impl Drop for Report<'_> {
     }
 }
 
-fn outcome_of(result: &Result<Answer, ExchangeError>) -> Outcome {
-    match result {
+const fn outcome_of(error: &ExchangeError) -> Outcome {
+    match error {
         // A rate limit is upstream's health: hammering is prevented by `Retry-After`, not by the breaker.
-        Ok(_) | Err(ExchangeError::RateLimited { .. }) => Outcome::Healthy,
-        Err(error) if error.is_outage() => Outcome::Failed,
-        Err(_) => Outcome::Healthy,
+        ExchangeError::RateLimited { .. } => Outcome::Healthy,
+        // Nobody was asked.
+        ExchangeError::NoClientKey | ExchangeError::Unsigned | ExchangeError::Unsendable => Outcome::Abandoned,
+        error if error.is_outage() => Outcome::Failed,
+        _ => Outcome::Healthy,
     }
 }
 
-fn unreachable_because(error: &reqwest::Error) -> ExchangeError {
+pub(crate) fn unreachable_because(error: &reqwest::Error) -> ExchangeError {
     ExchangeError::Unreachable { timed_out: error.is_timeout(), maybe_sent: !error.is_connect() }
 }
 
 /// Whole seconds; the date form (RFC 9110, section 10.2.3) is not used by Auth0.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_sent_tells_nothing_of_upstream() {
+        for unsent in [ExchangeError::NoClientKey, ExchangeError::Unsigned, ExchangeError::Unsendable] {
+            assert_eq!(outcome_of(&unsent), Outcome::Abandoned, "{unsent}");
+        }
+        let down = ExchangeError::Unreachable { timed_out: true, maybe_sent: true };
+        assert_eq!(outcome_of(&down), Outcome::Failed);
+        let limited = ExchangeError::RateLimited {
+            error: crate::error::OAuthCode::new("too_many_requests"),
+            error_description: None,
+            retry_after: None,
+        };
+        assert_eq!(outcome_of(&limited), Outcome::Healthy);
+    }
 }

@@ -91,6 +91,15 @@ pub enum ExchangeError {
         /// When it will be asked again.
         retry_after: Duration,
     },
+    /// Not even asked: what was wanted must be signed by our client, and our client has a secret only.
+    #[error("our client has no private key to sign with")]
+    NoClientKey,
+    /// Not even asked: the key would not sign, or this machine has no randomness.
+    #[error("the request cannot be signed")]
+    Unsigned,
+    /// Not even asked: a header, path or parameter is none that may be sent.
+    #[error("the request is malformed and was not sent")]
+    Unsendable,
 }
 
 impl ExchangeError {
@@ -103,10 +112,11 @@ impl ExchangeError {
             | Self::Undecodable { .. }
             | Self::Unreachable { .. }
             | Self::CircuitOpen { .. } => true,
+            Self::NoClientKey | Self::Unsigned | Self::Unsendable => false,
         }
     }
 
-    /// Whether upstream rejected our own client, so that only an operator can help.
+    /// Whether upstream rejected our own client, or it cannot even sign, so that only an operator can help.
     #[must_use]
     pub fn is_client_rejected(&self) -> bool {
         match self {
@@ -115,6 +125,7 @@ impl ExchangeError {
                 "access_denied" => *status == 401, // how Auth0 answers bad client credentials
                 _ => false,
             },
+            Self::NoClientKey | Self::Unsigned => true,
             _ => false,
         }
     }
@@ -124,7 +135,7 @@ impl ExchangeError {
     pub const fn code(&self) -> Option<&OAuthCode> {
         match self {
             Self::Refused { error, .. } | Self::RateLimited { error, .. } => Some(error),
-            Self::Undecodable { .. } | Self::Unreachable { .. } | Self::CircuitOpen { .. } => None,
+            _ => None,
         }
     }
 
@@ -134,7 +145,7 @@ impl ExchangeError {
         match self {
             Self::Refused { retry_after, .. } | Self::RateLimited { retry_after, .. } => *retry_after,
             Self::CircuitOpen { retry_after } => Some(*retry_after),
-            Self::Undecodable { .. } | Self::Unreachable { .. } => None,
+            _ => None,
         }
     }
 

@@ -1,17 +1,16 @@
-//! A tenant's key set: cached, refreshed by one at a time, usable for a while when the tenant is down.
+//! An issuer's key set: cached, refreshed by one at a time, usable for a while when the tenant is down.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onesec_identity::{KeySet, MAX_JWKS_BYTES, TokenRefused};
+use onesec_identity::{KeySet, TokenRefused};
 use onesec_telemetry::Timestamp;
 use parking_lot::Mutex;
-use url::Url;
 
-use crate::body::{TimedOut, read_capped};
 use crate::clock::Clock;
-use crate::config::Auth0Config;
+use crate::config::{Auth0Config, ConfigError};
+use crate::discovery::KeysAt;
 
 /// How long keys are believed and how often they are asked for.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +56,12 @@ pub enum JwksError {
     /// Too large, cut off, or no key set.
     #[error("the key set cannot be decoded")]
     Undecodable,
+    /// The discovery document is another issuer's.
+    #[error("the discovery document names another issuer")]
+    OtherIssuer,
+    /// The discovery document sends us where no keys are fetched: in clear, or not by HTTP at all.
+    #[error("the discovery document names no usable key set")]
+    UnusableUri,
     /// A key set without a single key that may verify.
     #[error("the key set has no usable key")]
     NoUsableKey,
@@ -82,10 +87,10 @@ struct Cached {
     fetches: u64,
 }
 
-/// The keys of one tenant.
+/// The keys of one issuer.
 pub struct Jwks {
     http: reqwest::Client,
-    url: Url,
+    at: KeysAt,
     clock: Arc<dyn Clock>,
     options: JwksOptions,
     cached: Mutex<Cached>,
@@ -96,8 +101,25 @@ impl Jwks {
     /// Fetches nothing yet.
     #[must_use]
     pub fn new(config: &Auth0Config, http: reqwest::Client, clock: Arc<dyn Clock>) -> Self {
-        let url = config.url("/.well-known/jwks.json");
-        Self { http, url, clock, options: JwksOptions::default(), cached: Mutex::default(), flight: ().into() }
+        Self::over(KeysAt::Url(config.url("/.well-known/jwks.json")), http, clock)
+    }
+
+    /// The keys of any issuer: at `jwks_uri`, or where its discovery document says, which is read anew with the keys.
+    /// Fetches nothing yet. `issuer` must be exactly what the document and tokens have.
+    ///
+    /// # Errors
+    /// [`ConfigError::Issuer`], [`ConfigError::JwksUri`], [`ConfigError::PlainHttp`].
+    pub fn for_issuer(
+        issuer: &str,
+        jwks_uri: Option<&str>,
+        http: reqwest::Client,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self::over(KeysAt::of_issuer(issuer, jwks_uri)?, http, clock))
+    }
+
+    fn over(at: KeysAt, http: reqwest::Client, clock: Arc<dyn Clock>) -> Self {
+        Self { http, at, clock, options: JwksOptions::default(), cached: Mutex::default(), flight: ().into() }
     }
 
     /// With other times.
@@ -138,13 +160,24 @@ impl Jwks {
     /// # Errors
     /// [`VerifyError`].
     pub async fn verify<T>(&self, check: impl Fn(&KeySet) -> Result<T, TokenRefused>) -> Result<T, VerifyError> {
+        self.verify_keyed(check).await.map(|(proof, _)| proof)
+    }
+
+    /// As [`Jwks::verify`], with the very key set that verified: a proof is as good as the keys that made it.
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub async fn verify_keyed<T>(
+        &self,
+        check: impl Fn(&KeySet) -> Result<T, TokenRefused>,
+    ) -> Result<(T, Arc<KeySet>), VerifyError> {
         let keys = self.keys().await?;
         match check(&keys) {
             Err(TokenRefused::UnknownKey) => {}
-            judged => return Ok(judged?),
+            judged => return Ok((judged?, keys)),
         }
         let keys = self.keys_other_than(&keys).await;
-        Ok(check(&keys)?)
+        Ok((check(&keys)?, keys))
     }
 
     /// Newer keys than `known`, if fetching is allowed and works; else `known` itself.
@@ -199,23 +232,15 @@ impl Jwks {
                 cached.failed = None;
             }
             Err(error) => {
-                tracing::warn!(host = self.url.host_str(), %error, "key set not refreshed");
+                tracing::warn!(host = self.at.host(), %error, "key set not refreshed");
                 cached.failed = Some((error, now));
             }
         }
     }
 
     async fn fetch_now(&self) -> Result<KeySet, JwksError> {
-        let response = self.http.get(self.url.clone()).send().await.map_err(|_| JwksError::Unreachable)?;
-        let status = response.status().as_u16();
-        if status != 200 {
-            return Err(JwksError::Status { status });
-        }
-        let body = read_capped(response, MAX_JWKS_BYTES).await.map_err(|TimedOut| JwksError::Unreachable)?;
+        let body = self.at.fetch(&self.http).await?;
         let text = std::str::from_utf8(&body.bytes).map_err(|_| JwksError::Undecodable)?;
-        if !body.complete {
-            return Err(JwksError::Undecodable);
-        }
         let keys = KeySet::from_jwks_json(text).map_err(|_| JwksError::Undecodable)?;
         if keys.is_empty() { Err(JwksError::NoUsableKey) } else { Ok(keys) }
     }
@@ -223,6 +248,6 @@ impl Jwks {
 
 impl fmt::Debug for Jwks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Jwks").field("host", &self.url.host_str()).finish_non_exhaustive()
+        f.debug_struct("Jwks").field("host", &self.at.host()).finish_non_exhaustive()
     }
 }

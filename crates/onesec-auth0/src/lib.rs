@@ -1,8 +1,9 @@
 //! Auth0 as a client: token exchanges, proof of users, key sets.
 //!
 //! **What it is.** [`TokenVault`] trades an Auth0 token for a provider's, [`SubjectResolver`] learns whose token it
-//! was, [`Jwks`] keeps the tenant's keys; all over one [`http_client`] and one [`TokenEndpoint`] with time-outs,
-//! careful retries and a circuit breaker.
+//! was, [`Jwks`] keeps an issuer's keys; all over one [`http_client`] and one [`TokenEndpoint`] per client, with
+//! time-outs, careful retries and a circuit breaker. [`TokenEndpoint::pass_through`] and [`Origin`] forward what is
+//! somebody else's.
 //!
 //! **What it is not.** No policy: it does not ask whether an exchange is all right. No storage: tokens pass through.
 //!
@@ -28,28 +29,41 @@
 //!
 //! **Invariants.** Errors hold no body and no token. No redirect is followed, no proxy is taken from the
 //! environment, no body beyond a cap is read, and nothing waits without a time limit. A request that may have been
-//! acted on is not sent again. A user is only ever named by a verified signature.
+//! acted on is not sent again. A user is only ever named by a verified signature. What our client signs is signed anew
+//! for each attempt; what is passed on carries its sender's credentials and never ours.
 //!
 //! **Where next.** [`ExchangeError`] says who must act; [`Circuit`] is the breaker, pure and testable.
 
 mod body;
+mod bytes;
+mod checked;
 mod circuit;
 mod clock;
 mod config;
+mod credentials;
+mod discovery;
 mod endpoint;
 mod error;
 mod http;
 mod jwks;
+mod origin;
+mod pass_through;
 mod resolver;
 mod sanitise;
 mod vault;
+mod worker;
 
+pub use bytes::SecretBytes;
 pub use circuit::{Circuit, CircuitSettings, Outcome, Permit};
 pub use clock::{Clock, ManualClock};
 pub use config::{Auth0Config, ConfigError};
+pub use credentials::ClientKey;
 pub use endpoint::{EndpointOptions, TokenEndpoint};
 pub use error::{ExchangeError, OAuthCode};
 pub use http::{HttpError, HttpOptions, Roots, http_client};
 pub use jwks::{Jwks, JwksError, JwksOptions, VerifyError};
+pub use origin::{Forwarded, Origin, OriginOptions, ToForward};
+pub use pass_through::{PassThrough, PassedThrough};
 pub use resolver::{ProofError, ProofKind, ResolvedUser, Subject, SubjectResolver};
 pub use vault::{ExchangeRequest, IssuedToken, IssuedTokenKind, SubjectKind, TokenKind, TokenVault};
+pub use worker::WorkerExchange;

@@ -6,21 +6,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use onesec_identity::{
-    AccessTokenPolicy, IdTokenPolicy, TokenRefused, VerifiedIdToken, VerifiedSubject, verify_access_token,
-    verify_id_token,
+    AccessTokenPolicy, IdTokenPolicy, KeySet, Presented, TokenRefused, VerifiedDpop, VerifiedIdToken, VerifiedSubject,
+    verify_access_token_bound, verify_id_token,
 };
 use onesec_telemetry::{Secret, SessionId, Thumbprint, Timestamp, UserId};
 use quick_cache::sync::Cache;
 use serde::Deserialize;
 
-use crate::endpoint::TokenEndpoint;
+use crate::checked::CheckedTokens;
+use crate::endpoint::{Grant, TokenEndpoint, TokenSource};
 use crate::error::ExchangeError;
 use crate::jwks::{Jwks, JwksError, VerifyError};
 use crate::vault::SubjectKind;
 
 /// How many refresh tokens are remembered by default.
 const CAPACITY: usize = 100_000;
-/// How long at most: within a day a revoked session must show.
+/// How many verified access tokens are remembered.
+const CHECKED_CAPACITY: usize = 50_000;
+/// How long a refresh token is, at most: within a day a revoked session must show.
 const MAX_AGE: Duration = Duration::from_secs(24 * 3600);
 /// Longer texts are no refresh tokens.
 const MAX_REFRESH_TOKEN_BYTES: usize = 4096;
@@ -32,6 +35,16 @@ pub struct Subject {
     pub token: Secret,
     /// What it is said to be.
     pub kind: SubjectKind,
+    /// The proof of possession that came with it, verified: what an access token that is bound to a key needs.
+    pub proof: Option<VerifiedDpop>,
+}
+
+impl Subject {
+    /// A token without a proof of possession.
+    #[must_use]
+    pub const fn new(token: Secret, kind: SubjectKind) -> Self {
+        Self { token, kind, proof: None }
+    }
 }
 
 /// How a user was proven.
@@ -143,6 +156,7 @@ pub struct SubjectResolver {
     access: AccessTokenPolicy,
     id: IdTokenPolicy,
     known: Cache<Thumbprint, Known>,
+    checked: CheckedTokens,
     /// Counts forgettings: what was resolved across one is not remembered.
     forgettings: AtomicU64,
 }
@@ -154,7 +168,8 @@ impl SubjectResolver {
         let (issuer, client_id) = (endpoint.config().issuer(), endpoint.config().client_id().to_owned());
         let access = AccessTokenPolicy::new(&issuer, audiences.iter().cloned());
         let id = IdTokenPolicy { issuer, client_id };
-        Self { endpoint, jwks, access, id, known: Cache::new(CAPACITY), forgettings: AtomicU64::new(0) }
+        let (known, checked) = (Cache::new(CAPACITY), CheckedTokens::new(CHECKED_CAPACITY));
+        Self { endpoint, jwks, access, id, known, checked, forgettings: AtomicU64::new(0) }
     }
 
     /// Remembers at most so many refresh tokens.
@@ -170,9 +185,15 @@ impl SubjectResolver {
     /// [`ProofError`].
     pub async fn resolve(&self, subject: &Subject, now: Timestamp) -> Result<ResolvedUser, ProofError> {
         match subject.kind {
-            SubjectKind::AccessToken => self.by_access_token(&subject.token, now).await,
+            SubjectKind::AccessToken => self.by_access_token(subject, now).await,
             SubjectKind::RefreshToken => self.by_refresh_token(&subject.token, now).await,
         }
+    }
+
+    /// How many access tokens were proven without verifying their signature once more.
+    #[must_use]
+    pub fn cached_hits(&self) -> u64 {
+        self.checked.hits()
     }
 
     /// Forgets whose refresh token it was, say because an exchange with it was refused.
@@ -187,13 +208,20 @@ impl SubjectResolver {
         self.known.retain(|_, known| known.user != *user);
     }
 
-    async fn by_access_token(&self, token: &Secret, now: Timestamp) -> Result<ResolvedUser, ProofError> {
-        let proof = self.jwks.verify(|keys| verify_access_token(token, keys, &self.access, now)).await;
-        let proof = proof.map_err(|error| match error {
+    async fn by_access_token(&self, subject: &Subject, now: Timestamp) -> Result<ResolvedUser, ProofError> {
+        let print = subject.token.thumbprint();
+        let in_force = self.jwks.keys().await.map_err(ProofError::Keys)?;
+        if let Some(proof) = self.checked.get(&print, &in_force, now) {
+            return Ok(by_signature(proof));
+        }
+        let presented = Presented { token: &subject.token, proof: subject.proof.as_ref() };
+        let check = |keys: &KeySet| verify_access_token_bound(presented, keys, &self.access, now);
+        let (proof, keys) = self.jwks.verify_keyed(check).await.map_err(|error| match error {
             VerifyError::Token(refused) => ProofError::AccessToken(refused),
             VerifyError::Keys(error) => ProofError::Keys(error),
         })?;
-        Ok(ResolvedUser { user: proof.user().clone(), session: None, how: ProofKind::AccessToken(Box::new(proof)) })
+        self.checked.remember(print, (&proof, keys), now);
+        Ok(by_signature(proof))
     }
 
     async fn by_refresh_token(&self, token: &Secret, now: Timestamp) -> Result<ResolvedUser, ProofError> {
@@ -219,8 +247,9 @@ impl SubjectResolver {
 
     /// One `refresh_token` grant. All its tokens are dropped here; only the verified name gets out.
     async fn ask(&self, token: &Secret, now: Timestamp) -> Result<VerifiedIdToken, ProofError> {
-        let params = [("grant_type", "refresh_token"), ("refresh_token", token.expose_to_wire()), ("scope", "openid")];
-        let answer = self.endpoint.grant(&params, token).await.map_err(ProofError::from_grant)?;
+        let params = [("grant_type", "refresh_token"), ("scope", "openid")];
+        let grant = Grant { params: &params, token_name: "refresh_token", token: TokenSource::Given(token) };
+        let answer = self.endpoint.grant(&grant).await.map_err(ProofError::from_grant)?;
         let tokens: Tokens = answer.decode().map_err(ProofError::Upstream)?;
         if tokens.refresh_token.is_some_and(|new| new.thumbprint() != token.thumbprint()) {
             tracing::warn!(
@@ -241,6 +270,10 @@ impl fmt::Debug for SubjectResolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SubjectResolver").field("remembered", &self.known.len()).finish_non_exhaustive()
     }
+}
+
+fn by_signature(proof: VerifiedSubject) -> ResolvedUser {
+    ResolvedUser { user: proof.user().clone(), session: None, how: ProofKind::AccessToken(Box::new(proof)) }
 }
 
 impl Known {

@@ -8,10 +8,10 @@ use oauth2::{ExtraTokenFields, StandardTokenResponse, TokenResponse as _};
 use onesec_telemetry::{ConnectionName, ScopeSet, Secret};
 use serde::{Deserialize, Serialize};
 
-use crate::endpoint::{Answer, TokenEndpoint};
+use crate::endpoint::{Answer, Grant, TokenEndpoint, TokenSource};
 use crate::error::ExchangeError;
 
-const GRANT: &str = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token";
+pub(crate) const GRANT: &str = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token";
 const REQUESTED: &str = "http://auth0.com/oauth/token-type/federated-connection-access-token";
 
 /// What kind of Auth0 token is traded.
@@ -116,13 +116,24 @@ impl TokenVault {
     pub async fn exchange(&self, request: &ExchangeRequest) -> Result<IssuedToken, ExchangeError> {
         let mut params = vec![
             ("grant_type", GRANT),
-            ("subject_token", request.subject_token.expose_to_wire()),
             ("subject_token_type", request.subject.urn()),
             ("requested_token_type", REQUESTED),
             ("connection", request.connection.as_str()),
         ];
         params.extend(request.login_hint.as_deref().map(|hint| ("login_hint", hint)));
-        let answer = self.endpoint.grant(&params, &request.subject_token).await?;
+        self.issue(&params, TokenSource::Given(&request.subject_token)).await
+    }
+
+    pub(crate) fn endpoint(&self) -> &TokenEndpoint {
+        &self.endpoint
+    }
+
+    pub(crate) async fn issue(
+        &self,
+        params: &[(&str, &str)],
+        token: TokenSource<'_>,
+    ) -> Result<IssuedToken, ExchangeError> {
+        let answer = self.endpoint.grant(&Grant { params, token_name: "subject_token", token }).await?;
         issued(&answer).ok_or_else(|| answer.undecodable())
     }
 }

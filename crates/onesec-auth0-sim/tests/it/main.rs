@@ -1,6 +1,10 @@
 //! The simulated tenant, spoken to in plain HTTP as strangers' SDKs do.
 #![expect(clippy::expect_used, reason = "helpers of tests may fail the test")]
 
+mod clients;
+mod governed;
+mod worker;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use onesec_auth0_sim::{

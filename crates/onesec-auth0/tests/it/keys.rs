@@ -41,7 +41,7 @@ async fn a_rotated_key_is_found_at_once() {
     let world = world().await;
     let old = world.access_token(ANA);
     let who = async |token: &Secret| {
-        let subject = Subject { token: token.clone(), kind: SubjectKind::AccessToken };
+        let subject = Subject::new(token.clone(), SubjectKind::AccessToken);
         world.resolver.resolve(&subject, world.now()).await
     };
     who(&old).await.expect("proven");

@@ -12,10 +12,10 @@ use super::*;
 
 /// What must appear nowhere: planted into every input and every answer of upstream.
 const PLANTED: [&str; 4] = ["Pl4nted", "ZZQX", "ya29.", "eyJ"];
-const TOKEN: &str = "ya29.Pl4nted-token-in-text-ZZQX";
+pub(super) const TOKEN: &str = "ya29.Pl4nted-token-in-text-ZZQX";
 
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -31,6 +31,24 @@ impl<'a> MakeWriter<'a> for Lines {
     type Writer = Self;
     fn make_writer(&'a self) -> Self {
         self.clone()
+    }
+}
+
+/// Writes down every log line of this thread, as long as the guard lives.
+pub(super) fn listen(lines: &Lines) -> tracing::subscriber::DefaultGuard {
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(lines.clone())
+        .with_env_filter("onesec_auth0=trace,onesec_identity=trace,onesec_telemetry=trace")
+        .finish();
+    tracing::subscriber::set_default(subscriber)
+}
+
+pub(super) fn assert_mute(out: &str, lines: &Lines) {
+    let logged = String::from_utf8(lines.0.lock().clone()).expect("text");
+    assert!(logged.contains("token endpoint gave no token"), "the log was captured");
+    for secret in PLANTED {
+        assert!(!out.contains(secret), "{secret} in {out}");
+        assert!(!logged.contains(secret), "{secret} in the log: {logged}");
     }
 }
 
@@ -55,11 +73,7 @@ fn planted_answers() -> Vec<Fault> {
 #[tokio::test]
 async fn nothing_planted_comes_out() {
     let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(lines.clone())
-        .with_env_filter("onesec_auth0=trace,onesec_identity=trace,onesec_telemetry=trace")
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = listen(&lines);
     let mut options = EndpointOptions { retries: 0, ..EndpointOptions::default() };
     options.circuit.failures = u32::MAX; // every answer is to be seen
     let world = world_with(options).await;
@@ -71,7 +85,7 @@ async fn nothing_planted_comes_out() {
         }
         for kind in [SubjectKind::RefreshToken, SubjectKind::AccessToken] {
             let request = google(&planted, kind);
-            let subject = Subject { token: planted.clone(), kind };
+            let subject = Subject::new(planted.clone(), kind);
             let issued = world.vault.exchange(&request).await;
             let proof = world.resolver.resolve(&subject, world.now()).await;
             write!(out, "{request:?}{subject:?}{issued:?}{proof:?}").expect("written");
@@ -82,15 +96,23 @@ async fn nothing_planted_comes_out() {
     world.sim.clear_faults();
     let good = (world.exchange().await, world.resolver.resolve(&refresh_of(&world), world.now()).await);
     write!(out, "{good:?}{:?}{:?}{:?}{:?}", world.endpoint, world.vault, world.resolver, world.jwks).expect("written");
-    let logged = String::from_utf8(lines.0.lock().clone()).expect("text");
-    assert!(logged.contains("token endpoint gave no token"), "the log was captured");
-    for secret in PLANTED {
-        assert!(!out.contains(secret), "{secret} in {out}");
-        assert!(!logged.contains(secret), "{secret} in the log: {logged}");
-    }
+    assert_mute(&out, &lines);
     assert!(good.0.is_ok() && good.1.is_ok());
 }
 
+#[tokio::test]
+async fn a_secret_that_looks_like_a_word_is_cut_out_as_well() {
+    let world = world().await;
+    world.sim.create_client(ClientSpec::regular("short", "sesame"));
+    let tenant = Auth0Config::new(world.sim.domain(), "short", Secret::new("sesame".into())).expect("config");
+    let vault = TokenVault::new(world.endpoint_of(tenant));
+    let body = r#"{"error":"invalid_grant","error_description":"no swordfish, no sesame"}"#;
+    world.sim.set_fault(Fault::Custom { status: 403, body: body.into() });
+    let error = vault.exchange(&google(&Secret::new("swordfish".into()), SubjectKind::RefreshToken)).await;
+    let Err(ExchangeError::Refused { error_description, .. }) = error else { panic!("{error:?}") };
+    assert_eq!(error_description.as_deref(), Some("no [redacted], no [redacted]"));
+}
+
 fn refresh_of(world: &World) -> Subject {
-    Subject { token: world.ana.clone(), kind: SubjectKind::RefreshToken }
+    Subject::new(world.ana.clone(), SubjectKind::RefreshToken)
 }

@@ -1,11 +1,19 @@
 //! The client against a simulated tenant, over real sockets.
 #![expect(clippy::expect_used, reason = "helpers of tests may fail the test")]
 
+mod checked;
+mod credentials;
+mod issuers;
 mod keys;
 mod leaks;
+mod origin;
+mod pass_through;
+mod signed_leaks;
+mod stranger;
 mod transport;
 mod users;
 mod vault;
+mod worker;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,13 +65,17 @@ async fn world_with(options: EndpointOptions) -> World {
     let bob = sim.issue_refresh_token(BOB, "onesec").expect("issued");
     let tenant = Auth0Config::new(sim.domain(), "onesec", Secret::new(CLIENT_SECRET.into())).expect("config");
     let tenant = tenant.with_base_url(sim.base_url()).expect("loopback");
-    let http = http_client(&HttpOptions { roots: Roots::None, ..HttpOptions::default() }).expect("client");
+    let http = http();
     let jwks = Arc::new(Jwks::new(&tenant, http.clone(), Arc::<ManualClock>::clone(&clock)));
     let endpoint = TokenEndpoint::new(tenant, http, Arc::<ManualClock>::clone(&clock)).with_options(options);
     let endpoint = Arc::new(endpoint);
     let resolver = SubjectResolver::new(Arc::clone(&endpoint), Arc::clone(&jwks), &[API.to_owned()]);
     let vault = TokenVault::new(Arc::clone(&endpoint));
     World { sim, clock, endpoint, vault, jwks, resolver, ana, bob }
+}
+
+fn http() -> reqwest::Client {
+    http_client(&HttpOptions { roots: Roots::None, ..HttpOptions::default() }).expect("client")
 }
 
 impl World {

@@ -8,11 +8,11 @@ use onesec_telemetry::UserId;
 use super::*;
 
 fn refresh(token: &Secret) -> Subject {
-    Subject { token: token.clone(), kind: SubjectKind::RefreshToken }
+    Subject::new(token.clone(), SubjectKind::RefreshToken)
 }
 
 fn access(token: &Secret) -> Subject {
-    Subject { token: token.clone(), kind: SubjectKind::AccessToken }
+    Subject::new(token.clone(), SubjectKind::AccessToken)
 }
 
 impl World {
