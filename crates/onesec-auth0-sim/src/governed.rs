@@ -61,7 +61,7 @@ fn on_behalf_of(state: &mut State, grant: &Grant<'_>, (token, audience): (&Secre
         Some(inner) => Some(json!({"sub": sub, "act": inner})),
         None => Some(json!({"sub": sub})),
     };
-    let before = proof.actors().iter().rev().fold(None, |inner, actor| nest(inner, actor.as_str()));
+    let before = proof.actors().iter().rev().fold(None, |inner, actor| nest(inner, actor.sub.as_str()));
     let act = nest(before, &grant.client.id).unwrap_or_default();
     let scope = grant.form.get("scope").unwrap_or_default();
     let spec = AccessTokenSpec::new(proof.user().as_str(), audience, &grant.client.id).with_scopes(scope);

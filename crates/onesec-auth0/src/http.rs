@@ -21,6 +21,9 @@ pub enum Roots {
     None,
 }
 
+/// What speaks to Auth0. Made by [`http_client`] only.
+pub type HttpClient = reqwest::Client;
+
 /// How the client behaves.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {

@@ -12,6 +12,7 @@ use crate::bytes::SecretBytes;
 use crate::circuit::Outcome;
 use crate::endpoint::{TokenEndpoint, retry_after, unreachable_because};
 use crate::error::ExchangeError;
+use crate::vault::{IssuedToken, issued_in};
 
 /// The most bytes of an answer that are passed on.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
@@ -55,6 +56,21 @@ pub struct PassedThrough {
 impl fmt::Debug for PassedThrough {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PassedThrough").field("status", &self.status).field("body", &self.body).finish_non_exhaustive()
+    }
+}
+
+impl PassedThrough {
+    /// The token of a Token Vault exchange that was passed through.
+    ///
+    /// # Errors
+    /// [`ExchangeError::Refused`], [`ExchangeError::RateLimited`] with Auth0's own words, from which `secrets` are cut
+    /// out; [`ExchangeError::Undecodable`] where a 200 is no proper token answer.
+    pub fn issued_token(&self, secrets: &[&Secret]) -> Result<IssuedToken, ExchangeError> {
+        let body = self.body.expose_to_wire();
+        if self.status != 200 {
+            return Err(ExchangeError::from_body(self.status, body, self.retry_after, secrets));
+        }
+        issued_in(body).ok_or(ExchangeError::Undecodable { status: self.status, body_len: body.len() })
     }
 }
 

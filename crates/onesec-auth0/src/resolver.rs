@@ -37,13 +37,16 @@ pub struct Subject {
     pub kind: SubjectKind,
     /// The proof of possession that came with it, verified: what an access token that is bound to a key needs.
     pub proof: Option<VerifiedDpop>,
+    /// SHA-256 of the certificate that the client showed in its TLS connection: what an access token that is bound to
+    /// one needs (RFC 8705, section 3.1).
+    pub certificate: Option<Thumbprint>,
 }
 
 impl Subject {
-    /// A token without a proof of possession.
+    /// A token without any proof of possession.
     #[must_use]
     pub const fn new(token: Secret, kind: SubjectKind) -> Self {
-        Self { token, kind, proof: None }
+        Self { token, kind, proof: None, certificate: None }
     }
 }
 
@@ -196,6 +199,12 @@ impl SubjectResolver {
         self.checked.hits()
     }
 
+    /// Remembers whose refresh token it is: another client's own grant for it just told, and was verified.
+    pub fn remember(&self, token: &Thumbprint, proof: &VerifiedIdToken, now: Timestamp) {
+        let known = Known { user: proof.user().clone(), session: proof.session().cloned(), at: now };
+        self.known.insert(*token, known);
+    }
+
     /// Forgets whose refresh token it was, say because an exchange with it was refused.
     pub fn forget(&self, token: &Thumbprint) {
         self.forgettings.fetch_add(1, Ordering::SeqCst);
@@ -214,7 +223,8 @@ impl SubjectResolver {
         if let Some(proof) = self.checked.get(&print, &in_force, now) {
             return Ok(by_signature(proof));
         }
-        let presented = Presented { token: &subject.token, proof: subject.proof.as_ref() };
+        let (proof, certificate) = (subject.proof.as_ref(), subject.certificate);
+        let presented = Presented { token: &subject.token, proof, certificate };
         let check = |keys: &KeySet| verify_access_token_bound(presented, keys, &self.access, now);
         let (proof, keys) = self.jwks.verify_keyed(check).await.map_err(|error| match error {
             VerifyError::Token(refused) => ProofError::AccessToken(refused),

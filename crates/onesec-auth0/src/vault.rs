@@ -146,7 +146,15 @@ struct VaultFields {
 impl ExtraTokenFields for VaultFields {}
 
 fn issued(answer: &Answer) -> Option<IssuedToken> {
-    let body: StandardTokenResponse<VaultFields, BasicTokenType> = answer.decode().ok()?;
+    token_of(answer.decode().ok()?)
+}
+
+/// A token answer, as far as it is one of Token Vault.
+pub(crate) fn issued_in(body: &[u8]) -> Option<IssuedToken> {
+    token_of(serde_json::from_slice(body).ok()?)
+}
+
+fn token_of(body: StandardTokenResponse<VaultFields, BasicTokenType>) -> Option<IssuedToken> {
     let token_type = match body.token_type() {
         BasicTokenType::Bearer => TokenKind::Bearer,
         BasicTokenType::Extension(name) if name.eq_ignore_ascii_case("dpop") => TokenKind::Dpop,

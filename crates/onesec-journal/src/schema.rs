@@ -52,7 +52,7 @@ fn version_2(tx: &Transaction<'_>) -> rusqlite::Result<()> {
 fn create(tx: &Transaction<'_>, table: LedgerTable) -> rusqlite::Result<()> {
     let name = table.name();
     tx.execute_batch(&format!(
-            "CREATE TABLE {name} (
+        "CREATE TABLE {name} (
                  tenant TEXT NOT NULL, id TEXT NOT NULL, agent_id TEXT, user_id TEXT, connection TEXT,
                  state TEXT NOT NULL, updated_seq INTEGER NOT NULL, expires_at INTEGER, doc TEXT NOT NULL,
                  PRIMARY KEY (tenant, id)

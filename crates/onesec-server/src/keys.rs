@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use onesec_identity::{ApiKey, ApiKeyError, KeyHash};
 use onesec_journal::{JournalError, LedgerFilter, LedgerRow, LedgerTable, LedgerWrite, Reader};
-use onesec_telemetry::{AgentId, Authority, Channel, KeyId, Name, Secret, Sender, TenantId, Timestamp};
+use onesec_telemetry::{
+    AgentId, AgentRegistration, Authority, Channel, KeyId, Name, Secret, Sender, TenantId, Thumbprint, Timestamp,
+};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
@@ -142,6 +144,19 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// A registered agent that proved itself without a key of ours: it may exchange, and speak of itself.
+    pub(crate) fn of_agent(tenant: &TenantId, agent: &AgentRegistration) -> Self {
+        Self {
+            key: agent_key(&agent.agent_id),
+            owner: agent.owner.clone(),
+            tenant: tenant.clone(),
+            operator: false,
+            agent: Some(agent.agent_id.clone()),
+            scopes: KeyScopes::of(&[KeyScope::Exchange, KeyScope::EventsWrite]),
+            trusted_time: false,
+        }
+    }
+
     /// The caller as the sender of what comes in by `channel`.
     #[must_use]
     pub fn sender(&self, channel: Channel) -> Sender {
@@ -369,6 +384,13 @@ mod hash_hex {
         hex::decode_to_slice(&text, &mut digest).map_err(|_| serde::de::Error::custom("not a hash"))?;
         Ok(KeyHash::from_bytes(digest))
     }
+}
+
+/// What stands for the key of an agent that has none: always the same for the same agent, and no key of anybody's.
+#[expect(clippy::expect_used, reason = "a prefix and 32 hex digits are an identifier")]
+fn agent_key(agent: &AgentId) -> KeyId {
+    let digest = Thumbprint::of(agent.as_str().as_bytes()).to_string();
+    KeyId::new(&format!("agent-{}", digest.get(..32).unwrap_or_default())).expect("an identifier")
 }
 
 /// The tenant of keys that are good for every tenant.

@@ -1,12 +1,10 @@
 //! The server as a whole: configuration in, a running HTTP API out.
 
 mod detectors;
+mod identity;
 mod vaults;
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +21,7 @@ use self::detectors::{assemble, check_detectors};
 use self::vaults::vaults;
 use crate::config::Config;
 use crate::core::{Core, CoreError, CoreOptions, Order, SharedAssemble, TenantSetup};
+use crate::files::write_private;
 use crate::http::{App, AppParts, ServeLimits, Service, Tls, TlsError, router, serve};
 use crate::keys::{KeyRing, KeyScope, KeyScopes, KeySpec, OPERATOR};
 use crate::metrics::Metrics;
@@ -103,6 +102,17 @@ pub enum StartError {
     /// No randomness for the first key.
     #[error(transparent)]
     Randomness(#[from] onesec_identity::ApiKeyError),
+    /// Our keys for delegations cannot be used.
+    #[error("delegations cannot be signed: {0}")]
+    Signing(String),
+    /// An issuer of agents' tokens cannot be used as configured.
+    #[error("issuer `{issuer}` of agents' tokens: {why}")]
+    Issuer {
+        /// Which.
+        issuer: String,
+        /// Why.
+        why: String,
+    },
     /// Auth0 cannot be used as configured.
     #[error("token vault of tenant `{tenant}`: {why}")]
     TokenVault {
@@ -164,7 +174,8 @@ async fn finish(
     let metrics = Metrics::new();
     let (stop, stopping) = watch::channel(false);
     let token_vault = config.token_vault.is_some();
-    let vaults = vaults(&config, &core)?;
+    let identity = Arc::new(self::identity::identity(&config, &core)?);
+    let vaults = vaults(&config, &core, &identity)?;
     let app = App::new(AppParts {
         core: core.clone(),
         keys,
@@ -173,6 +184,9 @@ async fn finish(
         hosts: config.hosts,
         trusted_proxies: config.trusted_proxies,
         vaults,
+        identity,
+        possession: config.possession,
+        tls: tls.is_some(),
         stopping: stopping.clone(),
     });
     let service = Service { router: router(app), metrics: metrics.clone(), tls: tls.clone() };
@@ -248,20 +262,6 @@ async fn first_key(dir: &Path, core: &Core, keys: &KeyRing) -> Result<Secret, St
     core.order(order).await.map_err(StartError::FirstKey)?;
     keys.insert(record);
     Ok(secret)
-}
-
-/// Written beside and moved into place: the file is never there with half a key or other eyes on it.
-fn write_private(path: &Path, secret: &Secret) -> std::io::Result<()> {
-    let beside = path.with_extension("key.new");
-    match std::fs::remove_file(&beside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-    file.write_all(secret.expose_to_wire().as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    std::fs::rename(&beside, path)
 }
 
 /// Counts alerts as they open. Where it lags behind, some are not counted: it is a metric.

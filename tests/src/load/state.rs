@@ -48,7 +48,7 @@ fn record(n: u64, seq: u64) -> Record {
         at,
         late: false,
         sender: Sender::gateway(agent, KeyId::new(&format!("k{}", n % 64)).ok(), None),
-        subject: Subject::Verified { user, issuer: Name::new("https://t/").expect("name") },
+        subject: Subject::Verified { user, issuer: Name::new("https://t/").expect("name"), parties: None },
         attestation: Attestation::Absent,
         network: None,
         body: Body::Event(event),

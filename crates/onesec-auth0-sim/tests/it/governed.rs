@@ -53,7 +53,7 @@ async fn on_behalf_of_names_every_actor_and_not_too_many() {
     let second = body["access_token"].as_str().expect("a token").to_owned();
     let (_, body) = ask(&sim, "agent-2", &exchange(&second, ACCESS, "https://third.example/")).await;
     let proof = verified(&sim, &body, "https://third.example/").await;
-    let actors: Vec<&str> = proof.actors().iter().map(|actor| actor.as_str()).collect();
+    let actors: Vec<&str> = proof.actors().iter().map(|actor| actor.sub.as_str()).collect();
     assert_eq!(actors, ["agent-2", "agent-1"], "the current one first");
 
     let deep = (0..5).fold(Value::Null, |act, n| {

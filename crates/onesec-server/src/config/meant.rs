@@ -8,13 +8,17 @@ use onesec_auth0::Auth0Config;
 use onesec_enforcement::Preset;
 use onesec_engine::Settings;
 use onesec_telemetry::limits::MAX_DELEGATION_DEPTH;
-use onesec_telemetry::{ConnectionName, Mode, Secret, TenantId};
+use onesec_telemetry::{ConnectionName, Mode, Possession, Secret, TenantId};
+use onesec_trackers::Unattested;
 use serde_json::Value;
 use url::Url;
 
 use super::said::{Said, as_switch};
 use super::units::{parse_duration, parse_size};
-use super::{Config, ConfigError, Network, TenantConfig, TlsFiles, TokenVaultConfig, UnprovenSubject};
+use super::{
+    ClientCertificates, ClientUse, Config, ConfigError, IssuerConfig, Network, PassRule, ProxyConfig, TenantConfig,
+    TlsFiles, TokenVaultConfig, UnprovenSubject, VaultClient, VaultCredential,
+};
 use crate::core::Retention;
 
 pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
@@ -33,6 +37,10 @@ pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
         retention: retention(said),
         max_journal_bytes: said.get("journal.max_size").and_then(|v| v.as_u64().or_else(|| parse_size(v.as_str()?))),
         tenants: tenants(said)?,
+        agent_issuers: agent_issuers(said)?,
+        possession: possession(said),
+        link_lifetime: said.duration("delegations.link_lifetime").unwrap_or(Duration::from_secs(86_400)),
+        root_keys: said.text("delegations.root_keys").map(PathBuf::from),
     };
     Ok(config)
 }
@@ -44,10 +52,92 @@ fn networks(said: &Said) -> Result<Vec<Network>, ConfigError> {
 
 fn tls(said: &Said) -> Result<Option<TlsFiles>, ConfigError> {
     match (said.text("server.tls.cert"), said.text("server.tls.key")) {
-        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert: cert.into(), key: key.into() })),
-        (None, None) => Ok(None),
+        (Some(cert), Some(key)) => {
+            Ok(Some(TlsFiles { cert: cert.into(), key: key.into(), clients: client_certificates(said)? }))
+        }
+        (None, None) if client_certificates(said)? == ClientCertificates::None => Ok(None),
         _ => Err(ConfigError::value("server.tls", "needs both `cert` and `key`")),
     }
+}
+
+fn client_certificates(said: &Said) -> Result<ClientCertificates, ConfigError> {
+    match (said.text("server.tls.client_certificates").as_deref(), said.text("server.tls.client_ca")) {
+        (Some("authority") | None, Some(file)) => Ok(ClientCertificates::Authority(file.into())),
+        (Some("authority"), None) => Err(ConfigError::value("server.tls.client_ca", "is needed for `authority`")),
+        (_, Some(_)) => Err(ConfigError::value("server.tls.client_ca", "goes with `client_certificates: authority`")),
+        (Some("any"), None) => Ok(ClientCertificates::Any),
+        (_, None) => Ok(ClientCertificates::None),
+    }
+}
+
+fn possession(said: &Said) -> Possession {
+    match said.text("agents.possession").as_deref() {
+        Some("dpop") => Possession::Dpop,
+        Some("mtls") => Possession::Mtls,
+        _ => Possession::None,
+    }
+}
+
+fn agent_issuers(said: &Said) -> Result<Vec<IssuerConfig>, ConfigError> {
+    let issuer = |(index, said): (usize, Said)| {
+        let needed = |name: &str| ConfigError::value(&format!("agents.issuers[{index}].{name}"), "is needed");
+        let audiences = said.texts("audience");
+        if audiences.is_empty() {
+            return Err(needed("audience"));
+        }
+        let issuer = said.text("issuer").ok_or_else(|| needed("issuer"))?;
+        Ok(IssuerConfig { issuer, audiences, jwks_uri: said.text("jwks_uri") })
+    };
+    said.sections("agents.issuers").into_iter().enumerate().map(issuer).collect()
+}
+
+fn vault_clients(said: &Said) -> Result<Vec<VaultClient>, ConfigError> {
+    let client = |(index, said): (usize, Said)| {
+        let wrong = |name: &str, why: &str| ConfigError::value(&format!("token_vault.clients[{index}].{name}"), why);
+        let purpose = match said.text("use").as_deref() {
+            Some("refresh") => ClientUse::Refresh,
+            Some("access") => ClientUse::Access,
+            Some("worker") => ClientUse::Worker,
+            _ => return Err(wrong("use", "must be one of `refresh`, `access`, `worker`")),
+        };
+        let credential = match (said.text("client_secret"), said.text("private_key_file")) {
+            (Some(secret), None) if purpose != ClientUse::Worker => VaultCredential::Secret(Secret::new(secret)),
+            (None, Some(file)) => VaultCredential::Key { file: file.into(), kid: said.text("key_id") },
+            (_, _) if purpose == ClientUse::Worker => {
+                return Err(wrong("private_key_file", "is what a worker signs with"));
+            }
+            _ => return Err(wrong("client_secret", "or `private_key_file` is needed, and not both")),
+        };
+        let client_id = said.text("client_id").ok_or_else(|| wrong("client_id", "is needed"))?;
+        Ok(VaultClient { client_id, credential, purpose, audience: said.text("audience") })
+    };
+    said.sections("token_vault.clients").into_iter().enumerate().map(client).collect()
+}
+
+fn pass_through(said: &Said) -> Result<Vec<PassRule>, ConfigError> {
+    let rule = |(index, said): (usize, Said)| {
+        let path = format!("token_vault.pass_through[{index}].grant");
+        let grant = said.text("grant").ok_or_else(|| ConfigError::value(&path, "is needed"))?;
+        if grant == crate::gateway::VAULT_GRANT {
+            return Err(ConfigError::value(&path, "is what onesec judges itself"));
+        }
+        Ok(PassRule::new(grant, said.text("audience")))
+    };
+    said.sections("token_vault.pass_through").into_iter().enumerate().map(rule).collect()
+}
+
+fn proxy(said: &Said) -> Result<Option<ProxyConfig>, ConfigError> {
+    let names = ["domain", "origin", "origin_host", "api_key"];
+    let mut values = names.map(|name| said.text(&format!("token_vault.proxy.{name}")));
+    if values.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let missing = names.iter().zip(&values).find(|(_, value)| value.is_none()).map(|(name, _)| *name);
+    if let Some(name) = missing {
+        return Err(ConfigError::value(&format!("token_vault.proxy.{name}"), "is needed for the custom domain"));
+    }
+    let [domain, origin, origin_host, api_key] = values.each_mut().map(|value| value.take().unwrap_or_default());
+    Ok(Some(ProxyConfig { domain, origin, origin_host, api_key: Secret::new(api_key) }))
 }
 
 fn token_vault(said: &Said) -> Result<Option<TokenVaultConfig>, ConfigError> {
@@ -71,6 +161,9 @@ fn token_vault(said: &Said) -> Result<Option<TokenVaultConfig>, ConfigError> {
         base_url,
         client_id: said.text("token_vault.auth0_client_id").unwrap_or_default(),
         client_secret: Secret::new(said.text("token_vault.auth0_client_secret").unwrap_or_default()),
+        clients: vault_clients(said)?,
+        pass_through: pass_through(said)?,
+        proxy: proxy(said)?,
         audiences: said.texts("token_vault.audience"),
         unproven_subject,
         exclusive: said.switch("token_vault.exclusive").unwrap_or(false),
@@ -100,6 +193,11 @@ fn settings(said: &Said) -> Result<Settings, ConfigError> {
         let why = format!("must be 1 to {MAX_DELEGATION_DEPTH}");
         settings.max_depth = depth.ok_or_else(|| ConfigError::value("delegations.max_depth", &why))?;
     }
+    settings.unattested = match said.text("delegations.unattested").as_deref() {
+        Some("refuse") => Unattested::Refuse,
+        Some("allow") => Unattested::Allow,
+        _ => Unattested::Alert,
+    };
     for module in ["token_vault", "consent", "ai_containment", "agentic_web"] {
         if said.switch(&format!("modules.{module}")) == Some(false) {
             settings.modules_off.push(module.to_owned());
@@ -161,7 +259,8 @@ fn tenants(said: &Said) -> Result<Vec<TenantConfig>, ConfigError> {
             ConfigError::value(&path, "must be a plain name of at most 64 bytes other than `default` and `*`")
         })?;
         let token_vault = token_vault(&said).map_err(|error| error.below(&path))?;
-        tenants.push(TenantConfig { name, token_vault });
+        let agent_issuers = agent_issuers(&said).map_err(|error| error.below(&path))?;
+        tenants.push(TenantConfig { name, token_vault, agent_issuers });
     }
     Ok(tenants)
 }

@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use onesec_engine::Settings;
-use onesec_telemetry::{Secret, TenantId};
+use onesec_telemetry::{Possession, Secret, TenantId};
 use url::Url;
 
 use crate::core::Retention;
-pub use crate::gateway::UnprovenSubject;
+pub use crate::gateway::{ClientUse, PassRule, UnprovenSubject};
+pub use crate::identity::IssuerConfig;
 pub use units::{parse_duration, parse_size};
 
 /// What the server is to do. Made by [`Config::load`]; the fields are public so that an embedder or the command line
@@ -43,6 +44,14 @@ pub struct Config {
     pub max_journal_bytes: Option<u64>,
     /// Tenants besides `default`.
     pub tenants: Vec<TenantConfig>,
+    /// Issuers whose machine tokens say which agent is asking.
+    pub agent_issuers: Vec<IssuerConfig>,
+    /// What every exchange must prove besides the credential.
+    pub possession: Possession,
+    /// The longest that a signed delegation may live.
+    pub link_lifetime: Duration,
+    /// A file of public keys (JWKS) that may sign for users, besides ours.
+    pub root_keys: Option<PathBuf>,
 }
 
 /// Files of a certificate and its key, in PEM.
@@ -53,6 +62,21 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// The private key.
     pub key: PathBuf,
+    /// Which certificates of clients are taken.
+    pub clients: ClientCertificates,
+}
+
+/// Which certificates of clients are taken (RFC 8705).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ClientCertificates {
+    /// None is asked for.
+    #[default]
+    None,
+    /// Any, self-signed or not: an agent is known by the very certificate that was registered.
+    Any,
+    /// Those of the authority in this PEM file: an agent may be known by a name in them.
+    Authority(PathBuf),
 }
 
 /// One more tenant.
@@ -63,6 +87,51 @@ pub struct TenantConfig {
     pub name: TenantId,
     /// Its own Auth0 tenant.
     pub token_vault: Option<TokenVaultConfig>,
+    /// Its own issuers of agents' tokens.
+    pub agent_issuers: Vec<IssuerConfig>,
+}
+
+/// One more client of ours at Auth0.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct VaultClient {
+    /// Its id.
+    pub client_id: String,
+    /// What proves it.
+    pub credential: VaultCredential,
+    /// What it is for.
+    pub purpose: ClientUse,
+    /// The API whose access tokens it exchanges; any where absent.
+    pub audience: Option<String>,
+}
+
+/// What proves a client of ours.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum VaultCredential {
+    /// A shared secret.
+    Secret(Secret),
+    /// A private key in a PEM file, by which it signs (`private_key_jwt`).
+    Key {
+        /// The file.
+        file: PathBuf,
+        /// Its name at the tenant.
+        kid: Option<String>,
+    },
+}
+
+/// We stand in front of a custom domain of the tenant (Auth0's self-managed certificates).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ProxyConfig {
+    /// The custom domain.
+    pub domain: String,
+    /// Where the tenant is really reached.
+    pub origin: String,
+    /// The `Host` that the tenant expects there.
+    pub origin_host: String,
+    /// What the tenant knows us by: sent as `cname-api-key`.
+    pub api_key: Secret,
 }
 
 /// Auth0 Token Vault, as one tenant uses it.
@@ -77,6 +146,12 @@ pub struct TokenVaultConfig {
     pub client_id: String,
     /// Its secret.
     pub client_secret: Secret,
+    /// Further clients, by use and audience.
+    pub clients: Vec<VaultClient>,
+    /// Other grants that may pass through.
+    pub pass_through: Vec<PassRule>,
+    /// We stand in front of a custom domain.
+    pub proxy: Option<ProxyConfig>,
     /// APIs whose access tokens prove a user.
     pub audiences: Vec<String>,
     /// What happens where nobody can be proven.
@@ -178,7 +253,7 @@ impl TokenVaultConfig {
     /// Whether there are credentials: without them the gateway answers `not-configured`.
     #[must_use]
     pub fn is_configured(&self) -> bool {
-        !self.client_id.is_empty() && !self.client_secret.is_empty()
+        !self.client_id.is_empty() && !self.client_secret.is_empty() || !self.clients.is_empty()
     }
 }
 

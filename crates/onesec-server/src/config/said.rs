@@ -25,6 +25,8 @@ pub(super) enum Type {
     Texts,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// A list of sections with these keys; in a file only.
+    Sections(&'static [(&'static str, Self)]),
     /// Part of the design, not of this version: to accept it would be to promise it.
     NotYet,
 }
@@ -36,6 +38,8 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("server.trusted_proxies", Type::Texts),
     ("server.tls.cert", Type::Text),
     ("server.tls.key", Type::Text),
+    ("server.tls.client_certificates", Type::Word(&["none", "any", "authority"])),
+    ("server.tls.client_ca", Type::Text),
     ("server.data_dir", Type::Text),
     ("token_vault.enabled", Type::Switch),
     ("token_vault.auth0_domain", Type::Text),
@@ -43,15 +47,24 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("token_vault.auth0_client_secret", Type::Secret),
     ("token_vault.auth0_base_url", Type::Text),
     ("token_vault.audience", Type::Texts),
-    ("token_vault.clients", Type::NotYet),
+    ("token_vault.clients", Type::Sections(CLIENT)),
+    ("token_vault.pass_through", Type::Sections(&[("grant", Type::Text), ("audience", Type::Text)])),
+    ("token_vault.proxy.domain", Type::Text),
+    ("token_vault.proxy.origin", Type::Text),
+    ("token_vault.proxy.origin_host", Type::Text),
+    ("token_vault.proxy.api_key", Type::Secret),
     ("token_vault.exclusive", Type::Switch),
     ("token_vault.ledger_complete", Type::Switch),
     ("token_vault.log_stream_authorization", Type::NotYet),
     ("token_vault.unproven_subject", Type::Word(&["refuse", "alert"])),
     ("token_vault.request_timeout", Type::Duration),
     ("token_vault.extra_root_ca", Type::Text),
+    ("agents.issuers", Type::Sections(ISSUER)),
+    ("agents.possession", Type::Word(&["none", "dpop", "mtls"])),
     ("delegations.default_connections", Type::Texts),
-    ("delegations.unattested", Type::Word(&["alert"])),
+    ("delegations.unattested", Type::Word(&["refuse", "alert", "allow"])),
+    ("delegations.link_lifetime", Type::Duration),
+    ("delegations.root_keys", Type::Text),
     ("delegations.admin_delegation", Type::Word(&["alert"])),
     ("delegations.max_depth", Type::Number),
     ("detectors.exchange-rate.limit", Type::Number),
@@ -71,8 +84,21 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("journal.max_size", Type::Size),
 ];
 
+/// One client of ours at Auth0.
+const CLIENT: &[(&str, Type)] = &[
+    ("client_id", Type::Text),
+    ("client_secret", Type::Secret),
+    ("private_key_file", Type::Text),
+    ("key_id", Type::Text),
+    ("use", Type::Word(&["refresh", "access", "worker"])),
+    ("audience", Type::Text),
+];
+
+/// One issuer of agents' own tokens.
+const ISSUER: &[(&str, Type)] = &[("issuer", Type::Text), ("audience", Type::Texts), ("jwks_uri", Type::Text)];
+
 /// Sections whose keys a tenant may say again.
-const TENANT_SECTIONS: [&str; 3] = ["token_vault", "retention", "quotas"];
+const TENANT_SECTIONS: [&str; 4] = ["token_vault", "agents", "retention", "quotas"];
 
 /// What was said, checked key by key; values are read with [`Said::text`] and its like.
 /// No `Debug`: it may hold a secret.
@@ -142,6 +168,12 @@ impl Said {
             Some(Value::String(text)) => vec![text.clone()],
             _ => Vec::new(),
         }
+    }
+
+    /// The sections of a list, each as if it were the top level.
+    pub(super) fn sections(&self, path: &str) -> Vec<Self> {
+        let items = self.get(path).and_then(Value::as_array);
+        items.into_iter().flatten().map(|item| Self(item.clone())).collect()
     }
 
     pub(super) fn switch(&self, path: &str) -> Option<bool> {
@@ -259,11 +291,11 @@ fn check_tenant(value: &Value, path: &str) -> Result<(), ConfigError> {
         if !TENANT_SECTIONS.contains(&name.as_str()) {
             return Err(unknown(path, name, &TENANT_SECTIONS));
         }
-        if name != "token_vault" {
+        if !["token_vault", "agents"].contains(&name.as_str()) {
             return Err(ConfigError::value(&format!("{path}.{name}"), NOT_YET));
         }
         // Errors name the full path; the rules are those of the top level.
-        check(value, "token_vault").map_err(|error| error.below(path))?;
+        check(value, name).map_err(|error| error.below(path))?;
     }
     Ok(())
 }
@@ -288,9 +320,29 @@ fn check_type(kind: Type, value: &Value, path: &str) -> Result<(), ConfigError> 
         Type::Texts if value.as_array().is_some_and(|items| items.iter().all(Value::is_string)) => Ok(()),
         Type::Texts => wrong("must be text or a list of texts"),
         Type::Word(words) => check_word(words, value, path),
+        Type::Sections(keys) => check_sections(keys, value, path),
         Type::NotYet if is_empty(value) => Ok(()),
         Type::NotYet => wrong(NOT_YET),
     }
+}
+
+fn check_sections(keys: &[(&'static str, Type)], value: &Value, path: &str) -> Result<(), ConfigError> {
+    let Some(items) = value.as_array() else {
+        return Err(ConfigError::value(path, "must be a list of sections"));
+    };
+    let known: Vec<&'static str> = keys.iter().map(|(name, _)| *name).collect();
+    for (index, item) in items.iter().enumerate() {
+        let at = format!("{path}[{index}]");
+        let Value::Object(map) = item else {
+            return Err(ConfigError::value(&at, "must be a section with keys of its own"));
+        };
+        for (name, value) in map {
+            let kind = keys.iter().find(|(key, _)| key == name).map(|(_, kind)| *kind);
+            let kind = kind.ok_or_else(|| unknown(&at, name, &known))?;
+            check_type(kind, value, &format!("{at}.{name}"))?;
+        }
+    }
+    Ok(())
 }
 
 fn check_word(words: &[&'static str], value: &Value, path: &str) -> Result<(), ConfigError> {

@@ -23,6 +23,8 @@ pub struct Draft {
     pub network: Option<IpAddr>,
     /// Whether the sender's `timestamp` counts.
     pub trusted_time: bool,
+    /// Rows of the ledger that are not the engine's, written with it: proofs that it used up.
+    pub ledger: Vec<LedgerWrite>,
 }
 
 impl Draft {
@@ -30,7 +32,15 @@ impl Draft {
     #[must_use]
     pub fn new(event: Event, sender: Sender) -> Self {
         let subject = event.common.user_id.clone().map_or(Subject::Unknown, Subject::Claimed);
-        Self { event, sender, subject, attestation: Attestation::Absent, network: None, trusted_time: false }
+        Self {
+            event,
+            sender,
+            subject,
+            attestation: Attestation::Absent,
+            network: None,
+            trusted_time: false,
+            ledger: Vec::new(),
+        }
     }
 }
 

@@ -79,6 +79,17 @@ pub(super) fn ledger_write(tenant: &TenantId, change: &LedgerChange, seq: Seq) -
             row.doc = json(agent);
             LedgerTable::Agents
         }
+        LedgerChange::Registration(agent, None) => {
+            let table = LedgerTable::Registrations;
+            return Some(LedgerWrite::Remove { table, tenant: tenant.clone(), id: agent.to_string() });
+        }
+        LedgerChange::Registration(agent, Some(registration)) => {
+            row.id = agent.to_string();
+            row.agent_id = Some(agent.clone());
+            row.state = "registered".to_owned();
+            row.doc = json(registration);
+            LedgerTable::Registrations
+        }
         _ => return None,
     };
     Some(LedgerWrite::Put { table, row })

@@ -80,7 +80,8 @@ impl Tenant {
     }
 
     /// Rules on a request.
-    pub(super) fn rule(&mut self, draft: Draft, now: Timestamp, pending: &mut Pending) -> Option<Ruling> {
+    pub(super) fn rule(&mut self, mut draft: Draft, now: Timestamp, pending: &mut Pending) -> Option<Ruling> {
+        pending.batch.ledger.append(&mut draft.ledger);
         let record = self.record(draft, now);
         let event = record.event()?;
         let (event_id, exchange_id) = (event.id.clone(), event.details.exchange_id().cloned());

@@ -62,7 +62,7 @@ fn exchange(id: &str, agent: &str, scopes: &str) -> Draft {
     let agent = AgentId::new(agent).expect("id");
     let mut draft = draft(id, "token_exchange", details, Sender::gateway(agent, None, None));
     let (user, issuer) = (draft.event.common.user_id.clone().expect("named"), Name::new("https://t/").expect("name"));
-    draft.subject = Subject::Verified { user, issuer };
+    draft.subject = Subject::Verified { user, issuer, parties: None };
     draft
 }
 

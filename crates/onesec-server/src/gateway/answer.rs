@@ -96,6 +96,38 @@ impl Problem {
         Self::new(403, "access_denied", description, "subject_unproven")
     }
 
+    /// The delegation that came with the request is worth nothing.
+    pub(super) fn bad_delegation(description: &str) -> Self {
+        Self::new(403, "access_denied", description, "delegation-chain")
+    }
+
+    /// A worker's request by somebody who is no worker.
+    pub(super) fn no_worker(description: &str) -> Self {
+        Self::new(400, "invalid_request", description, "unsupported-subject-token-type")
+    }
+
+    /// A grant that gives a right elsewhere, and that nobody allowed.
+    pub(super) fn not_allowed(grant: super::Governed) -> Self {
+        let why =
+            format!("`{}` is refused unless `token_vault.pass_through` allows it for this audience", grant.as_str());
+        Self::new(403, "access_denied", &why, "governed-grant")
+    }
+
+    /// The request is malformed.
+    pub(super) fn invalid(description: &str) -> Self {
+        Self::new(400, "invalid_request", description, "invalid-request")
+    }
+
+    /// What is asked for is not set up here.
+    pub(super) fn not_configured(description: &str) -> Self {
+        Self::new(503, "temporarily_unavailable", description, "not-configured")
+    }
+
+    /// The journal cannot be written.
+    pub(super) fn unrecorded() -> Self {
+        Self::new(503, "temporarily_unavailable", unavailable_text("journal"), "journal")
+    }
+
     fn new(status: u16, error: &str, description: &str, reason: &'static str) -> Self {
         Self { status, error: error.to_owned(), description: description.to_owned(), reason, retry_after: None }
     }
@@ -150,11 +182,6 @@ impl GatewayAnswer {
             members.insert("exchange_id".into(), Value::String(id.to_string()));
         }
         Self { status: 503, retry_after: problem.retry_after, body: GatewayBody::Error(members) }
-    }
-
-    pub(super) fn unsupported_subject(id: ExchangeId) -> Self {
-        let text = "subject tokens of type `jwt` are for privileged workers, and none is registered";
-        Problem::new(400, "invalid_request", text, "unsupported-subject-token-type").into_answer(id)
     }
 
     /// The engine said no.

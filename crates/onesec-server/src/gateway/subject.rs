@@ -1,35 +1,117 @@
 //! Who is the user? What a signature proves, or nobody.
 
-use onesec_auth0::{ExchangeError, ProofError, Subject as ToProve, SubjectKind};
-use onesec_telemetry::{Name, Subject, UserId};
+use std::sync::Arc;
 
-use super::{ExchangeRequest, Inner, Problem, UnprovenSubject};
+use onesec_auth0::{ExchangeError, ProofError, ProofKind, ResolvedUser, Subject as ToProve, SubjectKind};
+use onesec_identity::{Actor, VerifiedSubject, WorkerExpect, verify_worker_request};
+use onesec_journal::LedgerWrite;
+use onesec_telemetry::{Name, Party, Subject, TokenParties, UserId};
 
-/// The user, as far as proven.
+use super::lanes::Lane;
+use super::{AskingAgent, ExchangeRequest, Inner, Problem, SubjectTokenType, UnprovenSubject};
+use crate::identity::used_row;
+
+/// The user, as far as proven, and by which client of ours the exchange goes.
 pub(super) struct Proven {
     pub(super) user: Option<UserId>,
     pub(super) subject: Subject,
+    pub(super) upstream: Upstream,
+    /// Rows that keep used what the proof used up.
+    pub(super) used: Vec<LedgerWrite>,
+}
+
+/// What is asked of Auth0, as which client.
+pub(super) enum Upstream {
+    /// An exchange of the user's token.
+    Token(Arc<Lane>, SubjectKind),
+    /// A worker's, for this user.
+    Worker(Arc<Lane>, UserId),
 }
 
 impl Inner {
-    pub(super) async fn prove(&self, request: &ExchangeRequest, kind: SubjectKind) -> Result<Proven, Problem> {
-        let subject = ToProve { token: request.subject_token.clone(), kind };
+    pub(super) async fn prove(&self, agent: &AskingAgent, request: &ExchangeRequest) -> Result<Proven, Problem> {
+        let kind = match request.subject_token_type {
+            SubjectTokenType::RefreshToken => SubjectKind::RefreshToken,
+            SubjectTokenType::AccessToken => SubjectKind::AccessToken,
+            SubjectTokenType::Jwt => return self.prove_worker(agent, request),
+        };
+        let mut subject = ToProve::new(request.subject_token.clone(), kind);
+        subject.proof = agent.shown.proof().cloned();
+        subject.certificate = agent.shown.certificate();
         match self.resolver.resolve(&subject, self.core.now()).await {
-            Ok(resolved) => {
-                let user = resolved.user().clone();
-                let issuer = Name::new(&self.endpoint.config().issuer());
-                let subject = match issuer {
-                    Ok(issuer) => Subject::Verified { user: user.clone(), issuer },
-                    Err(_) => return Err(Problem::unproven("the issuer has no name")),
-                };
-                Ok(Proven { user: Some(user), subject })
-            }
+            Ok(resolved) => self.proven(&resolved, kind),
             Err(error) if self.unproven == UnprovenSubject::Alert && names_nobody(&error) => {
-                Ok(Proven { user: None, subject: Subject::Unknown })
+                let upstream = Upstream::Token(self.lanes.refresh().clone(), kind);
+                Ok(Proven { user: None, subject: Subject::Unknown, upstream, used: Vec::new() })
             }
             Err(error) => Err(problem(&error)),
         }
     }
+
+    fn proven(&self, resolved: &ResolvedUser, kind: SubjectKind) -> Result<Proven, Problem> {
+        let user = resolved.user().clone();
+        let issuer = self.lanes.refresh().endpoint.config().issuer();
+        let issuer = Name::new(&issuer).map_err(|_| Problem::unproven("the issuer has no name"))?;
+        let (lane, parties) = match resolved.how() {
+            ProofKind::AccessToken(token) => (self.lanes.access(token.audience()), parties(token)),
+            ProofKind::RefreshToken | ProofKind::RememberedRefreshToken => (self.lanes.refresh(), None),
+        };
+        let subject = Subject::Verified { user: user.clone(), issuer, parties: parties.map(Box::new) };
+        Ok(Proven { user: Some(user), subject, upstream: Upstream::Token(lane.clone(), kind), used: Vec::new() })
+    }
+
+    /// A worker shows no token of the user: it must be registered as one, and sign with its own key, for us, just now.
+    /// That makes it the worker that asks; only a delegation of the user makes it right.
+    fn prove_worker(&self, agent: &AskingAgent, request: &ExchangeRequest) -> Result<Proven, Problem> {
+        let Some(registered) = agent.registered.as_ref().filter(|known| known.said.worker) else {
+            return Err(Problem::no_worker("subject tokens of type `jwt` are for agents registered as workers"));
+        };
+        let Some(lane) = self.lanes.worker() else {
+            return Err(Problem::not_configured("no client for workers is configured"));
+        };
+        let (issuers, now) = (registered.names(), self.core.now());
+        let audiences: Vec<&str> = request.audiences.iter().map(String::as_str).collect();
+        let expect = WorkerExpect { issuers: &issuers, audiences: &audiences };
+        let refused = |why: &str| Problem::bad_subject(&format!("the subject token was refused: {why}"));
+        let proof = verify_worker_request(&request.subject_token, &registered.keys, &expect, now);
+        let proof = proof.map_err(|why| refused(why.code()))?;
+        let (signer, until) = (format!("worker {}", agent.agent), proof.replayable_until());
+        let admitted = self.identity.used.admit(&self.tenant, (&signer, proof.jti()), (until, now));
+        admitted.map_err(|why| refused(why.code()))?;
+        let user = proof.user().clone();
+        Ok(Proven {
+            user: Some(user.clone()),
+            subject: Subject::Vouched(user.clone()),
+            upstream: Upstream::Worker(lane.clone(), user),
+            used: vec![used_row(&self.tenant, (&signer, proof.jti()), until)],
+        })
+    }
+}
+
+/// Whom the token names besides the user.
+fn parties(token: &VerifiedSubject) -> Option<TokenParties> {
+    let party = |actor: &Actor| Party { sub: Name::new(actor.sub.as_str()).ok(), client: actor.client.clone() };
+    let may_act = token.may_act().map(|named| Party {
+        // What cannot be an agent's name is nobody's.
+        sub: named.sub().map(|sub| Name::new(sub).unwrap_or_else(|_| nobody())),
+        client: named.client_id().map(|client| client.parse().unwrap_or_else(|_| no_client())),
+    });
+    Some(TokenParties {
+        client: Some(token.client().clone()),
+        actors: token.actors().iter().map(party).collect(),
+        may_act,
+        claimed: None,
+    })
+}
+
+#[expect(clippy::expect_used, reason = "printable ASCII is an identifier")]
+fn nobody() -> Name {
+    Name::new("(unreadable)").expect("a name")
+}
+
+#[expect(clippy::expect_used, reason = "printable ASCII is an identifier")]
+fn no_client() -> onesec_telemetry::AppId {
+    "(unreadable)".parse().expect("a client id")
 }
 
 /// The credential is good and does not say whose it is: all that a migration may wave through.

@@ -16,6 +16,7 @@ use super::answer::{self, Answer};
 use super::body;
 use super::params::{MAX_LIMIT, Params};
 use super::problem::Problem;
+use super::registrations::shown;
 use crate::core::{Obeyed, Order};
 use crate::keys::Caller;
 
@@ -27,12 +28,19 @@ pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Pa
 /// `GET /api/v1/agents/{id}`
 pub(super) async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
     let agent = agent(&id)?;
+    let registered = app.identity.agents.of(&caller.tenant, &agent).map(|known| shown(&known.said));
     let row = answer::ledger_row(&app, (LedgerTable::Agents, caller.tenant), agent.to_string()).await?;
-    let row = row.ok_or_else(|| Problem::not_found("agent"))?;
-    answer::ok(&answer::raw(row.doc))
+    let mut shown = match (&row, &registered) {
+        (Some(row), _) => answer::object(row),
+        // Registered, and never seen yet.
+        (None, Some(_)) => serde_json::Map::from_iter([("agent_id".to_owned(), json!(agent))]),
+        (None, None) => return Err(Problem::not_found("agent")),
+    };
+    shown.insert("registration".to_owned(), json!(registered));
+    answer::ok(&shown)
 }
 
-fn agent(id: &str) -> Result<AgentId, Problem> {
+pub(super) fn agent(id: &str) -> Result<AgentId, Problem> {
     AgentId::new(id).map_err(|_| Problem::not_found("agent"))
 }
 

@@ -49,7 +49,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, request: R
         return Err(Problem::unprocessable("undecidable-kind", format!("only these can be asked about: {kinds}")));
     }
     app.metrics.event(event.kind());
-    let draft = draft(&caller, Channel::Decide, origin, event);
+    let draft = draft(&app, &caller, (Channel::Decide, origin), event).draft;
     let ruling = app.core.request(&caller.tenant, draft).await.map_err(refused)?;
     answer::ok(&json!({
         "decision": word(ruling.answer.applies),

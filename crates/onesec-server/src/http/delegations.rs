@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
-use onesec_journal::LedgerTable;
+use onesec_journal::{LedgerRow, LedgerTable};
 use onesec_telemetry::catalogue::Catalogue;
 use onesec_telemetry::{
-    AgentId, Channel, Command, ConnectionName, DecodeOptions, DelegationId, Event, UserId, decode_event,
+    AgentId, Channel, Command, ConnectionName, DecodeOptions, DelegationId, Event, Secret, TenantId, UserId,
+    decode_event,
 };
+use onesec_trackers::change::DelegationRow;
 use onesec_trackers::facts::DelegationOutcome;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -17,11 +19,12 @@ use super::App;
 use super::agents::order;
 use super::answer::{self, Answer};
 use super::body;
-use super::events::{draft, event_id, new_ulid};
+use super::events::{Drafted, draft, event_id, new_ulid, tell_above};
 use super::gate::{Peer, network};
 use super::params::Params;
 use super::problem::Problem;
 use crate::core::{Submission, Taken};
+use crate::identity::NoLink;
 use crate::keys::Caller;
 
 /// `GET /api/v1/delegations`
@@ -47,7 +50,8 @@ pub(super) async fn create(State(app): State<Arc<App>>, caller: Caller, request:
     let origin = network(peer, request.headers(), &app.trusted_proxies);
     let wanted: Wanted = body::json(request).await?;
     let event = event(&app, &caller, wanted).await?;
-    let draft = draft(&caller, Channel::Api, origin, event);
+    let Drafted { draft, above } = draft(&app, &caller, (Channel::Api, origin), event);
+    tell_above(&app, &caller.tenant, above).await?;
     let submission = Submission { tenant: caller.tenant.clone(), drafts: vec![draft], dead_letters: Vec::new() };
     let taken = app.core.ingest(submission).await?;
     let Some(Taken::Recorded { delegation: Some((id, outcome)), .. }) = taken.into_iter().next() else {
@@ -57,8 +61,12 @@ pub(super) async fn create(State(app): State<Arc<App>>, caller: Caller, request:
         let detail = format!("the delegation was refused: {}", refusal.as_str().replace('-', " "));
         return Err(Problem::new(StatusCode::CONFLICT, refusal.as_str(), detail));
     }
-    let row = answer::ledger_row(&app, (LedgerTable::Delegations, caller.tenant), id.clone()).await?;
-    let shown = row.map_or_else(|| Map::from_iter([("id".to_owned(), json!(id))]), |row| answer::object(&row));
+    let row = answer::ledger_row(&app, (LedgerTable::Delegations, caller.tenant.clone()), id.clone()).await?;
+    let mut shown = row.as_ref().map_or_else(|| Map::from_iter([("id".to_owned(), json!(id))]), answer::object);
+    // For the agent, which may lend less of it to others. Without a key of its own it cannot.
+    if let Some(Ok(link)) = row.map(|row| link(&app, &caller.tenant, (&row, None))) {
+        shown.insert("link".to_owned(), json!(link.expose_to_wire()));
+    }
     answer::json(StatusCode::CREATED, &shown)
 }
 
@@ -95,6 +103,39 @@ async fn event(app: &App, caller: &Caller, wanted: Wanted) -> Result<Event, Prob
             .with("rejection", rejection.code.as_str().into_owned())
     })?;
     Ok(event)
+}
+
+/// `GET /api/v1/delegations/{id}/link`: the delegation as a signed link, for the agent that it is for.
+pub(super) async fn signed(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    params: Params,
+) -> Answer {
+    let missing = || Problem::not_found("delegation");
+    let id = DelegationId::new(&id).map_err(|_| missing())?;
+    let row = answer::ledger_row(&app, (LedgerTable::Delegations, caller.tenant.clone()), id.to_string()).await?;
+    // Another agent's delegation is not there, whatever its id.
+    let row = row.filter(|row| row.agent_id.is_some() && row.agent_id == caller.agent).ok_or_else(missing)?;
+    let link = link(&app, &caller.tenant, (&row, params.get("kid")))?;
+    answer::ok(&json!({"id": id, "link": link.expose_to_wire()}))
+}
+
+fn link(app: &App, tenant: &TenantId, (row, kid): (&LedgerRow, Option<&str>)) -> Result<Secret, Problem> {
+    let identity = &app.identity;
+    let row: DelegationRow = serde_json::from_str(&row.doc).map_err(|_| Problem::internal())?;
+    let agent = identity.agents.of(tenant, &row.agent_id).ok_or_else(|| no_link(NoLink::NoKey))?;
+    identity.links.issue((tenant, &row), (&agent, kid), app.core.now()).map_err(no_link)
+}
+
+fn no_link(why: NoLink) -> Problem {
+    let code = match why {
+        NoLink::NoKey => "no-key",
+        NoLink::NotTheRoot => "not-the-root",
+        NoLink::Ended => "ended",
+        NoLink::Sign => return Problem::internal(),
+    };
+    Problem::new(StatusCode::CONFLICT, code, why.to_string())
 }
 
 /// `DELETE /api/v1/delegations/{id}`: it and all that hangs below it.

@@ -1,12 +1,15 @@
 //! Discovery: what clients read that take us for their Auth0 domain (RFC 8414, OpenID Connect Discovery).
 
-use axum::extract::Request;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
 use axum::http::header::HOST;
 use serde_json::json;
 
+use super::App;
 use super::answer::{self, Answer};
 use super::problem::Problem;
-use super::token::GRANT;
+use crate::gateway::VAULT_GRANT;
 
 /// `GET /.well-known/openid-configuration`
 pub(super) async fn openid_configuration(request: Request) -> Answer {
@@ -21,15 +24,18 @@ pub(super) async fn openid_configuration(request: Request) -> Answer {
         "issuer": issuer,
         "token_endpoint": format!("{issuer}oauth/token"),
         "jwks_uri": format!("{issuer}.well-known/jwks.json"),
-        "grant_types_supported": [GRANT],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "grant_types_supported": [VAULT_GRANT],
+        "token_endpoint_auth_methods_supported":
+            ["client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"],
+        "token_endpoint_auth_signing_alg_values_supported": ["EdDSA", "ES256", "PS256", "RS256"],
+        "dpop_signing_alg_values_supported": ["EdDSA", "ES256", "PS256", "RS256"],
         "response_types_supported": [],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
     }))
 }
 
-/// `GET /.well-known/jwks.json`: we sign nothing that others would check.
-pub(super) async fn jwks() -> Answer {
-    answer::ok(&json!({"keys": []}))
+/// `GET /.well-known/jwks.json`: our keys for delegations.
+pub(super) async fn jwks(State(app): State<Arc<App>>) -> Answer {
+    answer::ok(app.identity.signer.keys().jwks())
 }

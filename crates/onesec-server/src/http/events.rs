@@ -13,8 +13,8 @@ use onesec_telemetry::catalogue::Catalogue;
 use onesec_telemetry::event::Rejection;
 use onesec_telemetry::limits::MAX_BODY_BYTES;
 use onesec_telemetry::{
-    Attestation, BodyError, BodyFormat, Channel, DecodeOptions, Details, Event, EventId, Item, KnownConnections, Name,
-    Thumbprint, Timestamp, Warning, decode_body,
+    Attestation, Attested, BodyError, BodyFormat, Channel, DecodeOptions, Details, Event, EventId, Item,
+    KnownConnections, Name, Secret, TenantId, Thumbprint, Timestamp, Warning, decode_body,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -28,6 +28,7 @@ use super::params::Params;
 use super::problem::Problem;
 use super::records;
 use crate::core::{Draft, Submission, Taken};
+use crate::identity::{Bearer, told};
 use crate::keys::Caller;
 
 /// What a request's events came to, item by item.
@@ -218,12 +219,18 @@ fn body_code(error: &BodyError) -> String {
 }
 
 /// Hands everything to the core as one submission and tells what became of it.
-async fn take(app: &App, caller: &Caller, origin: Option<IpAddr>, decoded: Decoded) -> Answer {
+async fn take(app: &Arc<App>, caller: &Caller, origin: Option<IpAddr>, decoded: Decoded) -> Answer {
     let Decoded { slots, events, warnings, letters } = decoded;
     for event in &events {
         app.metrics.event(event.kind());
     }
-    let drafts = events.into_iter().map(|event| draft(caller, Channel::Ingest, origin, event)).collect();
+    let (mut above, mut own) = (Vec::new(), Vec::with_capacity(events.len()));
+    for drafted in drafts(app, caller, origin, events).await? {
+        above.extend(drafted.above);
+        own.push(drafted.draft);
+    }
+    tell_above(app, &caller.tenant, above).await?;
+    let drafts = own;
     let submission = Submission { tenant: caller.tenant.clone(), drafts, dead_letters: letters };
     let taken = app.core.ingest(submission).await?;
     let mut receipt = receipt(slots, taken);
@@ -237,6 +244,15 @@ async fn take(app: &App, caller: &Caller, origin: Option<IpAddr>, decoded: Decod
         _ => StatusCode::MULTI_STATUS,
     };
     answer::json(status, &receipt)
+}
+
+/// Makes delegations known that stand above others.
+pub(super) async fn tell_above(app: &App, tenant: &TenantId, drafts: Vec<Draft>) -> Result<(), Problem> {
+    if !drafts.is_empty() {
+        let submission = Submission { tenant: tenant.clone(), drafts, dead_letters: Vec::new() };
+        app.core.ingest(submission).await?;
+    }
+    Ok(())
 }
 
 fn receipt(slots: Vec<Slot>, taken: Vec<Taken>) -> Receipt {
@@ -270,24 +286,67 @@ fn conflict() -> Rejection {
     Rejection::new(code, "/id", "the same id came before with other content")
 }
 
-/// An event as the edge hands it on. A signed statement is not verified yet: it counts for nothing, and its text is
-/// gone before anything is kept.
-pub(super) fn draft(caller: &Caller, channel: Channel, origin: Option<IpAddr>, mut event: Event) -> Draft {
-    let mut attested = false;
-    if let Details::AgentIdentityDelegation(delegation) = &mut event.details
-        && let Some(statement) = &mut delegation.attestation
-    {
-        statement.text = None;
-        attested = true;
-    }
+/// An event as the edge hands it on. The text of a signed statement is gone before anything is kept.
+pub(super) fn draft(app: &App, caller: &Caller, (channel, origin): (Channel, Option<IpAddr>), event: Event) -> Drafted {
+    let (mut event, mut drafted) = (event, Vec::new());
+    let attestation = match &mut event.details {
+        Details::AgentIdentityDelegation(said) => {
+            said.attestation.as_mut().map(|statement| attested(app, caller, statement.text.take()))
+        }
+        _ => None,
+    };
     let mut draft = Draft::new(event, caller.sender(channel));
-    if attested && let Ok(reason) = Name::new("unsupported") {
-        draft.attestation = Attestation::Refused(reason);
+    if let Some((attestation, above)) = attestation {
+        draft.attestation = attestation;
+        let bearer = Bearer { key: Some(caller.key.clone()), owner: caller.owner.clone(), channel, network: origin };
+        drafted = above.iter().filter_map(|attested| told(attested, &bearer)).collect();
     }
     draft.network = origin;
     draft.trusted_time = caller.trusted_time;
-    draft
+    Drafted { draft, above: drafted }
 }
+
+/// An event, and the delegations that stand above it in a chain that came with it: the ledger must know them first.
+pub(super) struct Drafted {
+    pub(super) draft: Draft,
+    pub(super) above: Vec<Draft>,
+}
+
+/// What a signed statement is worth: the delegation at the end of its chain, and those above that are not ours.
+fn attested(app: &App, caller: &Caller, text: Option<Secret>) -> (Attestation, Vec<Attested>) {
+    let refused = |code: &str| Name::new(code).map_or(Attestation::Absent, Attestation::Refused);
+    let Some(text) = text else { return (refused("not_the_text"), Vec::new()) };
+    let (identity, now) = (&app.identity, app.core.now());
+    match identity.links.verify((&caller.tenant, &text), &identity.agents, now) {
+        Err(why) => (refused(why.code()), Vec::new()),
+        Ok(chain) => match chain.leaf() {
+            None => (refused("empty_chain"), Vec::new()),
+            Some(leaf) => {
+                let above = chain.to_tell().iter().filter(|link| link.id != leaf.id).cloned().collect();
+                (Attestation::Verified(Box::new(leaf.clone())), above)
+            }
+        },
+    }
+}
+
+/// Drafts of all events. Signatures take time: many of them are verified where blocking is allowed.
+async fn drafts(
+    app: &Arc<App>,
+    caller: &Caller,
+    origin: Option<IpAddr>,
+    events: Vec<Event>,
+) -> Result<Vec<Drafted>, Problem> {
+    let signed = events.iter().filter(|event| event.has_statement()).count();
+    let (app, caller) = (app.clone(), caller.clone());
+    let work = move || events.into_iter().map(|event| draft(&app, &caller, (Channel::Ingest, origin), event)).collect();
+    if signed < MANY_STATEMENTS {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal())
+}
+
+/// So many are verified where they arrive.
+const MANY_STATEMENTS: usize = 4;
 
 /// A new identifier that sorts by time.
 pub(super) fn new_ulid(now: Timestamp) -> Option<Ulid> {

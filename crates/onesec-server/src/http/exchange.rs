@@ -4,20 +4,23 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use onesec_telemetry::redact::redact_text;
-use onesec_telemetry::{ConnectionName, ScopeSet, Secret, TaskId};
+use onesec_telemetry::{ConnectionName, ScopeSet, Secret, TaskId, TenantId};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::App;
 use super::answer::{self, Answer};
 use super::body;
+use super::custom_domain::CustomDomain;
 use super::gate::{Peer, network};
 use super::problem::Problem;
+use super::who::{Evidence, Head, bad_proof};
 use crate::gateway::{AskingAgent, ExchangeRequest, Gateway, GatewayAnswer, GatewayBody, SubjectTokenType};
 use crate::keys::Caller;
 
@@ -27,6 +30,8 @@ pub(crate) struct Vault {
     pub(crate) domain: String,
     /// Absent until there are credentials.
     pub(crate) gateway: Option<Gateway>,
+    /// The custom domain that we stand in front of.
+    pub(crate) proxy: Option<CustomDomain>,
 }
 
 /// What became of an exchange, as metrics name it.
@@ -51,6 +56,8 @@ pub(super) struct Asked {
     pub(super) login_hint: Option<String>,
     pub(super) scopes: Option<Scopes>,
     pub(super) task_id: Option<String>,
+    /// A signed delegation from the user down to the agent, links joined by `~`.
+    pub(super) delegation: Option<Secret>,
 }
 
 #[derive(Deserialize)]
@@ -63,8 +70,12 @@ pub(super) enum Scopes {
 /// `POST /api/v1/token-vault/exchange`
 pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, request: Request) -> Response {
     let origin = origin(&app, &request);
+    let evidence = request.extensions().get::<Evidence>().cloned().unwrap_or_default();
+    let audiences = Head::of(&request).audiences(&app);
     match read(request).await {
-        Ok(wanted) => exchange(&app, &caller, ExchangeRequest { network: origin, ..wanted }).await,
+        Ok(wanted) => {
+            exchange(&app, (&caller, evidence), ExchangeRequest { network: origin, audiences, ..wanted }).await
+        }
         Err(response) => *response,
     }
 }
@@ -76,18 +87,39 @@ pub(super) fn origin(app: &App, request: &Request) -> Option<IpAddr> {
 }
 
 /// The exchange itself, for the agent that the caller's key is bound to.
-pub(super) async fn exchange(app: &App, caller: &Caller, wanted: ExchangeRequest) -> Response {
-    let Some(agent) = caller.agent.clone() else {
-        return refusal(StatusCode::FORBIDDEN, "invalid_client", "the key is not bound to an agent");
+pub(super) async fn exchange(app: &App, (caller, evidence): (&Caller, Evidence), wanted: ExchangeRequest) -> Response {
+    let asking = match asking(app, caller, evidence) {
+        Ok(asking) => asking,
+        Err(response) => return *response,
     };
-    let Some(gateway) = app.vaults.get(&caller.tenant).and_then(|vault| vault.gateway.as_ref()) else {
-        app.metrics.exchanged("not_configured");
-        return render(GatewayAnswer::unavailable("not-configured", None));
+    let gateway = match gateway_of(app, &caller.tenant) {
+        Ok(gateway) => gateway,
+        Err(response) => return *response,
     };
-    let asking = AskingAgent { agent, key: Some(caller.key.clone()), owner: caller.owner.clone() };
     let answer = gateway.exchange(asking, wanted).await;
     app.metrics.exchanged(outcome(&answer));
     render(answer)
+}
+
+/// The tenant's gateway, where it is set up.
+pub(super) fn gateway_of<'a>(app: &'a App, tenant: &TenantId) -> Result<&'a Gateway, Box<Response>> {
+    app.vaults.get(tenant).and_then(|vault| vault.gateway.as_ref()).ok_or_else(|| {
+        app.metrics.exchanged("not_configured");
+        Box::new(render(GatewayAnswer::unavailable("not-configured", None)))
+    })
+}
+
+/// The agent that asks, if it shows what it must.
+pub(super) fn asking(app: &App, caller: &Caller, evidence: Evidence) -> Result<AskingAgent, Box<Response>> {
+    let Some(agent) = caller.agent.clone() else {
+        let why = "the key is not bound to an agent";
+        return Err(Box::new(refusal(StatusCode::FORBIDDEN, "invalid_client", why)));
+    };
+    let registered = app.identity.agents.of(&caller.tenant, &agent);
+    let suffices = evidence.shown.suffices(registered.as_deref(), app.possession);
+    suffices.map_err(|problem| Box::new(oauth_problem(&bad_proof(&problem))))?;
+    let (key, owner) = (Some(caller.key.clone()), caller.owner.clone());
+    Ok(AskingAgent { agent, key, owner, registered, shown: evidence.shown, ledger: evidence.ledger })
 }
 
 /// Reads the request; a refusal names members, never values.
@@ -128,7 +160,9 @@ pub(super) fn understood(asked: Asked) -> Result<ExchangeRequest, Box<Response>>
         login_hint: asked.login_hint,
         scopes: scopes.transpose().map_err(invalid_scope)?,
         task_id: task.map_err(|_| invalid("`task_id` is no identifier"))?,
+        delegation: asked.delegation,
         network: None,
+        audiences: Vec::new(),
     })
 }
 
@@ -141,7 +175,8 @@ pub(super) fn invalid(why: &str) -> Box<Response> {
 fn complaint(error: &serde_json::Error) -> &'static str {
     let text = error.to_string();
     if text.starts_with("unknown field") {
-        "unknown member: `subject_token`, `subject_token_type`, `connection`, `login_hint`, `scopes`, `task_id` are known"
+        "unknown member: `subject_token`, `subject_token_type`, `connection`, `login_hint`, `scopes`, `task_id`, \
+         `delegation` are known"
     } else if text.starts_with("duplicate field") {
         "a member stands twice"
     } else if text.starts_with("missing field") {
@@ -153,7 +188,7 @@ fn complaint(error: &serde_json::Error) -> &'static str {
     }
 }
 
-fn render(answer: GatewayAnswer) -> Response {
+pub(super) fn render(answer: GatewayAnswer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     oauth(status, answer.retry_after, answer.body.into_json_bytes())
 }
@@ -164,8 +199,8 @@ pub(super) fn refusal(status: StatusCode, error: &str, description: &str) -> Res
 }
 
 /// RFC 6749, section 5.1: never cached. SDKs compare the content type as a whole.
-fn oauth(status: StatusCode, retry_after: Option<Duration>, body: Vec<u8>) -> Response {
-    let mut response = (status, body).into_response();
+pub(super) fn oauth(status: StatusCode, retry_after: Option<Duration>, body: impl Into<Body>) -> Response {
+    let mut response = (status, body.into()).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -179,16 +214,18 @@ fn oauth(status: StatusCode, retry_after: Option<Duration>, body: Vec<u8>) -> Re
 
 /// A refusal of the gate, as OAuth words it.
 pub(super) fn oauth_problem(problem: &Problem) -> Response {
-    let (status, detail) = problem.parts();
+    let (status, code, detail) = problem.parts();
     let error = match status {
+        _ if code == "invalid_dpop_proof" => "invalid_dpop_proof",
+        StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
         StatusCode::UNAUTHORIZED => "invalid_client",
         StatusCode::FORBIDDEN => "unauthorized_client",
         _ => "invalid_request",
     };
-    let mut response = refusal(status, error, detail);
-    if status == StatusCode::UNAUTHORIZED {
-        let bearer = HeaderValue::from_static("Bearer");
-        response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, bearer);
+    let body = json!({"error": error, "error_description": detail});
+    let mut response = oauth(status, problem.wait(), body.to_string().into_bytes());
+    if let Some(challenge) = problem.challenged() {
+        response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, challenge);
     }
     response
 }

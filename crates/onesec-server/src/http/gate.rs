@@ -83,11 +83,19 @@ fn is_loopback(name: &str) -> bool {
     bare.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
+/// Our keys have no dots; a signed JWT has two.
+pub(super) fn is_token(credential: &Secret) -> bool {
+    credential.expose_to_wire().bytes().filter(|byte| *byte == b'.').count() == 2
+}
+
 /// The key that a request carries.
 pub(super) fn presented(headers: &HeaderMap) -> Option<Secret> {
     let bearer = |text: &str| {
         let (scheme, key) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(key.trim().to_owned()))
+        let secret = Secret::new(key.trim().to_owned());
+        // RFC 9449, section 7.1: a token that is bound to a key comes as `DPoP`. Our keys are bound to none.
+        let bound = scheme.eq_ignore_ascii_case("dpop") && is_token(&secret);
+        (bound || scheme.eq_ignore_ascii_case("bearer")).then_some(secret)
     };
     match headers.get(AUTHORIZATION) {
         Some(value) => bearer(value.to_str().ok()?),

@@ -14,10 +14,12 @@ use axum::routing::MethodRouter;
 use futures_util::FutureExt as _;
 
 use super::App;
-use super::gate::{choose_tenant, presented};
+use super::custom_domain;
+use super::gate::choose_tenant;
 use super::params::Params;
 use super::problem::{Problem, documented};
 use super::routes::{Access, Route};
+use super::who::{Head, who};
 use crate::keys::Caller;
 
 /// Around the whole router: wrong hosts and foreign pages do not get further, panics do not get out.
@@ -26,12 +28,15 @@ pub(super) fn around(router: Router<Arc<App>>, app: Arc<App>) -> Router {
     let outer = from_fn(move |request: Request, next: Next| {
         let app = hosts.clone();
         async move {
+            if let Some(tenant) = custom_domain::asked_for(&app, request.headers()) {
+                return caught(custom_domain::serve(&app, tenant, request)).await;
+            }
             let checked = app
                 .hosts
                 .check(request.uri(), request.headers())
                 .and_then(|()| app.hosts.check_origin(request.method(), request.headers()));
             let mut response = match checked {
-                Ok(()) => caught(next.run(request)).await,
+                Ok(()) => documented(caught(next.run(request)).await),
                 Err(problem) => problem.into_response(),
             };
             let headers = response.headers_mut();
@@ -46,7 +51,7 @@ pub(super) fn around(router: Router<Arc<App>>, app: Arc<App>) -> Router {
 /// A handler that panics answers 500 and says nothing more.
 async fn caught(response: impl Future<Output = Response>) -> Response {
     match AssertUnwindSafe(response).catch_unwind().await {
-        Ok(response) => documented(response),
+        Ok(response) => response,
         Err(_) => {
             tracing::error!("a request handler panicked");
             Problem::internal().into_response()
@@ -61,7 +66,7 @@ pub(super) fn guarded(route: &'static Route, app: &Arc<App>) -> MethodRouter<Arc
         let app = app.clone();
         async move {
             let start = Instant::now();
-            let response = match admit(&app, route, &mut request) {
+            let response = match admit(&app, route, &mut request).await {
                 Ok(()) => next.run(request).await,
                 Err(problem) if route.oauth => super::exchange::oauth_problem(&problem),
                 Err(problem) => problem.into_response(),
@@ -74,23 +79,16 @@ pub(super) fn guarded(route: &'static Route, app: &Arc<App>) -> MethodRouter<Arc
 }
 
 /// Checks key and parameters, and leaves both for the handler.
-fn admit(app: &App, route: &Route, request: &mut Request) -> Result<(), Problem> {
-    let caller = match route.access {
+async fn admit(app: &App, route: &Route, request: &mut Request) -> Result<(), Problem> {
+    let known = match route.access {
         Access::Open | Access::Client(_) => None,
-        Access::Key(scope) => {
-            let key = presented(request.headers()).ok_or_else(Problem::unauthorised)?;
-            let caller = app.keys.authenticate(&key, app.core.now()).ok_or_else(Problem::unauthorised)?;
-            if !caller.scopes.allow(scope) {
-                let detail = format!("the key lacks the scope `{}`", scope.as_str());
-                return Err(Problem::forbidden("missing-scope", detail).with("scope", scope.as_str()));
-            }
-            Some(caller)
-        }
+        Access::Key(scope) => Some(who(app, route, scope, Head::of(request)).await?),
     };
     let params = Params::read(request.uri().query().unwrap_or_default(), route.query)?;
-    if let Some(caller) = caller {
+    if let Some((caller, evidence)) = known {
         let caller: Caller = choose_tenant(app, caller, &params)?;
         request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(evidence);
     }
     request.extensions_mut().insert(params);
     Ok(())

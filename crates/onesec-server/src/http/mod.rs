@@ -6,6 +6,8 @@ mod answer;
 mod body;
 mod catalogue;
 mod client;
+mod client_certificates;
+mod custom_domain;
 mod decide;
 mod delegations;
 mod discovery;
@@ -18,9 +20,11 @@ mod health;
 mod keys;
 mod layers;
 mod openapi;
+mod pairs;
 mod params;
 mod problem;
 mod records;
+mod registrations;
 mod routes;
 mod serve;
 mod stream;
@@ -29,13 +33,14 @@ mod tests;
 mod tls;
 mod token;
 mod users;
+mod who;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
 use onesec_journal::{JournalError, Reader};
-use onesec_telemetry::{TenantId, Timestamp};
+use onesec_telemetry::{Possession, TenantId, Timestamp};
 use tokio::sync::{Semaphore, watch};
 
 pub use openapi::openapi;
@@ -47,6 +52,7 @@ use self::gate::Hosts;
 use self::problem::Problem;
 use crate::config::Network;
 use crate::core::Core;
+use crate::identity::Identity;
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
 
@@ -58,6 +64,11 @@ pub(crate) struct App {
     hosts: Hosts,
     trusted_proxies: Vec<Network>,
     vaults: BTreeMap<TenantId, Vault>,
+    pub(crate) identity: Arc<Identity>,
+    /// What every exchange must prove besides the credential.
+    possession: Possession,
+    /// We speak TLS ourselves.
+    tls: bool,
     /// Large bodies that may be in memory at once.
     large_bodies: Semaphore,
     started: Timestamp,
@@ -75,9 +86,13 @@ pub(crate) struct AppParts {
     pub(crate) hosts: Vec<String>,
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) vaults: BTreeMap<TenantId, Vault>,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) possession: Possession,
+    pub(crate) tls: bool,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
+pub(crate) use self::custom_domain::CustomDomain;
 pub(crate) use self::exchange::Vault as TenantVault;
 
 impl App {
@@ -90,6 +105,9 @@ impl App {
             metrics: parts.metrics,
             trusted_proxies: parts.trusted_proxies,
             vaults: parts.vaults,
+            identity: parts.identity,
+            possession: parts.possession,
+            tls: parts.tls,
             large_bodies: Semaphore::new(MAX_LARGE_BODIES),
             stopping: parts.stopping,
         })

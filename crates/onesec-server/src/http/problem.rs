@@ -18,12 +18,13 @@ pub(super) struct Problem {
     code: Cow<'static, str>,
     detail: String,
     retry_after: Option<Duration>,
+    challenge: Option<&'static str>,
     more: Map<String, Value>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
-        Self { status, code: code.into(), detail: detail.into(), retry_after: None, more: Map::new() }
+        Self { status, code: code.into(), detail: detail.into(), retry_after: None, challenge: None, more: Map::new() }
     }
 
     pub(super) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
@@ -61,6 +62,12 @@ impl Problem {
         self
     }
 
+    /// How to authenticate instead (RFC 9110, section 11.6.1).
+    pub(super) const fn challenge(mut self, challenge: &'static str) -> Self {
+        self.challenge = Some(challenge);
+        self
+    }
+
     pub(super) const fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
         self
@@ -77,9 +84,19 @@ impl Problem {
         Self::new(status, code, detail)
     }
 
-    /// Status and words, for those who wrap them in a document of their own.
-    pub(super) fn parts(&self) -> (StatusCode, &str) {
-        (self.status, &self.detail)
+    /// Status, code and words, for those who wrap them in a document of their own.
+    pub(super) fn parts(&self) -> (StatusCode, &str, &str) {
+        (self.status, &self.code, &self.detail)
+    }
+
+    /// How to authenticate, where that is the problem.
+    pub(super) fn challenged(&self) -> Option<HeaderValue> {
+        let challenge = || HeaderValue::from_static(self.challenge.unwrap_or("Bearer"));
+        (self.status == StatusCode::UNAUTHORIZED).then(challenge)
+    }
+
+    pub(super) const fn wait(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     #[cfg(test)]
@@ -95,6 +112,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let challenge = self.challenged();
         let mut body = Map::new();
         body.insert("type".into(), format!("urn:onesec:problem:{}", self.code).into());
         body.insert("title".into(), self.status.canonical_reason().unwrap_or("Error").into());
@@ -105,8 +123,8 @@ impl IntoResponse for Problem {
         let mut response = (self.status, Value::Object(body).to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if let Some(challenge) = challenge {
+            headers.insert(WWW_AUTHENTICATE, challenge);
         }
         if let Some(after) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));

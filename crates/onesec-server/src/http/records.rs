@@ -77,7 +77,10 @@ fn sender_json(sender: &Sender) -> Value {
 fn subject_json(record: &Record) -> Value {
     use onesec_telemetry::Subject;
     match &record.subject {
-        Subject::Verified { user, issuer } => json!({"proof": "verified", "user_id": user, "issuer": issuer}),
+        Subject::Verified { user, issuer, parties } => {
+            json!({"proof": "verified", "user_id": user, "issuer": issuer, "parties": parties})
+        }
+        Subject::Vouched(user) => json!({"proof": "vouched", "user_id": user}),
         Subject::Claimed(user) => json!({"proof": "claimed", "user_id": user}),
         _ => json!({"proof": "unknown"}),
     }

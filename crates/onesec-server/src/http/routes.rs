@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
     App, agents, alerts, catalogue, decide, delegations, discovery, enforcement, events, exceptions, exchange, health,
-    keys, layers, openapi, stream, token, users,
+    keys, layers, openapi, registrations, stream, token, users,
 };
 use crate::keys::KeyScope;
 
@@ -121,10 +121,16 @@ pub(super) static ROUTES: &[Route] = &[
     route(("get", "/.well-known/openid-configuration"), Open, "Discovery for Auth0's SDKs", || {
         get(discovery::openid_configuration)
     }),
-    route(("get", "/.well-known/jwks.json"), Open, "Keys that sign our tokens: none yet", || get(discovery::jwks)),
+    route(("get", "/.well-known/jwks.json"), Open, "Public keys that sign delegations", || get(discovery::jwks)),
     route(("get", "/api/v1/agents"), Key(Read), "List agents", || get(agents::list))
         .query(&["limit", "cursor", "state"]),
     route(("get", "/api/v1/agents/{id}"), Key(Read), "One agent", || get(agents::one)),
+    route(("put", "/api/v1/agents/{id}"), Key(Admin), "Register an agent", || put(registrations::put)),
+    route(("delete", "/api/v1/agents/{id}"), Key(Admin), "Forget a registration", || delete(registrations::remove)),
+    route(("post", "/api/v1/agents/{id}/keys"), Key(Exchange), "Bind a key that the issuer vouches for", || {
+        post(registrations::bind_key)
+    })
+    .answers(&[201]),
     route(("post", "/api/v1/agents/{id}/suspend"), Key(Respond), "Suspend an agent", || post(agents::suspend)),
     route(("post", "/api/v1/agents/{id}/resume"), Key(Respond), "Resume an agent", || post(agents::resume)),
     route(
@@ -156,6 +162,10 @@ pub(super) static ROUTES: &[Route] = &[
         "state",
     ]),
     route(("post", "/api/v1/delegations"), Key(Respond), "Delegate", || post(delegations::create)).answers(&[201]),
+    route(("get", "/api/v1/delegations/{id}/link"), Key(Exchange), "One's own delegation, signed", || {
+        get(delegations::signed)
+    })
+    .query(&["kid"]),
     route(("delete", "/api/v1/delegations/{id}"), Key(Respond), "Take a delegation back", || {
         delete(delegations::revoke)
     }),
@@ -165,6 +175,9 @@ pub(super) static ROUTES: &[Route] = &[
     route(("get", "/api/v1/keys"), Key(Admin), "List keys", || get(keys::list)).query(PAGE),
     route(("post", "/api/v1/keys"), Key(Admin), "Make a key", || post(keys::create)).answers(&[201]),
     route(("delete", "/api/v1/keys/{id}"), Key(Admin), "Take a key back", || delete(keys::revoke)),
+    route(("post", "/api/v1/signing-keys/rotate"), Key(Admin), "Sign delegations with a new key", || {
+        post(registrations::rotate)
+    }),
     route(("get", "/api/v1/enforcement"), Key(Read), "Mode, preset, policies", || get(enforcement::show)),
     route(("get", "/api/v1/enforcement/presets"), Key(Read), "Presets", || get(enforcement::presets)),
     route(("put", "/api/v1/enforcement/mode"), Key(Admin), "Dry run or live", || put(enforcement::set_mode)),

@@ -20,6 +20,7 @@ use tower::ServiceExt as _;
 
 use super::gate::Peer;
 use super::tls::Tls;
+use crate::identity::PeerCertificate;
 use crate::metrics::Metrics;
 
 /// How much one may ask of us.
@@ -118,7 +119,7 @@ impl Service {
         // Small answers must not wait for the acknowledgement of earlier ones.
         let _ = stream.set_nodelay(true);
         let Some(tls) = &self.tls else {
-            return self.requests((stream, Peer(peer)), limits, watcher).await;
+            return self.requests((stream, (Peer(peer), None)), limits, watcher).await;
         };
         // Nothing is under way before the handshake is done: stopping waits for none.
         let handshake = tokio::time::timeout(limits.handshake, shake_hands(stream, tls));
@@ -127,7 +128,10 @@ impl Service {
             _ = stopping.wait_for(|stopping| *stopping) => return,
         };
         match shaken {
-            Ok(Ok(Some(stream))) => self.requests((*stream, Peer(peer)), limits, watcher).await,
+            Ok(Ok(Some(stream))) => {
+                let certificate = tls.shown(stream.get_ref().1.peer_certificates());
+                self.requests((*stream, (Peer(peer), certificate)), limits, watcher).await;
+            }
             Ok(Ok(None)) | Err(_) => {}
             Ok(Err(error)) => tracing::trace!(%error, "a handshake failed"),
         }
@@ -135,13 +139,16 @@ impl Service {
 
     async fn requests(
         &self,
-        (stream, peer): (impl AsyncRead + AsyncWrite + Unpin + 'static, Peer),
+        (stream, (peer, certificate)): (impl AsyncRead + AsyncWrite + Unpin + 'static, (Peer, Option<PeerCertificate>)),
         limits: ServeLimits,
         watcher: Watcher,
     ) {
         let router = self.router.clone();
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            if let Some(certificate) = &certificate {
+                request.extensions_mut().insert(certificate.clone());
+            }
             let router = router.clone();
             async move {
                 let response: Result<Response<Body>, Infallible> = router.oneshot(request.map(Body::new)).await;

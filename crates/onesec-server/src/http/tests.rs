@@ -19,6 +19,7 @@ use tower::ServiceExt as _;
 use super::routes::{Access, ROUTES};
 use super::{App, AppParts, openapi, router};
 use crate::core::{Core, CoreOptions, Order, TenantSetup};
+use crate::identity::Identity;
 use crate::keys::{KeyRing, KeyScope, KeyScopes, KeySpec, OPERATOR};
 use crate::metrics::Metrics;
 
@@ -71,6 +72,9 @@ impl Bench {
             hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             vaults: std::collections::BTreeMap::new(),
+            identity: Arc::new(Identity::without_past(dir.path(), core.now())),
+            possession: onesec_telemetry::Possession::None,
+            tls: false,
             stopping,
         });
         Self { router: router(app.clone()), core, app, stop, dir }

@@ -10,7 +10,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, version};
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::TlsFiles;
+use super::client_certificates;
+use crate::config::{ClientCertificates, TlsFiles};
+use crate::identity::PeerCertificate;
 
 /// Why a certificate cannot be used. Holds nothing of the key.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +24,13 @@ pub(crate) struct TlsError {
 
 /// What we prove ourselves with. Clones share it: a renewal counts for every connection that comes after it.
 #[derive(Clone)]
-pub(crate) struct Tls(Arc<RwLock<Arc<ServerConfig>>>);
+pub(crate) struct Tls(Arc<RwLock<InUse>>);
+
+#[derive(Clone)]
+struct InUse {
+    config: Arc<ServerConfig>,
+    clients: ClientCertificates,
+}
 
 impl Tls {
     pub(crate) fn read(files: &TlsFiles) -> Result<Self, TlsError> {
@@ -37,7 +45,12 @@ impl Tls {
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.0.read().clone())
+        TlsAcceptor::from(self.0.read().config.clone())
+    }
+
+    /// The certificate that the client showed on this connection.
+    pub(super) fn shown(&self, chain: Option<&[CertificateDer<'_>]>) -> Option<PeerCertificate> {
+        client_certificates::shown(chain, &self.0.read().clients)
     }
 }
 
@@ -47,16 +60,22 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+fn read(files: &TlsFiles) -> Result<InUse, TlsError> {
     let (chain, key) = (chain(&files.cert)?, key(&files.key)?);
     // The provider is named here: one that is set for the whole process could be somebody else's.
-    let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-    let config = builder
-        .with_protocol_versions(&[&version::TLS13, &version::TLS12])
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = client_certificates::verifier(&files.clients, &provider)?;
+    let builder = ServerConfig::builder_with_provider(provider);
+    let config = builder.with_protocol_versions(&[&version::TLS13, &version::TLS12]).and_then(|builder| {
+        let builder = match verifier {
+            Some(verifier) => builder.with_client_cert_verifier(verifier),
+            None => builder.with_no_client_auth(),
+        };
+        builder.with_single_cert(chain, key)
+    });
     let mut config = config.map_err(|error| unusable(&files.cert, error.to_string()))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(InUse { config: Arc::new(config), clients: files.clients.clone() })
 }
 
 fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
@@ -73,10 +92,10 @@ fn key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_slice(&contents(path)?).map_err(|_| unusable(path, "it has no private key"))
 }
 
-fn contents(path: &Path) -> Result<Vec<u8>, TlsError> {
+pub(super) fn contents(path: &Path) -> Result<Vec<u8>, TlsError> {
     std::fs::read(path).map_err(|error| unusable(path, error.to_string()))
 }
 
-fn unusable(path: &Path, why: impl Into<String>) -> TlsError {
+pub(super) fn unusable(path: &Path, why: impl Into<String>) -> TlsError {
     TlsError { path: path.to_owned(), why: why.into() }
 }

@@ -1,26 +1,30 @@
-//! `POST /oauth/token`, as Auth0's own clients send it: the Token Vault exchange and no other grant.
+//! `POST /oauth/token`, as Auth0's own clients send it: the Token Vault exchange, and what an allow-list lets pass.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use onesec_telemetry::Secret;
-use serde::de::value::{Error as FormError, MapDeserializer};
-use serde::{Deserialize, Deserializer};
+use onesec_telemetry::{Secret, TenantId};
 
 use super::App;
 use super::body;
-use super::client::Claim;
-use super::exchange::{Asked, Scopes, exchange, invalid, oauth_problem, origin, refusal, understood};
-use crate::gateway::ExchangeRequest;
+use super::client::{Claim, client_id, unknown};
+use super::exchange::{
+    Asked, Scopes, asking, exchange, gateway_of, invalid, oauth, oauth_problem, origin, refusal, render, understood,
+};
+use super::pairs::Pairs;
+use super::who::{Evidence, Head};
+use crate::gateway::{ExchangeRequest, PassedOn, TokenRequest, VAULT_GRANT};
+use crate::keys::Caller;
 
-/// What there may be in the body. No other parameter is known: one that we would ignore is one that somebody relies on.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
+/// What there may be in the body of an exchange. No other parameter is known there: one that we would ignore is one that
+/// somebody relies on.
+#[derive(Default)]
 pub(super) struct Parameters {
     grant_type: Given,
     subject_token: Given,
@@ -29,6 +33,7 @@ pub(super) struct Parameters {
     connection: Given,
     login_hint: Given,
     scope: Given,
+    onesec_delegation: Given,
     pub(super) client_id: Given,
     pub(super) client_secret: Given,
     pub(super) client_assertion: Given,
@@ -53,46 +58,159 @@ impl Given {
     }
 }
 
-impl<'de> Deserialize<'de> for Given {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextOrNull;
-        impl serde::de::Visitor<'_> for TextOrNull {
-            type Value = Given;
+impl Parameters {
+    fn slot(&mut self, name: &str) -> Option<&mut Given> {
+        Some(match name {
+            "grant_type" => &mut self.grant_type,
+            "subject_token" => &mut self.subject_token,
+            "subject_token_type" => &mut self.subject_token_type,
+            "requested_token_type" => &mut self.requested_token_type,
+            "connection" => &mut self.connection,
+            "login_hint" => &mut self.login_hint,
+            "scope" => &mut self.scope,
+            "onesec_delegation" => &mut self.onesec_delegation,
+            "client_id" => &mut self.client_id,
+            "client_secret" => &mut self.client_secret,
+            "client_assertion" => &mut self.client_assertion,
+            "client_assertion_type" => &mut self.client_assertion_type,
+            _ => return None,
+        })
+    }
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("text")
-            }
+    /// The parameters of an exchange, and nothing else.
+    fn of_exchange(pairs: &Pairs) -> Result<Self, Box<Response>> {
+        let mut parameters = Self::default();
+        for (name, value) in pairs.iter() {
+            let slot = parameters.slot(name).ok_or_else(|| invalid(UNKNOWN))?;
+            slot.0 = Some(value.clone());
+        }
+        Ok(parameters)
+    }
 
-            // RFC 6749, section 3.2: without a value is as if it were omitted.
-            fn visit_str<E>(self, text: &str) -> Result<Given, E> {
-                Ok(Given((!text.is_empty()).then(|| Secret::new(text.to_owned()))))
-            }
-
-            fn visit_unit<E>(self) -> Result<Given, E> {
-                Ok(Given(None))
+    /// Those that say who the client is, among whatever else there may be.
+    fn of_client(pairs: &Pairs) -> Self {
+        let mut parameters = Self::default();
+        for (name, value) in pairs.iter().filter(|(name, _)| name.starts_with("client_")) {
+            if let Some(slot) = parameters.slot(name) {
+                slot.0 = Some(value.clone());
             }
         }
-        deserializer.deserialize_any(TextOrNull)
+        parameters
     }
 }
 
 /// `POST /oauth/token`
 pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Response {
-    let origin = origin(&app, &request);
+    answer(&app, None, request).await
+}
+
+/// `POST /oauth/token` of a tenant's custom domain: its own clients ask, with their own credentials.
+pub(super) async fn post_for(app: &App, tenant: TenantId, request: Request) -> Response {
+    answer(app, Some(tenant), request).await
+}
+
+async fn answer(app: &App, custom: Option<TenantId>, request: Request) -> Response {
+    let network = origin(app, &request);
     let (parts, body) = request.into_parts();
-    let read = async {
-        let parameters = read(&parts, body).await?;
-        let claim = Claim::of(&parts.headers, &parameters)?;
-        Ok((claim.authenticate(&app)?, wanted(&parameters)?))
+    let pairs = match read(&parts, body).await {
+        Ok(pairs) => pairs,
+        Err(response) => return *response,
     };
-    let read: Result<_, Box<Response>> = read.await;
-    match read {
-        Ok((caller, wanted)) => exchange(&app, &caller, ExchangeRequest { network: origin, ..wanted }).await,
-        Err(response) => *response,
+    let asked = Requested { parts: &parts, pairs, network };
+    let answered = match (asked.pairs.text("grant_type"), custom) {
+        (None, _) => Err(invalid("`grant_type` is needed")),
+        (Some(VAULT_GRANT), Some(tenant)) if !shows_ours(&parts) => theirs(app, &tenant, asked).await,
+        (Some(VAULT_GRANT), _) => vault(app, &asked).await,
+        (Some(_), custom) => other(app, &custom.unwrap_or_else(TenantId::default_tenant), asked).await,
+    };
+    answered.unwrap_or_else(|response| *response)
+}
+
+/// A token request as it was read.
+struct Requested<'a> {
+    parts: &'a Parts,
+    pairs: Pairs,
+    network: Option<IpAddr>,
+}
+
+/// Whether the caller shows a credential of ours beside whatever it has of Auth0's.
+fn shows_ours(parts: &Parts) -> bool {
+    parts.headers.contains_key("x-api-key") || Head::of_parts(parts).certificate().is_some()
+}
+
+type Answered = Result<Response, Box<Response>>;
+
+/// The grant that this is all about.
+async fn vault(app: &App, asked: &Requested<'_>) -> Answered {
+    let parameters = Parameters::of_exchange(&asked.pairs)?;
+    let head = Head::of_parts(asked.parts);
+    let claim = if shows_ours(asked.parts) { Claim::of_ours(head) } else { Claim::of(head, &parameters) }?;
+    let (caller, evidence) = claim.authenticate(app, head).await?;
+    let wanted = wanted(&parameters)?;
+    let wanted = ExchangeRequest { network: asked.network, audiences: head.audiences(app), ..wanted };
+    Ok(exchange(app, (&caller, evidence), wanted).await)
+}
+
+/// An exchange at the tenant's custom domain, by one of its own clients. Which agent that is was registered; that it is
+/// the client, Auth0 says, and it says so before anything is judged.
+async fn theirs(app: &App, tenant: &TenantId, asked: Requested<'_>) -> Answered {
+    let parameters = Parameters::of_exchange(&asked.pairs)?;
+    let wanted = ExchangeRequest { network: asked.network, ..wanted(&parameters)? };
+    let gateway = gateway_of(app, tenant)?;
+    let head = Head::of_parts(asked.parts);
+    let named = client_id(head, &parameters).ok_or_else(|| invalid("`client_id` is needed"))?;
+    let known = app.identity.agents.by_client(tenant, &named);
+    let known = known.ok_or_else(|| unknown("no registered agent is known by this client"))?;
+    let request = token_request(asked.parts, asked.pairs, asked.network);
+    if !gateway.is_client(&named, &wanted, &request).await.map_err(|answer| Box::new(render(answer)))? {
+        return Err(unknown("no such client, or not its secret"));
+    }
+    let asking = asking(app, &Caller::of_agent(tenant, &known.said), Evidence::default())?;
+    Ok(render(gateway.exchange_as(asking, wanted, request).await))
+}
+
+fn token_request(parts: &Parts, pairs: Pairs, network: Option<IpAddr>) -> TokenRequest {
+    let header = |name: &str| {
+        parts.headers.get(name).and_then(|value| value.to_str().ok()).map(|text| Secret::new(text.to_owned()))
+    };
+    let (authorization, dpop) = (header(AUTHORIZATION.as_str()), header("dpop"));
+    TokenRequest { parameters: pairs.into_inner(), authorization, dpop, network }
+}
+
+/// Any other grant: refused, unless the allow-list has it. Governed ones are judged and recorded either way.
+async fn other(app: &App, tenant: &TenantId, asked: Requested<'_>) -> Answered {
+    let (client, head) = (Parameters::of_client(&asked.pairs), Head::of_parts(asked.parts));
+    let request = token_request(asked.parts, asked.pairs, asked.network);
+    let configured = app.vaults.values().any(|vault| vault.gateway.is_some());
+    if let Some(grant) = request.governed().filter(|_| configured) {
+        // With a credential of ours beside it, everything else is the caller's business with Auth0.
+        let claim = if shows_ours(asked.parts) { Claim::of_ours(head) } else { Claim::of(head, &client) }?;
+        let (caller, evidence) = claim.authenticate(app, head).await?;
+        let asking = asking(app, &caller, evidence)?;
+        let gateway = gateway_of(app, &caller.tenant)?;
+        return Ok(gateway.govern(asking, (grant, request)).await.map_or_else(render, passed_on));
+    }
+    let gateway = app.vaults.get(tenant).and_then(|vault| vault.gateway.as_ref());
+    match gateway.filter(|gateway| gateway.may_pass(&request)) {
+        Some(gateway) => Ok(gateway.pass(request).await.map_or_else(render, passed_on)),
+        None => {
+            let why = "the Token Vault exchange is the only grant here";
+            Err(Box::new(refusal(StatusCode::BAD_REQUEST, "unsupported_grant_type", why)))
+        }
     }
 }
 
-async fn read(parts: &Parts, body: axum::body::Body) -> Result<Parameters, Box<Response>> {
+/// Upstream's answer as it came, but for what is about its own connection.
+fn passed_on(passed: PassedOn) -> Response {
+    let status = StatusCode::from_u16(passed.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let mut response = oauth(status, passed.retry_after, passed.body.into_wire());
+    if let Some(nonce) = passed.dpop_nonce.and_then(|nonce| HeaderValue::from_str(&nonce).ok()) {
+        response.headers_mut().insert("dpop-nonce", nonce);
+    }
+    response
+}
+
+async fn read(parts: &Parts, body: axum::body::Body) -> Result<Pairs, Box<Response>> {
     if parts.uri.query().is_some_and(|query| !query.is_empty()) {
         // RFC 6749, section 2.3.1: never in the address, where logs see it.
         return Err(invalid("parameters belong in the body"));
@@ -102,9 +220,10 @@ async fn read(parts: &Parts, body: axum::body::Body) -> Result<Parameters, Box<R
         "application/json" => false,
         _ => return Err(invalid("`Content-Type` must be application/x-www-form-urlencoded or application/json")),
     };
-    let bytes = body::read(body, &parts.headers, body::MAX_JSON_BYTES).await;
+    let bytes: Result<Bytes, _> = body::read(body, &parts.headers, body::MAX_JSON_BYTES).await;
     let bytes = bytes.map_err(|problem| Box::new(oauth_problem(&problem)))?;
-    if form { from_form(&bytes) } else { from_json(&bytes) }
+    let pairs = if form { Pairs::from_form(&bytes) } else { Pairs::from_json(&bytes) };
+    pairs.map_err(invalid)
 }
 
 /// Without its parameters: clients add a `charset` that says nothing new.
@@ -115,40 +234,8 @@ fn media_type(parts: &Parts) -> String {
     media.trim().to_ascii_lowercase()
 }
 
-fn from_form(bytes: &Bytes) -> Result<Parameters, Box<Response>> {
-    let pairs = url::form_urlencoded::parse(bytes);
-    Parameters::deserialize(MapDeserializer::<_, FormError>::new(pairs))
-        .map_err(|error| invalid(complaint(&error.to_string())))
-}
-
-fn from_json(bytes: &Bytes) -> Result<Parameters, Box<Response>> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        invalid(if error.is_data() { complaint(&error.to_string()) } else { "the body is no JSON object" })
-    })
-}
-
-/// serde's words may quote what was sent, and that is a token.
-fn complaint(error: &str) -> &'static str {
-    if error.starts_with("unknown field") {
-        "unknown parameter: `grant_type`, `subject_token`, `subject_token_type`, `requested_token_type`, `connection`, \
-         `login_hint`, `scope`, `client_id`, `client_secret` are known"
-    } else if error.starts_with("duplicate field") {
-        "a parameter stands twice"
-    } else {
-        "a parameter is no text"
-    }
-}
-
-/// The one grant that we know, with all that it needs.
+/// The exchange with all that it needs.
 fn wanted(parameters: &Parameters) -> Result<ExchangeRequest, Box<Response>> {
-    match parameters.grant_type.text() {
-        Some(GRANT) => {}
-        Some(_) => {
-            let why = "the Token Vault exchange is the only grant here";
-            return Err(Box::new(refusal(StatusCode::BAD_REQUEST, "unsupported_grant_type", why)));
-        }
-        None => return Err(invalid("`grant_type` is needed")),
-    }
     // Absent it means the same: there is only one thing to be had here, a token and never a refresh token.
     if parameters.requested_token_type.text().is_some_and(|wanted| !REQUESTED.contains(&wanted)) {
         return Err(invalid("`requested_token_type` is none of ours"));
@@ -165,13 +252,15 @@ fn wanted(parameters: &Parameters) -> Result<ExchangeRequest, Box<Response>> {
         login_hint: parameters.login_hint.owned(),
         scopes: parameters.scope.owned().map(Scopes::Text),
         task_id: None,
+        delegation: parameters.onesec_delegation.secret().cloned(),
     })
 }
 
-/// Auth0's grant for Token Vault.
-pub(super) const GRANT: &str = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token";
 /// Access tokens only: a refresh token of the provider never leaves the vault.
 const REQUESTED: [&str; 2] = [
     "http://auth0.com/oauth/token-type/federated-connection-access-token",
     "http://auth0.com/oauth/token-type/token-vault-access-token",
 ];
+const UNKNOWN: &str = "unknown parameter: `grant_type`, `subject_token`, `subject_token_type`, `requested_token_type`, \
+                       `connection`, `login_hint`, `scope`, `client_id`, `client_secret`, `client_assertion`, \
+                       `client_assertion_type`, `onesec_delegation` are known";

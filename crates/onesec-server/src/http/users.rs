@@ -95,6 +95,6 @@ fn question(
     let id = new_ulid(app.core.now()).map(event_id).ok_or_else(Problem::internal)?;
     let mut draft = Draft::new(Event::new(id, common, details), Sender::gateway(agent, None, None));
     let issuer = Name::new("preview").map_err(|_| Problem::internal())?;
-    draft.subject = Subject::Verified { user, issuer };
+    draft.subject = Subject::Verified { user, issuer, parties: None };
     Ok(draft)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onesec_telemetry::{AgentId, Record, Timestamp};
+use onesec_telemetry::{AgentId, Record, ScopeSet, Timestamp};
 
 use super::State;
 use super::plan::Plan;
@@ -60,22 +60,24 @@ impl State {
                 self.registry.remove(agent.as_str(), &self.shared.seed);
                 self.touch_registration(agent);
             }
-            Plan::Accept { agent, user, connection, scopes } => {
-                let user = user.map(|user| self.shared.name(user));
-                let row = Accepted {
-                    connection: self.shared.name(connection),
-                    user: user.clone(),
-                    at,
-                    scopes: self.shared.set(scopes),
-                };
-                let agent = self.shared.name(agent);
-                if let Some(user) = user {
-                    self.note_baseline(&agent, (user, row.connection.clone()));
-                }
-                self.dirty.agents.insert(agent.clone());
-                self.accounts.accept(agent, row, &mut self.shared);
-            }
+            Plan::Accept { agent, user, connection, scopes } => self.accept((agent, user, connection), scopes, at),
         }
+    }
+
+    fn accept(&mut self, (agent, user, connection): (&str, Option<&str>, &str), scopes: &ScopeSet, at: Timestamp) {
+        let user = user.map(|user| self.shared.name(user));
+        let row = Accepted {
+            connection: self.shared.name(connection),
+            user: user.clone(),
+            at,
+            scopes: self.shared.set(scopes),
+        };
+        let agent = self.shared.name(agent);
+        if let Some(user) = user {
+            self.note_baseline(&agent, (user, row.connection.clone()));
+        }
+        self.dirty.agents.insert(agent.clone());
+        self.accounts.accept(agent, row, &mut self.shared);
     }
 
     fn delegate(&mut self, wish: &Wish<'_>, growth: Growth, (attested, late): (bool, bool)) {

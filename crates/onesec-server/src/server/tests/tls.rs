@@ -10,7 +10,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::*;
-use crate::config::TlsFiles;
+use crate::config::{ClientCertificates, TlsFiles};
 
 /// A certificate for loopback, written where a server finds it.
 fn certificate(files: &TlsFiles) -> CertificateDer<'static> {
@@ -21,7 +21,8 @@ fn certificate(files: &TlsFiles) -> CertificateDer<'static> {
 }
 
 fn with_tls(dir: &Path) -> (Config, TlsFiles, CertificateDer<'static>) {
-    let files = TlsFiles { cert: dir.join("cert.pem"), key: dir.join("key.pem") };
+    let clients = ClientCertificates::None;
+    let files = TlsFiles { cert: dir.join("cert.pem"), key: dir.join("key.pem"), clients };
     let certificate = certificate(&files);
     let mut config = config(dir, "");
     config.tls = Some(files.clone());
