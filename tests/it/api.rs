@@ -120,6 +120,8 @@ fn a_key_opens_what_its_scopes_say() {
     let opens = |method: &str, path: &str| match (method, path) {
         ("POST", "/api/v1/events" | "/api/v1/decide") => &["events:write", "events:trust"][..],
         ("POST", EXCHANGE | "/oauth/token") => &["exchange"],
+        ("POST", "/api/v1/agents/x/keys") | ("GET", "/api/v1/delegations/x/link") => &["exchange"],
+        ("DELETE", "/api/v1/agents/x") | ("POST", "/api/v1/signing-keys/rotate") => &[],
         (_, path) if path.starts_with("/api/v1/keys") || path.starts_with("/api/v1/exceptions") => &[],
         ("PUT", _) => &[],
         ("GET", _) => &["read"],

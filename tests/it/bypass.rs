@@ -511,7 +511,7 @@ fn delegated_read_used_write() {
 
 #[test]
 fn chains_are_checked_hop_by_hop() {
-    let world = plan().live().start();
+    let world = plan().live().with("delegations", json!({"unattested": "allow"})).start();
     world.link(ANA, GOOGLE, CALENDAR);
     world.delegate(ANA, "planner", GOOGLE, &[CALENDAR]);
     let send = |agent: &str, by: &str, chain: Value| {

@@ -118,9 +118,9 @@ async fn answer(app: &App, custom: Option<TenantId>, request: Request) -> Respon
     };
     let asked = Requested { parts: &parts, pairs, network };
     let answered = match (asked.pairs.text("grant_type"), custom) {
-        (None, _) => Err(invalid("`grant_type` is needed")),
         (Some(VAULT_GRANT), Some(tenant)) if !shows_ours(&parts) => theirs(app, &tenant, asked).await,
-        (Some(VAULT_GRANT), _) => vault(app, &asked).await,
+        // Who says nothing at all is first asked who it is.
+        (Some(VAULT_GRANT) | None, _) => vault(app, &asked).await,
         (Some(_), custom) => other(app, &custom.unwrap_or_else(TenantId::default_tenant), asked).await,
     };
     answered.unwrap_or_else(|response| *response)
@@ -236,6 +236,9 @@ fn media_type(parts: &Parts) -> String {
 
 /// The exchange with all that it needs.
 fn wanted(parameters: &Parameters) -> Result<ExchangeRequest, Box<Response>> {
+    if parameters.grant_type.text().is_none() {
+        return Err(invalid("`grant_type` is needed"));
+    }
     // Absent it means the same: there is only one thing to be had here, a token and never a refresh token.
     if parameters.requested_token_type.text().is_some_and(|wanted| !REQUESTED.contains(&wanted)) {
         return Err(invalid("`requested_token_type` is none of ours"));
