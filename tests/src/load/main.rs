@@ -1,8 +1,9 @@
 //! The load program: measures what criterion cannot, and prints ratios taken in one run.
 //!
-//! `cargo run --release -p onesec-e2e --bin onesec-load -- [ingest|single|gateway|restart|memory|tenants|all] [SECONDS]`
+//! `cargo run --release -p onesec-e2e --bin onesec-load -- [ingest|single|gateway|identity|restart|memory|tenants|all] [SECONDS]`
 
 mod gateway;
+mod identity;
 mod ingest;
 mod state;
 mod world;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         ("ingest", ingest::batches as fn(&mut Report, Duration)),
         ("single", ingest::singles),
         ("gateway", gateway::added),
+        ("identity", identity::verdicts),
         ("restart", state::restart),
         ("memory", state::memory),
         ("tenants", ingest::tenants),
@@ -63,7 +65,7 @@ fn main() -> ExitCode {
         }
     }
     if !known {
-        eprintln!("modes: ingest, single, gateway, restart, memory, tenants, all");
+        eprintln!("modes: ingest, single, gateway, identity, restart, memory, tenants, all");
         return ExitCode::from(2);
     }
     println!("{}", Value::Object(report.0));

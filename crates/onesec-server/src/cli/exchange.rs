@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::args::{CanArgs, ExchangeArgs};
 use super::client::{Client, Query, segment};
 use super::error::{CliError, Ended};
+use super::identity::text_of;
 use super::out::{Ink, Out, clean};
 use super::table::field;
 
@@ -23,7 +24,9 @@ pub(crate) async fn exchange(args: ExchangeArgs, client: &Client, out: &mut Out)
         "subject_token_type": args.token_type.urn(),
         "connection": args.connection,
     });
+    let delegation = args.delegation.as_deref().map(text_of).transpose()?;
     let optional = [
+        ("delegation", delegation.map(|text| Value::from(text.trim()))),
         ("login_hint", args.login_hint.map(Value::from)),
         ("scopes", (!args.scopes.is_empty()).then(|| json!(args.scopes))),
         ("task_id", args.task.map(Value::from)),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::args::{AgentAct, AgentsArgs, DelegationAct, DelegationAdd, EnforceArgs, KeyAct, KeyCreate, Narrow};
 use super::client::{Client, Query, segment};
 use super::error::{CliError, Ended};
+use super::identity;
 use super::lists::write_members;
 use super::out::{Ink, Out, clean};
 use super::table::{self, Column, field};
@@ -48,6 +49,12 @@ pub(super) async fn agents(args: AgentsArgs, client: &Client, out: &mut Out) -> 
             let answer = client.call(Method::POST, &path(&id, "/resume"), Some(&json!({}))).await?;
             done(out, &answer, format_args!("{} is active again", clean(&id, 80)))
         }
+        (Some(AgentAct::Register(wanted)), _) => identity::register(wanted, client, out).await,
+        (Some(AgentAct::Keygen(wanted)), _) => identity::keygen(&wanted, out),
+        (Some(AgentAct::Unregister { id }), _) => {
+            let answer = client.call(Method::DELETE, &path(&id, ""), None).await?;
+            done(out, &answer, format_args!("{} is registered no more; what was delegated to it stays", clean(&id, 80)))
+        }
         (None, Some(id)) => {
             let answer = client.get(&path(&id, ""), &Query::default()).await?;
             if out.json() {
@@ -78,6 +85,12 @@ pub(super) async fn delegations(act: Option<DelegationAct>, client: &Client, out
             Ok(Ended::Well)
         }
         DelegationAct::Add(add) => delegate(add, client, out).await,
+        DelegationAct::Link { id, kid } => {
+            let path = format!("/api/v1/delegations/{}/link", segment(&id));
+            let answer = client.get(&path, &Query::default().with("kid", kid)).await?;
+            let link = answer.get("link").and_then(Value::as_str).unwrap_or_default();
+            done(out, &answer, format_args!("{}", clean(link, 64 * 1024)))
+        }
         DelegationAct::Revoke { id } => {
             let answer = client.call(Method::DELETE, &format!("/api/v1/delegations/{}", segment(&id)), None).await?;
             done(out, &answer, format_args!("{} is revoked, with all that hung below it", clean(&id, 80)))
@@ -119,6 +132,14 @@ pub(super) async fn keys(act: Option<KeyAct>, client: &Client, out: &mut Out) ->
             let id = field(&answer, &["/id"]);
             out.line(Ink::Dim.on(format_args!("key {id}; it is not shown again, keep it where secrets are kept")))?;
             Ok(Ended::Well)
+        }
+        KeyAct::RotateSigning => {
+            let answer = client.call(Method::POST, "/api/v1/signing-keys/rotate", Some(&json!({}))).await?;
+            done(
+                out,
+                &answer,
+                format_args!("delegations are signed with key {} from now on", field(&answer, &["/kid"])),
+            )
         }
         KeyAct::Revoke { id } => {
             let answer = client.call(Method::DELETE, &format!("/api/v1/keys/{}", segment(&id)), None).await?;

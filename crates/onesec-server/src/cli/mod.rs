@@ -8,6 +8,7 @@ mod connector;
 pub(crate) mod error;
 pub(crate) mod exchange;
 mod explain;
+mod identity;
 mod journal;
 mod lists;
 mod manage;
@@ -28,7 +29,7 @@ use onesec_engine::{Settings, SetupError};
 
 use crate::core::SharedAssemble;
 use crate::demo::{self, DemoOptions};
-use args::{Cli, Command, DemoArgs, ServerArgs};
+use args::{AgentAct, AgentsArgs, Cli, Command, DemoArgs, ServerArgs};
 use client::Client;
 use error::{CliError, Ended};
 use out::{Out, complain};
@@ -73,6 +74,8 @@ fn run(cli: Cli, more: SharedAssemble, out: &mut Out) -> Result<Ended, CliError>
         Command::Replay(args) => replay::replay(args, &more, out),
         Command::Schemas(args) => schemas::schemas(&args, out),
         Command::Journal(args) => journal::journal(args.act, &more, out),
+        Command::Delegate(args) => identity::delegate(&args, out),
+        Command::Agents(AgentsArgs { act: Some(AgentAct::Keygen(args)), .. }) => identity::keygen(&args, out),
         Command::Completions { shell } => completions(shell, out),
         command => {
             let client = connect(server)?;

@@ -21,6 +21,7 @@ async fn exchanged(stage: &Stage, scope: &str, show_token: bool, json: bool) -> 
     let file = dir.path().join("token");
     std::fs::write(&file, stage.refresh_token(ALICE).expose_to_wire()).expect("written");
     let args = ExchangeArgs {
+        delegation: None,
         connection: GOOGLE.to_owned(),
         subject_token_file: file,
         token_type: TokenType::Refresh,

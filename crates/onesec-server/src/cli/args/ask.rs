@@ -97,6 +97,15 @@ pub(crate) struct AgentsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AgentAct {
+    /// Says who answers for an agent, what it may reach and by which keys it is known; replaces what was said before.
+    Register(super::AgentRegister),
+    /// Forgets a registration; what was delegated stays.
+    Unregister {
+        /// The agent.
+        id: String,
+    },
+    /// Makes a key pair for an agent: the private half into a file, the public half to standard output.
+    Keygen(super::Keygen),
     /// Nothing of this agent passes any more, in any mode.
     Suspend {
         /// The agent.

@@ -18,6 +18,14 @@ pub(crate) enum DelegationAct {
     List(Narrow),
     /// A user lets an agent act on an account.
     Add(DelegationAdd),
+    /// One's own delegation as a signed link, with the agent's own key: what `onesec delegate` lends from.
+    Link {
+        /// The delegation.
+        id: String,
+        /// Bound to this key of the agent instead of its first.
+        #[arg(long)]
+        kid: Option<String>,
+    },
     /// Takes a delegation back, with all that hangs below it.
     Revoke {
         /// The delegation.
@@ -67,6 +75,9 @@ pub(crate) struct ExchangeArgs {
     /// The task it is for.
     #[arg(long)]
     pub(crate) task: Option<String>,
+    /// File with a signed delegation (`onesec delegate`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) delegation: Option<PathBuf>,
     /// Print the provider's token. Without this it is dropped unseen.
     #[arg(long)]
     pub(crate) show_token: bool,
@@ -105,6 +116,8 @@ pub(crate) enum KeyAct {
     List,
     /// A new key; it is shown once.
     Create(KeyCreate),
+    /// Signs delegations with a new key from now on; what the old one signed stays good until it expires.
+    RotateSigning,
     /// Ends a key.
     Revoke {
         /// The key's id.

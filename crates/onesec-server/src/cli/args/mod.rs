@@ -1,6 +1,7 @@
 //! What can be said on the command line.
 
 mod ask;
+mod identity;
 mod manage;
 
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use ask::*;
+pub(crate) use identity::*;
 pub(crate) use manage::*;
 
 /// The security layer between AI agents and the accounts that people lend them.
@@ -53,21 +55,23 @@ pub(crate) enum Command {
     Alerts(AlertsArgs),
     /// What was recorded.
     Events(EventsArgs),
-    /// The agents, or one of them; also: suspend, resume.
+    /// The agents, or one of them; also: register, unregister, keygen, suspend, resume.
     #[command(args_conflicts_with_subcommands = true)]
     Agents(AgentsArgs),
     /// The accounts that people have linked.
     Accounts(AccountsArgs),
-    /// Who lets whom act: list, add, revoke.
+    /// Who lets whom act: list, add, link, revoke.
     #[command(args_conflicts_with_subcommands = true)]
     Delegations(DelegationsArgs),
+    /// Lend another agent less than one has, signed with one's own key; needs no server.
+    Delegate(DelegateArgs),
     /// Trade a user's token for a provider's, through onesec.
     Exchange(ExchangeArgs),
     /// Whether an agent may act on a user's account, and why (not).
     Can(CanArgs),
     /// Why an alert was raised or an exchange answered as it was, and what would make it pass.
     Explain(ExplainArgs),
-    /// Keys of the API: list, create, revoke.
+    /// Keys of the API: list, create, revoke; rotate-signing for the key that signs delegations.
     Keys(KeysArgs),
     /// Dry run, live, preset: shows or changes how verdicts are enforced.
     Enforce(EnforceArgs),
