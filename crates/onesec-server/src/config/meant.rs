@@ -20,6 +20,7 @@ use super::{
     TlsFiles, TokenVaultConfig, UnprovenSubject, VaultClient, VaultCredential,
 };
 use crate::core::Retention;
+use crate::identity::MAX_LINK_LIFE;
 
 pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
     let listen = said.text("server.listen").unwrap_or_else(|| "127.0.0.1:1780".to_owned());
@@ -39,7 +40,7 @@ pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
         tenants: tenants(said)?,
         agent_issuers: agent_issuers(said)?,
         possession: possession(said),
-        link_lifetime: said.duration("delegations.link_lifetime").unwrap_or(Duration::from_secs(86_400)),
+        link_lifetime: link_lifetime(said)?,
         root_keys: said.text("delegations.root_keys").map(PathBuf::from),
     };
     Ok(config)
@@ -68,6 +69,12 @@ fn client_certificates(said: &Said) -> Result<ClientCertificates, ConfigError> {
         (Some("any"), None) => Ok(ClientCertificates::Any),
         (_, None) => Ok(ClientCertificates::None),
     }
+}
+
+fn link_lifetime(said: &Said) -> Result<Duration, ConfigError> {
+    let life = said.duration("delegations.link_lifetime").unwrap_or(Duration::from_secs(86_400));
+    let possible = (Duration::from_secs(60)..=MAX_LINK_LIFE).contains(&life);
+    if possible { Ok(life) } else { Err(ConfigError::value("delegations.link_lifetime", "must be 1m to 31d")) }
 }
 
 fn possession(said: &Said) -> Possession {

@@ -12,7 +12,7 @@ use onesec_telemetry::{AgentId, Attested, DelegationId, Name, Secret, TenantId, 
 use onesec_trackers::change::DelegationRow;
 use quick_cache::sync::Cache;
 
-use super::signer::{Keys, STILL_VERIFIES, Signer};
+use super::signer::{Keys, MAX_LINK_LIFE, Signer};
 use super::{Agents, Registered, audience_of};
 
 /// Why a signed delegation is worth nothing here, with a stable [`LinksError::code`].
@@ -95,7 +95,7 @@ pub(crate) struct Links {
 
 impl Links {
     pub(crate) fn new(signer: Signer, others: Option<KeySet>, (life, max_depth): (Duration, u8)) -> Self {
-        let life = life.min(STILL_VERIFIES);
+        let life = life.min(MAX_LINK_LIFE);
         Self { signer, others, life, max_depth, verified: Cache::new(REMEMBERED), told: Cache::new(REMEMBERED) }
     }
 

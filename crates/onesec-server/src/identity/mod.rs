@@ -15,7 +15,7 @@ pub use issuers::IssuerConfig;
 pub(crate) use issuers::{AgentIssuers, NotVouched};
 pub(crate) use possession::{Asked, PeerCertificate, Shown, ShownProblem};
 pub(crate) use registry::{Agents, Registered};
-pub(crate) use signer::Signer;
+pub(crate) use signer::{MAX_LINK_LIFE, Signer};
 pub(crate) use told::{Bearer, told};
 pub(crate) use used::{UsedProofs, used_row};
 

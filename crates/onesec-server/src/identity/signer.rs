@@ -113,7 +113,7 @@ impl Signer {
             old.retired_at.get_or_insert(now);
             old.private = None;
         }
-        kept.keys.retain(|key| key.retired_at.is_some_and(|at| now.since(at) < STILL_VERIFIES));
+        kept.keys.retain(|key| key.retired_at.is_some_and(|at| now.since(at) < MAX_LINK_LIFE));
         let (thumbprint, new) = made(now)?;
         kept.keys.insert(0, new);
         keep(&self.path, &kept)?;
@@ -152,7 +152,7 @@ fn ready(kept: Kept, now: Timestamp) -> Option<Keys> {
     let newest = kept.keys.first()?;
     let der = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(newest.private.as_deref()?).ok()?;
     let current = SigningKey::from_pkcs8(Algorithm::EdDsa, &der).ok()?;
-    let alive = |key: &&KeptKey| key.retired_at.is_none_or(|at| now.since(at) < STILL_VERIFIES);
+    let alive = |key: &&KeptKey| key.retired_at.is_none_or(|at| now.since(at) < MAX_LINK_LIFE);
     let jwks = json!({"keys": kept.keys.iter().filter(alive).map(|key| &key.public).collect::<Vec<_>>()});
     let set = KeySet::from_jwks_json(&jwks.to_string()).ok()?;
     Some(Keys { current, kid: newest.kid.clone(), set, jwks })
@@ -165,8 +165,8 @@ fn keep(path: &Path, kept: &Kept) -> Result<(), SignerError> {
 
 /// The file in the data directory.
 const FILE: &str = "signing.keys";
-/// No link lives longer than this.
-pub(super) const STILL_VERIFIES: Duration = Duration::from_secs(31 * 86_400);
+/// No link lives longer than this: so long a key that is retired still verifies.
+pub(crate) const MAX_LINK_LIFE: Duration = Duration::from_secs(31 * 86_400);
 
 #[cfg(test)]
 mod tests {
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(keys.set.kids().count(), 2, "the old one still verifies");
         let text = std::fs::read_to_string(dir.path().join(FILE)).expect("there");
         assert_eq!(text.matches("\"private\":null").count(), 1, "and cannot sign any more");
-        let later = NOW + STILL_VERIFIES;
+        let later = NOW + MAX_LINK_LIFE;
         assert_eq!(Signer::open(dir.path(), later).expect("read").keys().set.kids().count(), 1);
     }
 

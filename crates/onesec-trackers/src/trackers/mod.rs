@@ -10,6 +10,7 @@ mod settle;
 mod stash;
 #[cfg(test)]
 mod tests;
+mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 
