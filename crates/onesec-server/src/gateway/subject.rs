@@ -76,7 +76,8 @@ impl Inner {
         let proof = verify_worker_request(&request.subject_token, &registered.keys, &expect, now);
         let proof = proof.map_err(|why| refused(why.code()))?;
         let (signer, until) = (format!("worker {}", agent.agent), proof.replayable_until());
-        let admitted = self.identity.used.admit(&self.tenant, (&signer, proof.jti()), (until, now));
+        let admitted =
+            self.identity.used.admit((&self.tenant, agent.agent.as_str()), (&signer, proof.jti()), (until, now));
         admitted.map_err(|why| refused(why.code()))?;
         let user = proof.user().clone();
         Ok(Proven {

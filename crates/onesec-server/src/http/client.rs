@@ -143,7 +143,7 @@ fn completed(
 ) -> Result<Evidence, Problem> {
     if evidence.shown.proof().is_none() {
         evidence.shown = head.shown(app, None, now).map_err(|problem| bad_proof(&problem))?;
-        evidence.ledger.extend(used(app, &caller.tenant, &evidence.shown, now)?);
+        evidence.ledger.extend(used(app, caller, &evidence.shown, now)?);
     }
     Ok(evidence)
 }
@@ -180,7 +180,7 @@ fn once(
     now: Timestamp,
 ) -> Result<Vec<onesec_journal::LedgerWrite>, Box<Response>> {
     let (issuer, until) = (format!("assertion {agent}"), proof.replayable_until());
-    let admitted = app.identity.used.admit(tenant, (&issuer, proof.jti()), (until, now));
+    let admitted = app.identity.used.admit((tenant, agent.as_str()), (&issuer, proof.jti()), (until, now));
     admitted.map_err(|why| challenged(&format!("the client assertion was refused: {}", why.code()), BEARER))?;
     Ok(vec![used_row(tenant, (&issuer, proof.jti()), until)])
 }

@@ -5,7 +5,7 @@ use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, Method, StatusCode, Uri};
 use onesec_journal::LedgerWrite;
-use onesec_telemetry::{Secret, TenantId, Thumbprint, Timestamp};
+use onesec_telemetry::{Secret, Thumbprint, Timestamp};
 
 use super::App;
 use super::gate::{is_token, presented};
@@ -97,7 +97,7 @@ pub(super) async fn who(
     // Elsewhere a key is enough, and a proof beside it says nothing more.
     if route.oauth && evidence.shown.proof().is_none() {
         evidence.shown = head.shown(app, None, now).map_err(|problem| bad_proof(&problem))?;
-        evidence.ledger = used(app, &caller.tenant, &evidence.shown, now)?;
+        evidence.ledger = used(app, &caller, &evidence.shown, now)?;
     }
     Ok((caller, evidence))
 }
@@ -112,9 +112,10 @@ pub(super) async fn by_token(
     let shown = head.shown(app, Some(token).filter(|_| bound), now).map_err(|problem| bad_proof(&problem))?;
     let vouched = app.identity.issuers.vouched((token, &shown), &app.identity.agents, now).await;
     let vouched = vouched.map_err(|why| not_vouched(&why))?;
-    let ledger = used(app, &vouched.tenant, &shown, now)?;
+    let caller = Caller::of_agent(&vouched.tenant, &vouched.agent.said);
+    let ledger = used(app, &caller, &shown, now)?;
     let bound_to = vouched.token.bound_to().and_then(|binding| binding.key());
-    Ok((Caller::of_agent(&vouched.tenant, &vouched.agent.said), Evidence { shown, bound_to, ledger }))
+    Ok((caller, Evidence { shown, bound_to, ledger }))
 }
 
 /// By the certificate of the connection (RFC 8705, section 2): of whichever tenant's agent it is.
@@ -128,8 +129,8 @@ pub(super) fn by_certificate(app: &App, head: Head<'_>) -> Option<Caller> {
     })
 }
 
-pub(super) fn used(app: &App, tenant: &TenantId, shown: &Shown, now: Timestamp) -> Result<Vec<LedgerWrite>, Problem> {
-    shown.use_up(&app.identity.used, tenant, now).map_err(|problem| bad_proof(&problem))
+pub(super) fn used(app: &App, caller: &Caller, shown: &Shown, now: Timestamp) -> Result<Vec<LedgerWrite>, Problem> {
+    shown.use_up(&app.identity.used, (&caller.tenant, &caller.key), now).map_err(|problem| bad_proof(&problem))
 }
 
 /// Whether the token comes as one that is bound to a key (RFC 9449, section 7.1).

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, Method};
 use onesec_identity::{DpopExpect, DpopRefused, ReplayRefused, VerifiedDpop, verify_dpop};
 use onesec_journal::LedgerWrite;
-use onesec_telemetry::{Possession, Secret, TenantId, Thumbprint, Timestamp};
+use onesec_telemetry::{KeyId, Possession, Secret, TenantId, Thumbprint, Timestamp};
 
 use super::{Registered, UsedProofs, used_row};
 
@@ -102,12 +102,12 @@ impl Shown {
     pub(crate) fn use_up(
         &self,
         used: &UsedProofs,
-        tenant: &TenantId,
+        (tenant, caller): (&TenantId, &KeyId),
         now: Timestamp,
     ) -> Result<Vec<LedgerWrite>, ShownProblem> {
         let Some(proof) = &self.proof else { return Ok(Vec::new()) };
         let (key, until) = (proof.jkt().to_base64url(), proof.replayable_until());
-        used.admit(tenant, (&key, proof.jti()), (until, now)).map_err(ShownProblem::Replay)?;
+        used.admit((tenant, caller.as_str()), (&key, proof.jti()), (until, now)).map_err(ShownProblem::Replay)?;
         Ok(vec![used_row(tenant, (&key, proof.jti()), until)])
     }
 
