@@ -1,6 +1,8 @@
-//! Verdicts: what a finding means for the request in flight.
+//! What a finding means: a verdict for the request in flight, and actions.
 //!
-//! **What this is.** [`Verdict`], [`Preset`] and [`decide`]: from findings to one answer, by a table.
+//! **What this is.** [`Verdict`], [`Preset`] and [`decide`]: from findings to one answer, by a table. [`Policy`]: data that
+//! names verdicts and [actions](ActionSpec), read strictly. [`Planner`]: from a change of an alert to what is to be done,
+//! to whom and how often. [`Approvals`]: what waits for a person.
 //!
 //! **What it is not.** It carries nothing out and knows no network, clock or disk.
 //!
@@ -19,8 +21,18 @@
 //! **Where next.** `onesec-engine` asks for verdicts, `onesec-server` carries them out.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod approvals;
+mod planner;
+mod policy;
 mod preset;
+mod spec;
+mod target;
 mod verdict;
 
+pub use approvals::{Approval, ApprovalError, Approvals, Approver, Asked, Barred, FourEyes, Say};
+pub use planner::{Fate, Occasion, Planned, Planner};
+pub use policy::{Matching, Never, Policy, PolicyError, RequestRule, request_verdict};
+pub use spec::{ActionSpec, Aim, KINDS, Template, Webhook};
+pub use target::Target;
 pub use preset::{Preset, never_waivable};
 pub use verdict::{Decision, Judged, Phase, Verdict, decide};

@@ -28,6 +28,7 @@ pub mod command;
 pub mod event;
 pub mod id;
 pub mod limits;
+pub mod network;
 pub mod record;
 pub mod redact;
 pub mod registration;

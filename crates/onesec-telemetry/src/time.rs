@@ -157,6 +157,24 @@ impl schemars::JsonSchema for Timestamp {
     }
 }
 
+/// Reads a duration as people write it: `30s`, `5m`, `12h`, `7d`, `1y` (365 days); also `250ms`.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let (number, unit) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;
+    let number: u64 = number.parse().ok()?;
+    let seconds = match unit.trim_start() {
+        "ms" => return Some(Duration::from_millis(number)),
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        "y" => 365 * 86_400,
+        _ => return None,
+    };
+    Some(Duration::from_secs(number.checked_mul(seconds)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,5 +201,17 @@ mod tests {
         assert_eq!(Timestamp::EPOCH - Duration::from_secs(1), Timestamp::EPOCH);
         assert_eq!(Timestamp::MAX + Duration::MAX, Timestamp::MAX);
         assert_eq!(Timestamp::EPOCH.since(Timestamp::MAX), Duration::ZERO);
+    }
+
+    #[test]
+    fn durations_need_a_unit_that_exists() {
+        let seconds = |text| parse_duration(text).map(|d| d.as_secs());
+        assert_eq!(
+            [seconds("30s"), seconds("5m"), seconds("30d"), seconds("1y")].map(Option::unwrap),
+            [30, 300, 2_592_000, 31_536_000]
+        );
+        for bad in ["", "s", "5", "5x", "-5m", "1.5h", "5 m m", "99999999999999999999s", "18446744073709551615d"] {
+            assert_eq!(parse_duration(bad), None, "{bad}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::said::{Said, as_switch};
-use super::units::{parse_duration, parse_size};
+use super::{parse_duration, parse_size};
 use super::{
     ClientCertificates, ClientUse, Config, ConfigError, IssuerConfig, Network, PassRule, ProxyConfig, TenantConfig,
     TlsFiles, TokenVaultConfig, UnprovenSubject, VaultClient, VaultCredential,

@@ -6,7 +6,7 @@ mod said;
 mod tests;
 mod units;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,7 +17,9 @@ use url::Url;
 use crate::core::Retention;
 pub use crate::gateway::{ClientUse, PassRule, UnprovenSubject};
 pub use crate::identity::IssuerConfig;
-pub use units::{parse_duration, parse_size};
+pub use onesec_telemetry::network::Network;
+pub use onesec_telemetry::time::parse_duration;
+pub use units::parse_size;
 
 /// What the server is to do. Made by [`Config::load`]; the fields are public so that an embedder or the command line
 /// may change what the file said.
@@ -166,13 +168,6 @@ pub struct TokenVaultConfig {
     pub extra_root_ca: Option<PathBuf>,
 }
 
-/// An address range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    prefix: u8,
-}
-
 /// Why a configuration cannot be used. Never holds a value that was said.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -294,36 +289,6 @@ impl ConfigError {
             other => other,
         }
     }
-}
-
-impl Network {
-    /// Reads an address, or an address and the length of its prefix.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix.parse::<u8>().ok()?)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.trim().parse().ok()?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.unwrap_or(longest);
-        (prefix <= longest).then_some(Self { address, prefix })
-    }
-
-    /// Whether `address` is in it. An IPv4 address in IPv6 clothes counts as IPv4.
-    #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(net), IpAddr::V4(ip)) => same(net.to_bits().into(), ip.to_bits().into(), 32 - self.prefix),
-            (IpAddr::V6(net), IpAddr::V6(ip)) => same(net.to_bits(), ip.to_bits(), 128 - self.prefix),
-            _ => false,
-        }
-    }
-}
-
-fn same(a: u128, b: u128, host_bits: u8) -> bool {
-    let shift = u32::from(host_bits);
-    a.checked_shr(shift).unwrap_or(0) == b.checked_shr(shift).unwrap_or(0)
 }
 
 /// The configuration without a file.

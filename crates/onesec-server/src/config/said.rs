@@ -4,7 +4,7 @@ use onesec_telemetry::suggest::did_you_mean;
 use serde_json::{Map, Value};
 
 use super::ConfigError;
-use super::units::{parse_duration, parse_size};
+use super::{parse_duration, parse_size};
 
 /// The type of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
