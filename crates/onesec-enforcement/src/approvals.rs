@@ -75,6 +75,8 @@ pub struct Approver<'a> {
     pub key: Option<&'a KeyId>,
     /// Whose it is.
     pub owner: Option<&'a Name>,
+    /// Whether it must be another person than whoever asked.
+    pub eyes: FourEyes,
 }
 
 /// Whether two people must be of the same mind.
@@ -195,8 +197,7 @@ impl Approvals {
     pub fn decide(
         &mut self,
         (id, digest): (&Name, &Thumbprint),
-        say: Say,
-        by: (Approver<'_>, FourEyes),
+        (say, by): (Say, Approver<'_>),
         now: Timestamp,
     ) -> Result<Approval, ApprovalError> {
         let Some(approval) = self.waiting.get(id) else {
@@ -239,8 +240,8 @@ impl Approvals {
     }
 }
 
-fn may_approve(approval: &Approval, (by, eyes): (Approver<'_>, FourEyes)) -> bool {
-    match eyes {
+fn may_approve(approval: &Approval, by: Approver<'_>) -> bool {
+    match by.eyes {
         FourEyes::Off => true,
         FourEyes::Owner => {
             let barred = &approval.barred;

@@ -2,7 +2,7 @@
 //!
 //! **What this is.** [`Verdict`], [`Preset`] and [`decide`]: from findings to one answer, by a table. [`Policy`]: data that
 //! names verdicts and [actions](ActionSpec), read strictly. [`Planner`]: from a change of an alert to what is to be done,
-//! to whom and how often. [`Approvals`]: what waits for a person.
+//! to whom and how often. [`Approvals`]: what waits for a person. [`Action`]: the plug for what carries an action out.
 //!
 //! **What it is not.** It carries nothing out and knows no network, clock or disk.
 //!
@@ -21,6 +21,7 @@
 //! **Where next.** `onesec-engine` asks for verdicts, `onesec-server` carries them out.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+mod action;
 mod approvals;
 mod planner;
 mod policy;
@@ -29,10 +30,11 @@ mod spec;
 mod target;
 mod verdict;
 
+pub use action::{Action, Interrupted, Job, Outcome, Working};
 pub use approvals::{Approval, ApprovalError, Approvals, Approver, Asked, Barred, FourEyes, Say};
 pub use planner::{Fate, Occasion, Planned, Planner};
 pub use policy::{Matching, Never, Policy, PolicyError, RequestRule, request_verdict};
+pub use preset::{Preset, never_waivable};
 pub use spec::{ActionSpec, Aim, KINDS, Template, Webhook};
 pub use target::Target;
-pub use preset::{Preset, never_waivable};
 pub use verdict::{Decision, Judged, Phase, Verdict, decide};

@@ -201,15 +201,12 @@ impl ActionSpec {
     /// Reads one action: its name, or a section of one key that is its name.
     pub(crate) fn read(value: &Value, path: &str) -> Result<Self, PolicyError> {
         let empty = json!({});
-        let (kind, settings) = match value {
-            Value::String(kind) => (kind.as_str(), &empty),
-            Value::Object(map) if map.len() == 1 => match map.iter().next() {
-                Some((kind, settings)) if settings.is_null() => (kind.as_str(), &empty),
-                Some((kind, settings)) => (kind.as_str(), settings),
-                None => return Err(PolicyError::value(path, "names no action")),
-            },
-            _ => return Err(PolicyError::value(path, "must be the name of an action, or a section of one key")),
+        let named = value.as_str().map(|kind| (kind, &empty));
+        let sectioned = || value.as_object().filter(|map| map.len() == 1)?.iter().next().map(|(k, v)| (k.as_str(), v));
+        let Some((kind, settings)) = named.or_else(sectioned) else {
+            return Err(PolicyError::value(path, "must be the name of an action, or a section of one key"));
         };
+        let settings = if settings.is_null() { &empty } else { settings };
         read_kind(kind, settings, &format!("{path}.{kind}"))
     }
 }
@@ -273,7 +270,8 @@ fn webhook(said: &Section<'_>) -> Result<ActionSpec, PolicyError> {
     let allow_private = said.switch("allow_private")?;
     let (host, digest, url) = match (said.text("url")?, said.text("host")?) {
         (Some(url), _) => {
-            let host = host_of(url).ok_or_else(|| said.wrong("url", "must be `https://…`, or `http://` to this machine"))?;
+            let host =
+                host_of(url).ok_or_else(|| said.wrong("url", "must be `https://…`, or `http://` to this machine"))?;
             (host, Thumbprint::of(url.as_bytes()), Some(Secret::new(url.to_owned())))
         }
         // As a record has it.

@@ -35,9 +35,9 @@ fn decide(
     seconds: u64,
 ) -> Result<Name, ApprovalError> {
     let (key, owner) = (key(by.0), by.1.map(name));
-    let approver = Approver { key: Some(&key), owner: owner.as_ref() };
+    let approver = Approver { key: Some(&key), owner: owner.as_ref(), eyes: FourEyes::Owner };
     let which = (&name(id), &Thumbprint::of(about.as_bytes()));
-    book.decide(which, Say::Approve, (approver, FourEyes::Owner), at(seconds)).map(|approval| approval.id)
+    book.decide(which, (Say::Approve, approver), at(seconds)).map(|approval| approval.id)
 }
 
 #[test]
@@ -105,9 +105,9 @@ fn nobody_approves_who_may_have_been_pushed_out_of_the_list_of_askers() {
     let mut book = Approvals::default();
     book.ask(Approval { barred, ..question("a", "kill 7", "mallory") });
     assert_eq!(decide(&mut book, ("a", "kill 7"), ("key-zoe", Some("else")), 1), Err(ApprovalError::OwnRequest));
-    let no = (Approver { key: None, owner: None }, FourEyes::Owner);
+    let nobody = Approver { key: None, owner: None, eyes: FourEyes::Owner };
     let which = (&name("a"), &Thumbprint::of(b"kill 7"));
-    assert!(book.decide(which, Say::Reject, no, at(1)).is_ok());
+    assert!(book.decide(which, (Say::Reject, nobody), at(1)).is_ok());
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_one_person_set_up_can_switch_four_eyes_off() {
     let mut book = Approvals::default();
     book.ask(question("a", "kill 7", "mallory"));
     let (reporter, key) = (name("reporter"), key("key-reporter"));
-    let approver = Approver { key: Some(&key), owner: Some(&reporter) };
+    let approver = Approver { key: Some(&key), owner: Some(&reporter), eyes: FourEyes::Off };
     let which = (&name("a"), &Thumbprint::of(b"kill 7"));
-    assert!(book.decide(which, Say::Approve, (approver, FourEyes::Off), at(1)).is_ok());
+    assert!(book.decide(which, (Say::Approve, approver), at(1)).is_ok());
 }

@@ -138,12 +138,7 @@ impl Matching {
 
 /// What policies say about a finding of a request in flight: the first that names a verdict. What rests on a person's
 /// decision, and what no person can wave through, is not theirs to weaken.
-pub fn request_verdict(
-    policies: &[Policy],
-    finding: &Judged<'_>,
-    whom: [Option<&str>; 3],
-    preset: Verdict,
-) -> Verdict {
+pub fn request_verdict(policies: &[Policy], finding: &Judged<'_>, whom: [Option<&str>; 3], preset: Verdict) -> Verdict {
     let named = policies.iter().filter(|policy| policy.when.fits(finding.detector, finding.severity, whom));
     let Some(rule) = named.filter_map(|policy| policy.request).next() else { return preset };
     let own = rule.verdict();

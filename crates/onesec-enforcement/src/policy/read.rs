@@ -175,8 +175,7 @@ fn never(value: &Value, path: &str) -> Result<Never, PolicyError> {
     Ok(Never { agents: said.texts("agents")?, users: said.texts("users")?, networks })
 }
 
-const KEYS: [&str; 8] =
-    ["name", "match", "request", "actions", "approval", "cooldown", "max_per_minute", "never"];
+const KEYS: [&str; 8] = ["name", "match", "request", "actions", "approval", "cooldown", "max_per_minute", "never"];
 const MOST_POLICIES: usize = 200;
 const MOST_ACTIONS: usize = 20;
 const DAY: Duration = Duration::from_secs(86_400);

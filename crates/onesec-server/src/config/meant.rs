@@ -14,11 +14,11 @@ use serde_json::Value;
 use url::Url;
 
 use super::said::{Said, as_switch};
-use super::{parse_duration, parse_size};
 use super::{
     ClientCertificates, ClientUse, Config, ConfigError, IssuerConfig, Network, PassRule, ProxyConfig, TenantConfig,
     TlsFiles, TokenVaultConfig, UnprovenSubject, VaultClient, VaultCredential,
 };
+use super::{parse_duration, parse_size};
 use crate::core::Retention;
 use crate::identity::MAX_LINK_LIFE;
 
