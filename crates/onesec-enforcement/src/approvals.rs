@@ -32,6 +32,34 @@ pub struct Approval {
     pub barred: Barred,
 }
 
+impl Approval {
+    /// A question about what has this id and digest.
+    #[must_use]
+    pub fn new(
+        (id, digest): (Name, Thumbprint),
+        (asked_at, expires_at): (Timestamp, Timestamp),
+        alert: Option<AlertId>,
+        agent: Option<AgentId>,
+    ) -> Self {
+        let barred = Barred { keys: BTreeSet::new(), owners: BTreeSet::new(), everybody: false };
+        Self { id, digest, wanted: String::new(), alert, agent, asked_at, expires_at, times: 1, barred }
+    }
+
+    /// With what is asked, as JSON text.
+    #[must_use]
+    pub fn about(mut self, wanted: String) -> Self {
+        self.wanted = wanted;
+        self
+    }
+
+    /// With those who cannot say yes.
+    #[must_use]
+    pub fn barring(mut self, barred: Barred) -> Self {
+        self.barred = barred;
+        self
+    }
+}
+
 /// Who asked, reported or made the policy, and therefore cannot say yes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Barred {
@@ -46,8 +74,8 @@ pub struct Barred {
 impl Barred {
     /// Bars the holder of a key.
     pub fn bar(&mut self, key: Option<&KeyId>, owner: Option<&Name>) {
-        self.keys.extend(key.cloned());
-        self.owners.extend(owner.cloned());
+        self.keys.extend(key.filter(|key| !self.keys.contains(*key)).cloned());
+        self.owners.extend(owner.filter(|owner| !self.owners.contains(*owner)).cloned());
         self.everybody |= self.keys.len().max(self.owners.len()) > MOST_BARRED;
         while self.keys.len() > MOST_BARRED {
             self.keys.pop_last();
@@ -57,7 +85,8 @@ impl Barred {
         }
     }
 
-    fn join(&mut self, other: &Self) {
+    /// Bars everybody whom `other` bars, too.
+    pub fn join(&mut self, other: &Self) {
         self.everybody |= other.everybody;
         for key in &other.keys {
             self.bar(Some(key), None);

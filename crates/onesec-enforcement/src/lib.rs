@@ -10,7 +10,7 @@
 //! use onesec_enforcement::{Judged, Phase, Preset, Verdict, decide};
 //! use onesec_telemetry::{Mode, Severity};
 //!
-//! let finding = Judged { detector: "scope-escalation", severity: Severity::High, binding: false, retry_after: None };
+//! let finding = Judged { detector: "scope-escalation", severity: Severity::High, binding: false, retry_after: None, ruled: None };
 //! let decision = decide(Preset::Balanced, Mode::DryRun, Phase::Request, &[finding]);
 //! assert_eq!((decision.applies, decision.would), (Verdict::Allow, Verdict::Deny));
 //! ```
@@ -33,7 +33,7 @@ mod verdict;
 pub use action::{Action, Interrupted, Job, Outcome, Working};
 pub use approvals::{Approval, ApprovalError, Approvals, Approver, Asked, Barred, FourEyes, Say};
 pub use planner::{Fate, Occasion, Planned, Planner};
-pub use policy::{Matching, Never, Policy, PolicyError, RequestRule, request_verdict};
+pub use policy::{Matching, Never, Policy, PolicyError, RequestRule, ruled};
 pub use preset::{Preset, never_waivable};
 pub use spec::{ActionSpec, Aim, KINDS, Template, Webhook};
 pub use target::Target;

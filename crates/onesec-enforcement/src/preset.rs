@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use onesec_telemetry::Severity;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::verdict::{Judged, Verdict};
 
@@ -56,6 +57,37 @@ impl Preset {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|preset| preset.as_str() == name)
+    }
+
+    /// The policies that it brings, as configuration would have them. Those that send messages mean
+    /// `enforcement.webhook`.
+    #[must_use]
+    pub fn policies(self) -> Value {
+        match self {
+            Self::Observe | Self::Balanced | Self::Strict => json!([]),
+            Self::VpsAgent => json!([
+                {
+                    "name": "vps-excessive-exchanges",
+                    "match": {"detectors": ["exchange-rate"], "min_severity": "HIGH"},
+                    "actions": ["webhook", {"rate_limit_agent": {"limit": 2, "per": "1m", "for": "15m"}}],
+                },
+                {
+                    "name": "vps-scope-escalation",
+                    "match": {"detectors": ["scope-escalation"], "min_severity": "HIGH"},
+                    "actions": ["webhook", "log"],
+                },
+                {
+                    "name": "vps-unauthorized-agent",
+                    "match": {"detectors": ["unauthorized-agent"], "min_severity": "CRITICAL"},
+                    "actions": [{"kill_process": {"grace": "5s"}}, {"block_ip": {"for": "1h"}}, "webhook"],
+                },
+                {
+                    "name": "vps-broad-consent",
+                    "match": {"detectors": ["broad-consent-grant"], "min_severity": "MEDIUM"},
+                    "actions": ["log", "webhook"],
+                },
+            ]),
+        }
     }
 
     /// What one finding means for the request in flight.

@@ -198,8 +198,12 @@ impl ActionSpec {
         }
     }
 
-    /// Reads one action: its name, or a section of one key that is its name.
-    pub(crate) fn read(value: &Value, path: &str) -> Result<Self, PolicyError> {
+    /// Reads one action: its name, or a section of one key that is its name. `hook` is the `webhook` action meant by those
+    /// that name no address.
+    ///
+    /// # Errors
+    /// [`PolicyError`] where it cannot run as written.
+    pub fn read(value: &Value, path: &str, hook: Option<&Value>) -> Result<Self, PolicyError> {
         let empty = json!({});
         let named = value.as_str().map(|kind| (kind, &empty));
         let sectioned = || value.as_object().filter(|map| map.len() == 1)?.iter().next().map(|(k, v)| (k.as_str(), v));
@@ -207,6 +211,9 @@ impl ActionSpec {
             return Err(PolicyError::value(path, "must be the name of an action, or a section of one key"));
         };
         let settings = if settings.is_null() { &empty } else { settings };
+        if let (Some(hook), "webhook", true) = (hook, kind, settings.as_object().is_some_and(serde_json::Map::is_empty)) {
+            return Self::read(hook, path, None);
+        }
         read_kind(kind, settings, &format!("{path}.{kind}"))
     }
 }
@@ -279,7 +286,9 @@ fn webhook(said: &Section<'_>) -> Result<ActionSpec, PolicyError> {
             let digest = said.needed("digest")?.parse();
             (host.to_owned(), digest.map_err(|_| said.wrong("digest", "is no digest"))?, None)
         }
-        (None, None) => return Err(said.wrong("url", "is needed")),
+        (None, None) => {
+            return Err(said.wrong("url", "is needed, here or as `enforcement.webhook.url` for all that name none"));
+        }
     };
     Ok(ActionSpec::Webhook(Box::new(Webhook { host, digest, url, secret, template, allow_private })))
 }

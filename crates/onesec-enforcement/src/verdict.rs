@@ -5,7 +5,7 @@ use std::time::Duration;
 use onesec_telemetry::{Mode, Severity};
 use serde::{Deserialize, Serialize};
 
-use crate::preset::Preset;
+use crate::preset::{Preset, never_waivable};
 
 /// What becomes of a request; a later one is stronger. Closed: a new verdict must break whoever carries them out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -67,6 +67,20 @@ pub struct Judged<'a> {
     pub binding: bool,
     /// When a retry makes sense.
     pub retry_after: Option<Duration>,
+    /// What a policy says, ahead of the preset.
+    pub ruled: Option<Verdict>,
+}
+
+impl Judged<'_> {
+    fn verdict(&self, preset: Preset) -> Verdict {
+        match self.ruled {
+            _ if self.binding => Verdict::Deny,
+            None => preset.verdict(self),
+            // What no person can wave through no policy can either.
+            Some(ruled) if never_waivable(self.detector) => ruled.max(preset.verdict(self)),
+            Some(ruled) => ruled,
+        }
+    }
 }
 
 /// The answer to a request.
@@ -94,8 +108,7 @@ impl Decision {
 pub fn decide(preset: Preset, mode: Mode, phase: Phase, findings: &[Judged<'_>]) -> Decision {
     let mut decision = Decision::allow(mode);
     for (index, finding) in findings.iter().enumerate() {
-        let verdict = if finding.binding { Verdict::Deny } else { preset.verdict(finding) };
-        let verdict = at_phase(verdict, phase);
+        let verdict = at_phase(finding.verdict(preset), phase);
         if verdict > decision.would {
             decision.would = verdict;
             decision.because = Some(index);
@@ -121,7 +134,7 @@ mod tests {
     use super::*;
 
     const fn finding(detector: &str, severity: Severity) -> Judged<'_> {
-        Judged { detector, severity, binding: false, retry_after: Some(Duration::from_secs(30)) }
+        Judged { detector, severity, binding: false, retry_after: Some(Duration::from_secs(30)), ruled: None }
     }
 
     fn live(preset: Preset, detector: &str, severity: Severity) -> &'static str {

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use onesec_detector::{AttributeValue, Descriptor, Entity, Finding};
+use onesec_enforcement::Barred;
 use onesec_telemetry::{
-    Alert, AlertId, AlertStatus, Attribution, Change, Channel, Details, EventId, Name, Record, Seq, TenantId, Text,
+    Alert, AlertId, AlertStatus, Attribution, Change, Channel, Details, EventId, Name, Record, Seq, Severity, TenantId, Text,
     Timestamp, Transition,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+
+use crate::respond::proves;
 
 /// Findings about one entity within this become one alert.
 const WINDOW: Duration = Duration::from_secs(3600);
@@ -31,6 +34,8 @@ struct Live {
     first: Vec<EventId>,
     last: Vec<EventId>,
     acknowledged_until: Option<Timestamp>,
+    proved: Option<Severity>,
+    reporters: Barred,
 }
 
 /// postcard cannot read JSON values back, so attributes are saved as text.
@@ -57,6 +62,10 @@ struct Entry {
     first: Vec<EventId>,
     last: Vec<EventId>,
     acknowledged_until: Option<Timestamp>,
+    /// How bad it is without what others merely report.
+    proved: Option<Severity>,
+    /// Whose keys its findings came by.
+    reporters: Barred,
 }
 
 /// A finding with whom and what it came from.
@@ -82,6 +91,16 @@ impl AlertBook {
 
     pub(crate) fn get(&self, id: &AlertId) -> Option<&Alert> {
         self.live.get(id).map(|entry| &entry.alert)
+    }
+
+    /// How bad it is without what others merely report; `None` where there is nothing but that.
+    pub(crate) fn proved(&self, id: &AlertId) -> Option<Severity> {
+        self.live.get(id).and_then(|entry| entry.proved)
+    }
+
+    /// Whose keys its findings came by.
+    pub(crate) fn reporters(&self, id: &AlertId) -> Option<&Barred> {
+        self.live.get(id).map(|entry| &entry.reporters)
     }
 
     /// In the order of their ids.
@@ -126,7 +145,7 @@ impl AlertBook {
         let closes = if finding.standing.is_some() { Timestamp::MAX } else { record.observed_at + WINDOW };
         self.closing.insert((closes, id.clone()), ());
         self.by_key.insert(key.clone(), id.clone());
-        let entry = Entry {
+        let mut entry = Entry {
             key,
             alert,
             opened_by: record.seq,
@@ -136,7 +155,10 @@ impl AlertBook {
             first: evidence,
             last: Vec::new(),
             acknowledged_until: None,
+            proved: proves(found.attribution, finding.severity),
+            reporters: Barred::default(),
         };
+        entry.reporters.bar(record.sender.key.as_ref(), record.sender.owner.as_ref());
         self.live.insert(id, entry);
         transition
     }
@@ -165,6 +187,13 @@ impl AlertBook {
             alert.attribution = attribution;
             worse = true;
         }
+        // What others say becomes what was seen: policies that act on nothing less must hear of it.
+        let proved = proves(attribution, finding.severity);
+        if proved > entry.proved {
+            entry.proved = proved;
+            worse = true;
+        }
+        entry.reporters.bar(record.sender.key.as_ref(), record.sender.owner.as_ref());
         for aspect in &finding.aspects {
             worse |= entry.aspects.insert((*aspect).to_owned());
         }
@@ -253,6 +282,8 @@ impl AlertBook {
                 first: live.first,
                 last: live.last,
                 acknowledged_until: live.acknowledged_until,
+                proved: live.proved,
+                reporters: live.reporters,
             };
             book.live.insert(id, entry);
         }
@@ -272,6 +303,8 @@ impl From<&Entry> for Live {
             first: entry.first.clone(),
             last: entry.last.clone(),
             acknowledged_until: entry.acknowledged_until,
+            proved: entry.proved,
+            reporters: entry.reporters.clone(),
         }
     }
 }

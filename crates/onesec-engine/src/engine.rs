@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use onesec_detector::{Finding, Findings, StateError, StateReader, StateWriter};
-use onesec_enforcement::{Decision, Judged, Phase, Preset, Verdict, decide};
+use onesec_detector::{Descriptor, Finding, Findings, Module, StateError, StateReader, StateWriter};
+use onesec_enforcement::{Approval, Decision, Judged, Phase, Policy, Preset, Verdict, decide, ruled};
 use onesec_telemetry::{Alert, AlertId, Body, Channel, Command, Details, Kind, Mode, Record, Severity, TenantId};
 use onesec_trackers::{LedgerChange, Settled, TrackerStats, Trackers};
 
@@ -12,8 +12,9 @@ use crate::exceptions::Exceptions;
 use crate::guard::Guarded;
 use crate::judge::{Judge, keep_first_exclusive, reads};
 use crate::output::{Answer, Brief, Output, Reported};
+use crate::respond::{self, Responder, Scene};
 use crate::settings::Settings;
-use crate::setup::{Assemble, SetupError, assembled, catalogue, tracker_config};
+use crate::setup::{Assemble, SetupError, assembled, catalogue, policies, tracker_config};
 
 /// A detector's state to go back to after a panic is remembered every so many records: at sequence numbers, not at
 /// snapshots, so that a replay goes back to the same.
@@ -30,6 +31,7 @@ pub struct Engine {
     exceptions: Exceptions,
     mode: Mode,
     preset: Preset,
+    responder: Responder,
     found: Findings,
 }
 
@@ -51,6 +53,8 @@ impl Engine {
         let detectors = assembled(&settings, &assemble)?;
         let trackers = Trackers::new(tracker_config(&settings)?, catalogue(&settings)?);
         let (mode, preset) = (settings.enforcement.mode, settings.enforcement.preset);
+        let mut responder = Responder::default();
+        responder.take(policies(&settings, preset)?, settings.enforcement.four_eyes);
         Ok(Self {
             tenant,
             settings,
@@ -61,6 +65,7 @@ impl Engine {
             exceptions: Exceptions::default(),
             mode,
             preset,
+            responder,
             found: Findings::new(),
         })
     }
@@ -81,6 +86,8 @@ impl Engine {
         let mut engine = Self::new(tenant, settings, assemble)?;
         let (mode, preset) = state.get("policy")?;
         (engine.mode, engine.preset) = (mode, preset);
+        engine.responder.take(policies(&engine.settings, preset)?, engine.settings.enforcement.four_eyes);
+        engine.responder.load(state.below("respond/"))?;
         engine.exceptions = state.get("exceptions")?;
         engine.alerts = AlertBook::from_saved(state)?;
         let config = tracker_config(&engine.settings)?;
@@ -99,6 +106,7 @@ impl Engine {
         out.put("policy", &(self.mode, self.preset));
         out.put("exceptions", &self.exceptions);
         out.put("alerts", &self.alerts.to_saved());
+        out.nested("respond", |out| self.responder.save(out));
         out.nested("trackers", |out| self.trackers.save(out));
         out.nested("detector", |out| {
             for guarded in &self.detectors {
@@ -111,8 +119,13 @@ impl Engine {
     /// Feeds one record. Records come in the order of their sequence numbers.
     pub fn apply(&mut self, record: &Record) -> Output {
         let mut output = Output { transitions: self.alerts.expire(record), ..Output::default() };
+        output.steps = self.responder.expire(record.observed_at);
         if let Body::Command(command) = &record.body {
+            let was = self.mode;
             self.obey(command, record, &mut output);
+            if (was, self.mode) == (Mode::Live, Mode::DryRun) {
+                self.file_switched_off(record, &mut output);
+            }
         }
         let facts = self.trackers.observe(record);
         output.delegation = facts.delegation.as_ref().map(|d| (d.delegation.as_str().to_owned(), d.outcome.clone()));
@@ -124,6 +137,8 @@ impl Engine {
             self.file(record, found, &mut output);
         }
         output.answer = self.answer(record, &output.findings);
+        let scene = Scene { record, alerts: &self.alerts, mode: self.mode };
+        output.steps.extend(self.responder.respond(scene, &output.transitions));
         self.trackers.settle(settled(record, &output));
         output.ledger = self.trackers.changes();
         if record.seq.0.is_multiple_of(KEEP_EVERY) {
@@ -148,7 +163,8 @@ impl Engine {
         }
         keep_first_exclusive(&mut reported, |r| r.brief.detector, |_, _| {});
         let down = self.guard_down(record, Phase::Request);
-        let answer = down.unwrap_or_else(|| Answer::new(self.decision(Phase::Request, &reported), &reported));
+        let decision = self.decision(record, Phase::Request, &reported);
+        let answer = down.unwrap_or_else(|| Answer::new(decision, &reported));
         (answer, reported)
     }
 
@@ -170,7 +186,7 @@ impl Engine {
     fn answer(&self, record: &Record, findings: &[Reported]) -> Option<Answer> {
         let phase = phase(record)?;
         let down = self.guard_down(record, phase);
-        Some(down.unwrap_or_else(|| Answer::new(self.decision(phase, findings), findings)))
+        Some(down.unwrap_or_else(|| Answer::new(self.decision(record, phase, findings), findings)))
     }
 
     /// A dead guard keeps its gate shut.
@@ -187,7 +203,12 @@ impl Engine {
         Some(Answer { applies: verdict, would: verdict, mode: self.mode, because: Some(because) })
     }
 
-    fn decision(&self, phase: Phase, findings: &[Reported]) -> Decision {
+    fn decision(&self, record: &Record, phase: Phase, findings: &[Reported]) -> Decision {
+        let whom = [
+            record.agent().map(AsRef::as_ref),
+            record.user().map(AsRef::as_ref),
+            record.connection().map(AsRef::as_ref),
+        ];
         let judged: Vec<Judged<'_>> = findings
             .iter()
             .map(|f| Judged {
@@ -195,6 +216,7 @@ impl Engine {
                 severity: f.brief.severity,
                 binding: f.binding,
                 retry_after: f.retry_after,
+                ruled: ruled(self.responder.policies(), (f.brief.detector, f.brief.severity), whom),
             })
             .collect();
         decide(self.preset, self.mode, phase, &judged)
@@ -202,23 +224,66 @@ impl Engine {
 
     fn obey(&mut self, command: &Command, record: &Record, output: &mut Output) {
         match command {
-            Command::SetMode(mode) => self.mode = *mode,
-            Command::SetPreset(name) => self.preset = Preset::from_name(name.as_str()).unwrap_or(self.preset),
+            Command::SetMode(mode) => {
+                self.mode = *mode;
+                self.responder.made_by(record);
+            }
+            Command::SetPreset(name) => self.set_preset(name.as_str(), record),
+            Command::DecideApproval { .. } => {
+                let decided = respond::said(command).map(|(id, digest, say)| {
+                    let steps = self.responder.decide((id, digest), say, record)?;
+                    output.steps.extend(steps);
+                    Ok(())
+                });
+                output.approval = decided;
+            }
             Command::AddException(exception) => self.exceptions.add(exception),
             Command::RemoveException { id } => self.exceptions.remove(id.as_str()),
             Command::SetAlertStatus { alert, status, note } => {
                 output.transitions.extend(self.alerts.set_status(alert, (*status, note.as_ref()), record));
             }
-            Command::Configure { content, .. } => self.configure(&content.to_value()),
+            Command::Configure { content, .. } => self.configure(&content.to_value(), record),
             _ => {}
         }
     }
 
+    /// Another table of verdicts, and other policies with it. One that cannot be used changes nothing.
+    fn set_preset(&mut self, name: &str, record: &Record) {
+        let Some(preset) = Preset::from_name(name) else { return };
+        let Ok(policies) = policies(&self.settings, preset) else { return };
+        self.preset = preset;
+        self.responder.take(policies, self.settings.enforcement.four_eyes);
+        self.responder.made_by(record);
+    }
+
+    /// Whether a preset can be used with the settings in force.
+    ///
+    /// # Errors
+    /// [`SetupError`] that says what it lacks.
+    pub fn check_preset(&self, preset: Preset) -> Result<(), SetupError> {
+        policies(&self.settings, preset).map(|_| ())
+    }
+
+    /// That nothing is enforced any more is worth an alert of its own.
+    fn file_switched_off(&mut self, record: &Record, output: &mut Output) {
+        let by = Descriptor::new("enforcement-off", Module::TokenVault, "Enforcement was switched off");
+        let who = record.sender.owner.as_ref().map_or("the configuration", AsRef::as_ref);
+        let reason = format!("{who} went from live to dry run: what is found is no longer acted on");
+        let finding = Finding::about(record, Severity::High, reason);
+        let filed = self.alerts.file(Found { record, by: &by, finding: &finding, attribution: record.attribution() });
+        output.transitions.extend(filed.transitions);
+        output.touched.push(filed.alert.clone());
+        output.findings.push(reported_finding(record, by.code, &finding, Some(filed.alert)));
+    }
+
     /// Takes new settings. They were checked before they became a record; what cannot be used changes nothing.
-    fn configure(&mut self, content: &serde_json::Value) {
+    fn configure(&mut self, content: &serde_json::Value, record: &Record) {
         let Ok(settings) = serde_json::from_value::<Settings>(content.clone()) else { return };
         let Ok(detectors) = assembled(&settings, &self.assemble) else { return };
         let (Ok(config), Ok(catalogue)) = (tracker_config(&settings), catalogue(&settings)) else { return };
+        let changed = settings.enforcement != self.settings.enforcement;
+        let preset = if changed { settings.enforcement.preset } else { self.preset };
+        let Ok(policies) = policies(&settings, preset) else { return };
         let old = std::mem::replace(&mut self.detectors, detectors);
         for guarded in &mut self.detectors {
             let code = guarded.descriptor().code;
@@ -230,8 +295,10 @@ impl Engine {
             guarded.load(state, state.below("state/"));
         }
         self.trackers.reconfigure(config, catalogue);
-        if settings.enforcement != self.settings.enforcement {
+        self.responder.take(policies, settings.enforcement.four_eyes);
+        if changed {
             (self.mode, self.preset) = (settings.enforcement.mode, settings.enforcement.preset);
+            self.responder.made_by(record);
         }
         self.settings = settings;
     }
@@ -270,6 +337,17 @@ impl Engine {
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The policies in force, in the order in which they are asked.
+    #[must_use]
+    pub fn policies(&self) -> &[Policy] {
+        self.responder.policies()
+    }
+
+    /// What waits for a person, in the order of ids.
+    pub fn approvals(&self) -> impl Iterator<Item = &Approval> {
+        self.responder.approvals().waiting()
     }
 
     /// Counts of what the trackers hold.

@@ -26,6 +26,7 @@ mod exceptions;
 mod guard;
 mod judge;
 mod output;
+mod respond;
 mod settings;
 mod setup;
 #[cfg(test)]
@@ -33,5 +34,6 @@ mod tests;
 
 pub use engine::Engine;
 pub use output::{Answer, Brief, Output, Reported};
+pub use respond::{Queued, Step};
 pub use settings::{EnforcementSettings, Settings};
 pub use setup::{Assemble, SetupError};

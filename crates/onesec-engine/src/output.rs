@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use onesec_enforcement::{Decision, Verdict};
+use onesec_enforcement::{ApprovalError, Decision, Verdict};
 use onesec_telemetry::{AlertId, Attribution, Mode, Severity, Transition};
 use onesec_trackers::LedgerChange;
 use onesec_trackers::facts::{DelegationOutcome, Refusal};
+
+use crate::respond::Step;
 
 /// Everything that one record led to. Nothing of it leaves before it is durable.
 #[derive(Debug, Default)]
@@ -22,6 +24,10 @@ pub struct Output {
     pub ledger: Vec<LedgerChange>,
     /// What became of a delegation.
     pub delegation: Option<(String, DelegationOutcome)>,
+    /// Steps of actions: receipts, and what is to be carried out.
+    pub steps: Vec<Step>,
+    /// What came of a person's word on something that waits for one.
+    pub approval: Option<Result<(), ApprovalError>>,
     /// Detectors that panicked on this record.
     pub panicked: Vec<&'static str>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use onesec_enforcement::Preset;
+use onesec_enforcement::{FourEyes, Preset};
 use onesec_telemetry::Mode;
 use onesec_trackers::Unattested;
 use serde::{Deserialize, Serialize};
@@ -26,18 +26,24 @@ pub struct Settings {
     pub unattested: Unattested,
     /// The user's additions to the scope catalogue: JSON text.
     pub catalogue: Option<String>,
-    /// Mode and preset.
+    /// What is enforced.
     pub enforcement: EnforcementSettings,
 }
 
-/// Mode and preset as the configuration says; the API may change both later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What is enforced as the configuration says; the API may change mode and preset later.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EnforcementSettings {
     /// Dry run or live.
     pub mode: Mode,
     /// The table of verdicts.
     pub preset: Preset,
+    /// Policies of the user's own, as [`Policy::to_json`](onesec_enforcement::Policy::to_json) has them: no secrets.
+    pub policies: Vec<Value>,
+    /// The `webhook` action that policies mean which name no address of their own; likewise without secrets.
+    pub webhook: Option<Value>,
+    /// Whether whoever asked may approve.
+    pub four_eyes: FourEyes,
 }
 
 impl Default for Settings {

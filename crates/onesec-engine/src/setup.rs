@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use onesec_detector::{Detector, Module, StateError};
+use onesec_enforcement::{Policy, Preset};
 use onesec_telemetry::Name;
 use onesec_telemetry::catalogue::Catalogue;
 use onesec_trackers::TrackerConfig;
+use serde_json::Value;
 
 use crate::guard::Guarded;
 use crate::settings::Settings;
@@ -54,6 +56,23 @@ pub(crate) fn assembled(settings: &Settings, assemble: &Assemble) -> Result<Vec<
 
 fn module_off(settings: &Settings, module: Module) -> bool {
     settings.modules_off.iter().any(|m| m == module.as_str())
+}
+
+/// The policies in force: the user's own first, then what the preset brings.
+pub(crate) fn policies(settings: &Settings, preset: Preset) -> Result<Vec<Policy>, SetupError> {
+    let own = Value::from(settings.enforcement.policies.clone());
+    let hook = settings.enforcement.webhook.as_ref();
+    let read = |list: &Value, path: &str| {
+        Policy::read_all(list, path, hook)
+            .map_err(|e| SetupError::Setting { setting: path.to_owned(), why: e.to_string() })
+    };
+    let mut policies = read(&own, "enforcement.policies")?;
+    for policy in read(&preset.policies(), "enforcement.preset")? {
+        if policies.iter().all(|own| own.name != policy.name) {
+            policies.push(policy);
+        }
+    }
+    Ok(policies)
 }
 
 pub(crate) fn catalogue(settings: &Settings) -> Result<Arc<Catalogue>, SetupError> {

@@ -138,7 +138,8 @@ pub struct Response {
     /// The action.
     pub action: Name,
     /// What it was done to.
-    pub target: Option<Name>,
+    #[schemars(with = "Option<String>")]
+    pub target: Option<Text>,
     /// How far it got.
     pub status: ResponseStatus,
     /// Why it stands there.

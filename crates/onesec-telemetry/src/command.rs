@@ -73,6 +73,17 @@ pub enum Command {
     SetMode(Mode),
     /// Another preset of verdicts.
     SetPreset(Name),
+    /// A person decides on what waits for one.
+    DecideApproval {
+        /// Which.
+        id: Name,
+        /// Of exactly what the person saw.
+        digest: Thumbprint,
+        /// Yes or no.
+        approve: bool,
+        /// In whose words.
+        note: Option<Text>,
+    },
     /// The configuration that is in force from here on.
     Configure {
         /// SHA-256 of its content.

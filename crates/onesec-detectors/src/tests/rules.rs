@@ -8,7 +8,7 @@ use onesec_testkit::{Draft, at, records};
 use super::scenarios::built_in;
 
 fn live() -> Engine {
-    let enforcement = EnforcementSettings { mode: Mode::Live, preset: Preset::Balanced };
+    let enforcement = EnforcementSettings { mode: Mode::Live, ..EnforcementSettings::default() };
     let settings = Settings { enforcement, ..Settings::default() };
     Engine::new(TenantId::default_tenant(), settings, Box::new(built_in)).expect("an engine")
 }

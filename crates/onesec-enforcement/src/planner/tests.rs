@@ -31,7 +31,7 @@ fn alert(agent: &str, severity: Severity) -> Alert {
 
 fn policies(actions: Value) -> Vec<Policy> {
     let policy = json!([{"name": "p", "match": {"min_severity": "MEDIUM"}, "actions": actions, "cooldown": "5m"}]);
-    Policy::read_all(&policy, "p").expect("a policy")
+    Policy::read_all(&policy, "p", None).expect("a policy")
 }
 
 fn occasion(alert: &Alert, seconds: u64) -> Occasion<'_> {
@@ -117,7 +117,7 @@ fn who_is_spared_or_unknown_is_not_touched_and_a_receipt_says_why() {
         "name": "p", "match": {}, "actions": ["suspend_agent", "block_ip", "revoke_delegation"],
         "never": {"agents": ["pager"], "networks": ["192.0.2.0/24"]},
     }]);
-    let policies = Policy::read_all(&list, "p").expect("a policy");
+    let policies = Policy::read_all(&list, "p", None).expect("a policy");
     let pager = alert("pager", Severity::High);
     let plan = planner.plan(&policies, occasion(&pager, 1));
     assert!(plan.iter().all(|p| p.fate == Fate::Skip("the policy never touches it")), "{plan:?}");

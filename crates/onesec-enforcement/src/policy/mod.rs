@@ -14,7 +14,7 @@ pub use read::PolicyError;
 pub(crate) use section::Section;
 
 use crate::spec::ActionSpec;
-use crate::verdict::{Judged, Verdict};
+use crate::verdict::Verdict;
 
 /// What is to happen when an alert of some kind opens or gets worse.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,11 +136,9 @@ impl Matching {
     }
 }
 
-/// What policies say about a finding of a request in flight: the first that names a verdict. What rests on a person's
-/// decision, and what no person can wave through, is not theirs to weaken.
-pub fn request_verdict(policies: &[Policy], finding: &Judged<'_>, whom: [Option<&str>; 3], preset: Verdict) -> Verdict {
-    let named = policies.iter().filter(|policy| policy.when.fits(finding.detector, finding.severity, whom));
-    let Some(rule) = named.filter_map(|policy| policy.request).next() else { return preset };
-    let own = rule.verdict();
-    if crate::preset::never_waivable(finding.detector) { own.max(preset) } else { own }
+/// What policies say about a finding of a request in flight: the first that names a verdict.
+#[must_use]
+pub fn ruled(policies: &[Policy], (detector, severity): (&str, Severity), whom: [Option<&str>; 3]) -> Option<Verdict> {
+    let mut about = policies.iter().filter(|policy| policy.request.is_some());
+    about.find(|policy| policy.when.fits(detector, severity, whom)).and_then(|p| p.request).map(RequestRule::verdict)
 }

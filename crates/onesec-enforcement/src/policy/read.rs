@@ -40,12 +40,13 @@ impl PolicyError {
 }
 
 impl Policy {
-    /// Reads a list of policies, as configuration or settings have it.
+    /// Reads a list of policies, as configuration or settings have it. `hook` is the `webhook` action that those mean
+    /// which name no address of their own.
     ///
     /// # Errors
     /// [`PolicyError`] with the first fault: one that cannot run as written spoils the whole list, so that nobody relies
     /// on half of it.
-    pub fn read_all(list: &Value, path: &str) -> Result<Vec<Self>, PolicyError> {
+    pub fn read_all(list: &Value, path: &str, hook: Option<&Value>) -> Result<Vec<Self>, PolicyError> {
         let Some(items) = list.as_array() else {
             return Err(PolicyError::value(path, "must be a list of policies"));
         };
@@ -54,7 +55,7 @@ impl Policy {
         }
         let mut policies: Vec<Self> = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            let policy = Self::read(item, &format!("{path}[{index}]"))?;
+            let policy = Self::read(item, &format!("{path}[{index}]"), hook)?;
             if policies.iter().any(|other| other.name == policy.name) {
                 return Err(PolicyError::value(&format!("{path}[{index}].name"), "is taken by another policy"));
             }
@@ -63,7 +64,7 @@ impl Policy {
         Ok(policies)
     }
 
-    fn read(value: &Value, path: &str) -> Result<Self, PolicyError> {
+    fn read(value: &Value, path: &str, hook: Option<&Value>) -> Result<Self, PolicyError> {
         let said = Section::of(value, path, &KEYS)?;
         let name = said.needed("name")?;
         let name = Name::new(name).map_err(|_| said.wrong("name", "is no identifier"))?;
@@ -72,7 +73,7 @@ impl Policy {
             None => return Err(said.wrong("match", "is needed: an empty section matches everything that is HIGH")),
         };
         let request = request(&said, &when)?;
-        let actions = actions(&said)?;
+        let actions = actions(&said, hook)?;
         if request.is_none() && actions.is_empty() {
             return Err(PolicyError::value(path, "does nothing: give `request` or `actions`"));
         }
@@ -153,7 +154,7 @@ fn request(said: &Section<'_>, when: &Matching) -> Result<Option<RequestRule>, P
     }
 }
 
-fn actions(said: &Section<'_>) -> Result<Vec<ActionSpec>, PolicyError> {
+fn actions(said: &Section<'_>, hook: Option<&Value>) -> Result<Vec<ActionSpec>, PolicyError> {
     let path = said.at("actions");
     let items = match said.get("actions") {
         None => return Ok(Vec::new()),
@@ -163,7 +164,7 @@ fn actions(said: &Section<'_>) -> Result<Vec<ActionSpec>, PolicyError> {
     if items.len() > MOST_ACTIONS {
         return Err(PolicyError::value(&path, &format!("must not have more than {MOST_ACTIONS} entries")));
     }
-    items.iter().enumerate().map(|(index, item)| ActionSpec::read(item, &format!("{path}[{index}]"))).collect()
+    items.iter().enumerate().map(|(index, item)| ActionSpec::read(item, &format!("{path}[{index}]"), hook)).collect()
 }
 
 fn never(value: &Value, path: &str) -> Result<Never, PolicyError> {

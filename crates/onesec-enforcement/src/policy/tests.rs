@@ -4,7 +4,7 @@ use super::*;
 use crate::spec::ActionSpec;
 
 fn read(policy: Value) -> Result<Policy, String> {
-    let read = Policy::read_all(&json!([policy]), "enforcement.policies");
+    let read = Policy::read_all(&json!([policy]), "enforcement.policies", None);
     read.map(|mut list| list.remove(0)).map_err(|e| e.to_string())
 }
 
@@ -102,6 +102,6 @@ fn no_error_repeats_a_value_that_may_be_secret() {
 #[test]
 fn two_policies_of_a_name_are_refused() {
     let one = json!({"name": "same", "match": {}, "actions": ["log"]});
-    let error = Policy::read_all(&json!([one, one]), "p").expect_err("twice");
+    let error = Policy::read_all(&json!([one, one]), "p", None).expect_err("twice");
     assert!(error.to_string().contains("taken"), "{error}");
 }

@@ -95,7 +95,7 @@ fn a_person_s_decision_holds_in_dry_run() {
 /// A merged alert does not hide a request: each is judged by its own findings.
 #[test]
 fn every_request_gets_its_own_verdict() {
-    let live = EnforcementSettings { mode: Mode::Live, preset: Preset::Balanced };
+    let live = EnforcementSettings { mode: Mode::Live, ..EnforcementSettings::default() };
     let settings = Settings { enforcement: live, ..Settings::default() };
     let mut engine = engine_with(&[("unauthorized-agent", GuardClass::Closed)], settings);
     let outputs = apply(&mut engine, (0..50).map(|_| asks("+1s", "bot-7", "CRITICAL")));

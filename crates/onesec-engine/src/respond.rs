@@ -1,0 +1,265 @@
+//! From changes of alerts to actions, and from a person's word to what waited for it.
+
+use onesec_detector::{StateError, StateReader, StateWriter};
+use onesec_enforcement::{
+    ActionSpec, Approval, ApprovalError, Approvals, Approver, Asked, Barred, Fate, FourEyes, Occasion, Planned, Planner,
+    Policy, Say, Target,
+};
+use onesec_telemetry::{
+    Alert, Change, Channel, Command, Mode, Name, Record, Response, ResponseStatus, Severity, Text, Thumbprint,
+    Timestamp, Transition,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::alerts::AlertBook;
+
+/// One step of an action: its receipt, and what is to be carried out with it.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The receipt.
+    pub response: Response,
+    /// What an executor must do; durable together with the receipt.
+    pub queued: Option<Queued>,
+}
+
+/// An action for an executor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Queued {
+    /// What, as [`ActionSpec::shown`] has it.
+    pub action: Value,
+    /// To whom.
+    pub target: Target,
+    /// Why.
+    pub alert: Alert,
+    /// Ahead of everything that is not CRITICAL.
+    pub urgent: bool,
+}
+
+/// What waits for a person, as an approval keeps it.
+#[derive(Serialize, Deserialize)]
+struct Waiting {
+    response: Response,
+    queued: Queued,
+}
+
+/// Policies at work.
+#[derive(Debug, Default)]
+pub(crate) struct Responder {
+    policies: Vec<Policy>,
+    planner: Planner,
+    approvals: Approvals,
+    /// Who last changed what is enforced.
+    makers: Barred,
+    eyes: FourEyes,
+}
+
+/// What the responder is told about the alerts that changed.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) record: &'a Record,
+    pub(crate) alerts: &'a AlertBook,
+    pub(crate) mode: Mode,
+}
+
+impl Responder {
+    pub(crate) fn take(&mut self, policies: Vec<Policy>, eyes: FourEyes) {
+        (self.policies, self.eyes) = (policies, eyes);
+    }
+
+    pub(crate) fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    pub(crate) const fn approvals(&self) -> &Approvals {
+        &self.approvals
+    }
+
+    pub(crate) fn save(&self, out: &mut StateWriter) {
+        out.put("planner", &self.planner);
+        out.put("approvals", &self.approvals);
+        out.put("makers", &self.makers);
+    }
+
+    pub(crate) fn load(&mut self, state: StateReader<'_>) -> Result<(), StateError> {
+        self.planner = state.get("planner")?;
+        self.approvals = state.get("approvals")?;
+        self.makers = state.get("makers")?;
+        Ok(())
+    }
+
+    /// Remembers who changed what is enforced: he cannot approve what follows from it.
+    pub(crate) fn made_by(&mut self, record: &Record) {
+        self.makers = Barred::default();
+        if record.sender.channel == Channel::Api {
+            self.makers.bar(record.sender.key.as_ref(), record.sender.owner.as_ref());
+        }
+    }
+
+    /// Lets what nobody decided on run out.
+    pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<Step> {
+        let ended = |approval: Approval| {
+            let Waiting { mut response, .. } = serde_json::from_str(&approval.wanted).ok()?;
+            close(&mut response, ResponseStatus::Expired, Some("nobody decided in time"), now);
+            Some(Step { response, queued: None })
+        };
+        self.approvals.expire(now).into_iter().filter_map(ended).collect()
+    }
+
+    /// What is to be done about alerts that opened or got worse.
+    pub(crate) fn respond(&mut self, scene: Scene<'_>, transitions: &[Transition]) -> Vec<Step> {
+        if self.policies.is_empty() {
+            return Vec::new();
+        }
+        let policies = std::mem::take(&mut self.policies);
+        let mut steps = Vec::new();
+        for transition in transitions.iter().filter(|t| matches!(t.change, Change::Opened | Change::Raised)) {
+            let occasion = occasion(scene, transition);
+            for planned in self.planner.plan(&policies, occasion) {
+                let spec = policies.iter().find(|p| p.name == planned.policy).and_then(|p| p.actions.get(planned.index));
+                if let Some(spec) = spec {
+                    steps.extend(self.step(scene, (&planned, spec), &transition.after));
+                }
+            }
+        }
+        self.policies = policies;
+        steps
+    }
+
+    fn step(&mut self, scene: Scene<'_>, (planned, spec): (&Planned, &ActionSpec), alert: &Alert) -> Option<Step> {
+        let now = scene.record.observed_at;
+        let mut response = receipt(planned, spec, alert, now);
+        let queued = planned.target.clone().map(|target| Queued {
+            action: spec.shown(),
+            target,
+            alert: alert.clone(),
+            urgent: planned.urgent,
+        });
+        match (planned.fate, queued) {
+            (Fate::Execute, queued) => return Some(Step { response, queued }),
+            (Fate::DryRun, _) => close(&mut response, ResponseStatus::DryRun, Some("live mode would"), now),
+            (Fate::Skip(why), _) => close(&mut response, ResponseStatus::Skipped, Some(why), now),
+            (Fate::Ask(_), None) => return None,
+            (Fate::Ask(patience), Some(queued)) => {
+                response.status = ResponseStatus::PendingApproval;
+                let approval = self.question(scene, (response.clone(), queued), patience);
+                match self.approvals.ask(approval) {
+                    Asked::Merged(_) => return None,
+                    Asked::NoRoom => {
+                        close(&mut response, ResponseStatus::Skipped, Some("too much waits for a person already"), now);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Some(Step { response, queued: None })
+    }
+
+    fn question(
+        &self,
+        scene: Scene<'_>,
+        (response, queued): (Response, Queued),
+        patience: std::time::Duration,
+    ) -> Approval {
+        let now = scene.record.observed_at;
+        let exactly = serde_json::json!([response.policy, queued.action, queued.target]).to_string();
+        let mut barred = scene.alerts.reporters(&queued.alert.id).cloned().unwrap_or_default();
+        barred.join(&self.makers);
+        Approval::new(
+            (response.id.clone(), Thumbprint::of(exactly.as_bytes())),
+            (now, now + patience),
+            Some(queued.alert.id.clone()),
+            queued.alert.agent_id.clone(),
+        )
+        .about(serde_json::to_string(&Waiting { response, queued }).unwrap_or_default())
+        .barring(barred)
+    }
+
+    /// A person decides.
+    pub(crate) fn decide(
+        &mut self,
+        (id, digest): (&Name, &Thumbprint),
+        say: Say,
+        record: &Record,
+    ) -> Result<Vec<Step>, ApprovalError> {
+        let now = record.observed_at;
+        let (key, owner) = (record.sender.key.as_ref(), record.sender.owner.as_ref());
+        let by = Approver { key, owner, eyes: self.eyes };
+        let approval = self.approvals.decide((id, digest), (say, by), now)?;
+        let Ok(Waiting { mut response, queued }) = serde_json::from_str::<Waiting>(&approval.wanted) else {
+            return Ok(Vec::new());
+        };
+        response.approved_by = owner.cloned().or_else(|| key.and_then(|key| Name::new(key.as_str()).ok()));
+        // What was asked for must still be what is in force.
+        let stands = self.policies.iter().find(|p| p.name == response.policy);
+        let stands = stands.is_some_and(|p| p.actions.iter().any(|spec| spec.shown() == queued.action));
+        let step = match (say, stands) {
+            (Say::Approve, true) => {
+                (response.status, response.reason) = (ResponseStatus::Executing, None);
+                Step { response, queued: Some(queued) }
+            }
+            (Say::Approve, false) => {
+                close(&mut response, ResponseStatus::Skipped, Some("its policy is no longer in force"), now);
+                Step { response, queued: None }
+            }
+            (Say::Reject, _) => {
+                close(&mut response, ResponseStatus::Rejected, Some("a person said no"), now);
+                Step { response, queued: None }
+            }
+        };
+        Ok(vec![step])
+    }
+}
+
+fn occasion<'a>(scene: Scene<'a>, transition: &'a Transition) -> Occasion<'a> {
+    let Scene { record, alerts, mode } = scene;
+    let alert = &transition.after;
+    // The agent's own socket, and nobody's word.
+    let own = record.sender.agent.is_some() && record.sender.agent == alert.agent_id;
+    let seen = matches!(record.sender.channel, Channel::Gateway | Channel::Decide | Channel::Ingest);
+    let source = record.network.filter(|_| own && seen);
+    Occasion { alert, seq: transition.seq, now: record.observed_at, source, proved: alerts.proved(&alert.id), mode }
+}
+
+fn receipt(planned: &Planned, spec: &ActionSpec, alert: &Alert, now: Timestamp) -> Response {
+    Response {
+        id: planned.id.clone(),
+        alert_id: alert.id.clone(),
+        policy: planned.policy.clone(),
+        action: word(spec.kind()),
+        target: planned.target.as_ref().map(|target| Text::redacted(&target.to_string())),
+        status: ResponseStatus::Executing,
+        reason: None,
+        requested_at: now,
+        finished_at: None,
+        approved_by: None,
+        verification: None,
+        undo_until: None,
+    }
+}
+
+fn close(response: &mut Response, status: ResponseStatus, why: Option<&str>, now: Timestamp) {
+    response.status = status;
+    response.reason = why.map(Text::redacted);
+    response.finished_at = Some(now);
+}
+
+#[expect(clippy::expect_used, reason = "kinds of actions are identifiers, checked when policies are read")]
+fn word(text: &str) -> Name {
+    Name::new(text).expect("an identifier")
+}
+
+/// What of a command a person's word about an approval is.
+pub(crate) const fn said(command: &Command) -> Option<(&Name, &Thumbprint, Say)> {
+    match command {
+        Command::DecideApproval { id, digest, approve, .. } => {
+            Some((id, digest, if *approve { Say::Approve } else { Say::Reject }))
+        }
+        _ => None,
+    }
+}
+
+/// How bad a finding makes an alert without what others merely report.
+pub(crate) fn proves(attribution: onesec_telemetry::Attribution, severity: Severity) -> Option<Severity> {
+    (attribution > onesec_telemetry::Attribution::Reported).then_some(severity)
+}
