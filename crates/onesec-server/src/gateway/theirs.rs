@@ -52,8 +52,10 @@ impl Inner {
         if wanted.subject_token_type != SubjectTokenType::RefreshToken {
             return Err(Problem::invalid("here only refresh tokens show whose client asks: add `X-API-Key`"));
         }
-        let key = credentials_of(client, wanted, request);
-        if self.shown.get(&key).is_some_and(|at| self.core.now().since(at) < super::REMEMBER_CLIENTS) {
+        let (key, asked) = (credentials_of(client, wanted, request), self.core.now());
+        let lately = self.shown.get(&key).is_some_and(|at| asked.since(at) < super::REMEMBER_CLIENTS);
+        // Whose token it is was forgotten when Auth0 refused an exchange of it; only its own client can ask that again.
+        if lately && self.resolver.remembers(&wanted.subject_token.thumbprint(), asked) {
             return Ok(true);
         }
         let mut form: Vec<(&str, &str)> = request.texts().filter(|(name, _)| CLIENT.contains(name)).collect();
