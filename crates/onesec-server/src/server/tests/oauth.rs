@@ -1,6 +1,6 @@
 //! The token endpoint with a tenant behind it: a token, a tenant's refusal, a denial of ours.
 
-use onesec_auth0_sim::{AccountSpec, ClientSpec, SimConfig, SimTenant};
+use onesec_auth0_sim::{AccountSpec, ClientSpec, RequestKind, SimConfig, SimTenant};
 use serde_json::{Value, json};
 
 use super::*;
@@ -74,6 +74,8 @@ async fn an_sdk_gets_a_token_the_tenants_own_error_or_a_denial_it_can_tell_from_
     let (head, denied) = token(&running, &ask("github")).await;
     assert!(head.starts_with("http/1.1 403"), "{head} {denied}");
     assert_eq!((&denied["error"], &denied["onesec_reason"]), (&json!("access_denied"), &json!("unauthorized-agent")));
+    let told = denied["error_description"].as_str().expect("text");
+    assert!(told.starts_with("refused by policy: no user delegated"), "{told}");
     running.stop().await;
     sim.shutdown().await;
 }
@@ -123,7 +125,17 @@ async fn at_a_custom_domain_a_client_of_the_tenants_gets_the_same_three_answers(
     let (head, denied) = token_at("login.example", &running, &ask("github")).await;
     assert!(head.starts_with("http/1.1 403"), "{head} {denied}");
     assert_eq!((&denied["error"], &denied["onesec_reason"]), (&json!("access_denied"), &json!("unauthorized-agent")));
-    assert_eq!(sim.requests(onesec_auth0_sim::RequestKind::WithoutKey), 0);
+    // An assertion is not wasted where it cannot lead to a token.
+    let (asked, mut signed) = (sim.requests(RequestKind::RefreshGrant), ask("github"));
+    signed.retain(|(name, _)| *name != "client_secret");
+    signed.extend([
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", "e30.e30.e30"),
+    ]);
+    let (head, refused) = token_at("login.example", &running, &signed).await;
+    assert!(head.starts_with("http/1.1 400") && refused["error"] == "invalid_request", "{head} {refused}");
+    assert_eq!(sim.requests(RequestKind::RefreshGrant), asked);
+    assert_eq!(sim.requests(RequestKind::WithoutKey), 0);
     running.stop().await;
     sim.shutdown().await;
 }
