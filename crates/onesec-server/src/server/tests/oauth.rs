@@ -136,6 +136,11 @@ async fn at_a_custom_domain_a_client_of_the_tenants_gets_the_same_three_answers(
     assert!(head.starts_with("http/1.1 400") && refused["error"] == "invalid_request", "{head} {refused}");
     assert_eq!(sim.requests(RequestKind::RefreshGrant), asked);
     assert_eq!(sim.requests(RequestKind::WithoutKey), 0);
+    let metrics = super::ask(&running, "/metrics", Some(&admin)).await;
+    for (outcome, times) in [("issued", 2), ("failed", 1), ("denied", 1)] {
+        let line = format!("{{outcome=\"{outcome}\"}} {times}\n");
+        assert!(metrics.contains(&line), "{outcome}: {metrics}");
+    }
     running.stop().await;
     sim.shutdown().await;
 }
