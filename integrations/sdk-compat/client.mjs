@@ -1,5 +1,6 @@
 // One exchange with one SDK: node client.mjs SDK, the particulars as JSON on standard input, what became of it as JSON.
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 
 const asked = JSON.parse(readFileSync(0, "utf8"));
 const { domain, client_id: clientId, refresh_token: refreshToken, connection } = asked;
@@ -38,8 +39,10 @@ const sdks = {
     return { access_token: accessToken, scope };
   },
   async "@auth0/ai"() {
-    const { TokenVaultAuthorizerBase, getCredentialsFromTokenVault } = await import("@auth0/ai/TokenVault");
-    const { MemoryStore } = await import("@auth0/ai/stores");
+    // By `require`: its ES modules are for bundlers, node finds no file by the names in them.
+    const require = createRequire(import.meta.url);
+    const { TokenVaultAuthorizerBase, getCredentialsFromTokenVault } = require("@auth0/ai/TokenVault");
+    const { MemoryStore } = require("@auth0/ai/stores");
     const params = { connection, scopes: [], refreshToken: async () => refreshToken, store: new MemoryStore() };
     const authorizer = new TokenVaultAuthorizerBase({ domain, clientId, ...proof }, params);
     const call = () => ({ threadID: "thread", toolCallID: "call", toolName: "tool" });
