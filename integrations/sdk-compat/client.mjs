@@ -7,6 +7,7 @@ const { domain, client_id: clientId, refresh_token: refreshToken, connection } =
 const proof = asked.private_key
   ? { clientAssertionSigningKey: asked.private_key }
   : { clientSecret: asked.client_secret };
+const TOKEN_TYPE = "urn:ietf:params:oauth:token-type";
 
 const sdks = {
   async auth0() {
@@ -18,8 +19,9 @@ const sdks = {
   async "@auth0/auth0-auth-js"() {
     const { AuthClient } = await import("@auth0/auth0-auth-js");
     const client = new AuthClient({ domain, clientId, ...proof });
-    const subjectTokenType = "urn:ietf:params:oauth:token-type:refresh_token";
-    const { accessToken, scope } = await client.exchangeToken({ connection, subjectToken: refreshToken, subjectTokenType });
+    const wanted = { connection, subjectToken: asked[asked.subject], subjectTokenType: `${TOKEN_TYPE}:${asked.subject}` };
+    const headers = asked.api_key && { "X-API-Key": asked.api_key };
+    const { accessToken, scope } = await client.exchangeToken(wanted, headers && { headers });
     return { access_token: accessToken, scope };
   },
   async "@auth0/auth0-server-js"() {

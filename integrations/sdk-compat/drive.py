@@ -24,7 +24,7 @@ class Sdk:
     program: tuple
     # What its caller sees of a refusal: `code` and status, the error's `text`, or `nothing`.
     sees: str = "code"
-    # What its client can be proven by.
+    # What its client can be proven by; `header` is the agent's API key beside what proves the client to the tenant.
     proofs: tuple = ("secret", "key")
     subject: str = "refresh token"
     # Where onesec stands before the tenant, what keeps it from working at all.
@@ -38,6 +38,7 @@ PROTECT = "`TokenVaultAuthorizerBase.protect`"
 SDKS = [
     Sdk("npm", "auth0", "`AuthenticationClient.oauth.tokenForConnection`", JS, kept_out="`client_id` is needed"),
     Sdk("npm", "@auth0/auth0-auth-js", "`AuthClient.exchangeToken`", JS),
+    Sdk("npm", "@auth0/auth0-auth-js", "`AuthClient.exchangeToken`", JS, proofs=("header",), subject="access token"),
     Sdk("npm", "@auth0/auth0-server-js", "`ServerClient.getAccessTokenForConnection`", JS),
     Sdk("npm", "@auth0/ai", PROTECT, JS, sees="nothing", proofs=("secret",)),
     Sdk("PyPI", "auth0-python", "`GetToken.access_token_for_connection`", PY),
@@ -106,12 +107,13 @@ def prepare(world):
         # Slack: onesec believes it connected, the tenant's vault has nothing.
         call("POST", "/api/v1/events", {"type": "connected_account_link", "details": {**link, "connection": connection}})
     for client, particulars in world["clients"].items():
-        agent = client
-        if world["name"] == "domain" and "client_secret" in particulars:
-            made = call("POST", "/api/v1/keys", {"name": agent, "scopes": ["exchange"], "agent_id": agent})
+        by_key_of_ours = world["name"] == "domain" and "client_secret" in particulars
+        agent = client if by_key_of_ours else f"{client}-agent"
+        made = call("POST", "/api/v1/keys", {"name": agent, "scopes": ["exchange"], "agent_id": agent})
+        particulars["api_key"] = made["key"]
+        if by_key_of_ours:
             particulars["client_secret"] = made["key"]
         else:
-            agent = f"{client}-agent"
             keys = [particulars["jwk"]] if world["name"] == "domain" else []
             call("PUT", f"/api/v1/agents/{agent}", {"clients": [client], "keys": keys})
         for connection in ("github", "slack") if client.startswith("helper") else ():
@@ -135,13 +137,20 @@ def discovery(world):
 def row(sdk, proof, world, faults):
     told = []
     for who, connection, refused in SCENES:
-        client = f"{who}-{proof}"
-        came = play(sdk, {**world, **world["clients"][client], "client_id": client, "connection": connection})
+        came = play(sdk, asked(sdk, proof, world, who) | {"connection": connection})
         told.append(shown(sdk, came))
         if not as_expected(sdk, came, expected(sdk, proof, world, refused)):
             faults.append(f"{world['name']}: {sdk.name} by {proof}, {who} for {connection}: {came}")
     cells = [f"{sdk.registry} `{sdk.name}`", VERSIONS[sdk.name], sdk.call, sdk.subject, proof, verdict(sdk, proof, world)]
     return f"| {' | '.join(cells + told)} |"
+
+
+def asked(sdk, proof, world, who):
+    client = f"{who}-secret" if proof == "header" else f"{who}-{proof}"
+    particulars = {**world, **world["clients"][client], "client_id": client, "subject": sdk.subject.replace(" ", "_")}
+    if proof != "header":
+        del particulars["api_key"]
+    return particulars
 
 
 def expected(sdk, proof, world, refused):
@@ -175,12 +184,12 @@ def as_expected(sdk, came, refused):
             return came["class"] == "TokenVaultInterrupt"
 
 
-def play(sdk, asked):
+def play(sdk, particulars):
     program = [str(WORK / sdk.program[0]) if sdk.registry == "PyPI" else sdk.program[0], *sdk.program[1:], sdk.name]
-    trust = {name: asked["ca"] for name in ("NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}
+    trust = {name: particulars["ca"] for name in ("NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}
     environment = {**os.environ, **trust}
     done = subprocess.run(
-        program, input=json.dumps(asked), capture_output=True, text=True, cwd=WORK, env=environment, timeout=60
+        program, input=json.dumps(particulars), capture_output=True, text=True, cwd=WORK, env=environment, timeout=60
     )
     if not done.stdout.strip():
         return {"token": False, "class": "crash", "message": done.stderr[-500:]}
