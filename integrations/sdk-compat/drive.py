@@ -1,4 +1,4 @@
-"""Sets the stage, lets every SDK play its three scenes, and writes the table. Fails where an SDK is let down."""
+"""Sets the stage, lets every SDK play its scenes, and writes the tables. Fails where an SDK is let down."""
 
 import json
 import os
@@ -6,39 +6,74 @@ import ssl
 import subprocess
 import sys
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 STAGE, WORK, TABLE = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-NODE = json.loads((Path(__file__).parent / "package.json").read_text())["dependencies"]
-PYTHON = dict(line.split("==") for line in (Path(__file__).parent / "requirements.txt").read_text().split())
+HERE = Path(__file__).parent
+VERSIONS = json.loads((HERE / "package.json").read_text())["dependencies"]
+for pinned in ("requirements", "requirements-ai"):
+    VERSIONS |= dict(line.split("==") for line in (HERE / f"{pinned}.txt").read_text().split())
 
+
+@dataclass
+class Sdk:
+    registry: str
+    name: str
+    call: str
+    program: tuple
+    # What its caller sees of a refusal: `code` and status, the error's `text`, or `nothing`.
+    sees: str = "code"
+    # What its client can be proven by; `header` is the agent's API key beside what proves the client to the tenant.
+    proofs: tuple = ("secret", "key")
+    subject: str = "refresh token"
+    # Where onesec stands before the tenant, what keeps it from working at all.
+    kept_out: str = ""
+
+
+JS = ("node", "client.mjs")
+PY = ("requirements/bin/python", "client.py")
+PY_AI = ("requirements-ai/bin/python", "client.py")
+PROTECT = "`TokenVaultAuthorizerBase.protect`"
 SDKS = [
-    ("npm", "auth0", NODE["auth0"], "`AuthenticationClient.oauth.tokenForConnection`"),
-    ("npm", "@auth0/auth0-auth-js", NODE["@auth0/auth0-auth-js"], "`AuthClient.exchangeToken`"),
-    ("PyPI", "auth0-python", PYTHON["auth0-python"], "`GetToken.access_token_for_connection`"),
-    ("PyPI", "auth0-api-python", PYTHON["auth0-api-python"], "`ApiClient.get_access_token_for_connection`"),
+    Sdk("npm", "auth0", "`AuthenticationClient.oauth.tokenForConnection`", JS, kept_out="`client_id` is needed"),
+    Sdk("npm", "@auth0/auth0-auth-js", "`AuthClient.exchangeToken`", JS),
+    Sdk("npm", "@auth0/auth0-auth-js", "`AuthClient.exchangeToken`", JS, proofs=("header",), subject="access token"),
+    Sdk("npm", "@auth0/auth0-server-js", "`ServerClient.getAccessTokenForConnection`", JS),
+    Sdk("npm", "@auth0/ai", PROTECT, JS, sees="nothing", proofs=("secret",)),
+    Sdk("PyPI", "auth0-python", "`GetToken.access_token_for_connection`", PY),
+    Sdk(
+        "PyPI",
+        "auth0-api-python",
+        "`ApiClient.get_access_token_for_connection`",
+        PY,
+        proofs=("secret",),
+        subject="access token",
+        kept_out="only refresh tokens show whose client asks",
+    ),
+    Sdk("PyPI", "auth0-server-python", "`ServerClient.get_access_token_for_connection`", PY, sees="text"),
+    Sdk("PyPI", "auth0-ai", PROTECT, PY_AI, sees="text"),
 ]
-# The agent that asks, the connection it asks for, what must come out of it.
-SCENES = [
-    ("helper", "github", {"token": True}),
-    ("stranger", "github", {"token": False, "code": "access_denied"}),
-    ("helper", "slack", {"token": False, "code": "federated_connection_refresh_token_not_found"}),
-]
+DENIED = {"status": 403, "code": "access_denied", "text": "refused by policy: no user delegated this account"}
+NOT_CONNECTED = {
+    "status": 401,
+    "code": "federated_connection_refresh_token_not_found",
+    "text": "Federated connection Refresh Token not found.",
+}
+# Who asks, for which connection, how it is refused.
+SCENES = [("helper", "github", None), ("stranger", "github", DENIED), ("helper", "slack", NOT_CONNECTED)]
 
 
 def main():
     stage = subprocess.Popen([STAGE, str(WORK)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    faults, tables = [], {}
     try:
-        world = json.loads(stage.stdout.readline())
-        keys = prepare(world)
-        rows, faults = [], []
-        for registry, sdk, version, call in SDKS:
-            told = [play(registry, sdk, world, agent, keys[agent], scene) for agent, scene, _ in SCENES]
-            for (agent, connection, expected), came in zip(SCENES, told):
-                came.setdefault("token", False)
-                if any(came.get(name) != value for name, value in expected.items()):
-                    faults.append(f"{sdk}: {agent} for {connection}: {came}")
-            rows.append(f"| {registry} `{sdk}` | {version} | {call} | " + " | ".join(map(shown, told)) + " |")
+        told = json.loads(stage.stdout.readline())
+        for name, world in told.pop("worlds").items():
+            world |= told | {"name": name}
+            prepare(world)
+            faults += discovery(world)
+            tables[name] = "\n".join(row(sdk, proof, world, faults) for sdk in SDKS for proof in sdk.proofs)
     finally:
         stage.stdin.close()
         stage.wait(timeout=60)
@@ -46,73 +81,127 @@ def main():
         print(fault, file=sys.stderr)
     if faults:
         sys.exit(1)
-    TABLE.write_text(PAGE.format(rows="\n".join(rows)))
+    page = (HERE / "page.md").read_text()
+    for name, table in tables.items():
+        page = page.replace(f"{{{name}}}", table)
+    TABLE.write_text(page)
     print(f"written: {TABLE}")
 
 
+def http(world, url, headers, method="GET", body=None):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", **headers}, method=method)
+    with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=world["ca"])) as answer:
+        return json.load(answer)
+
+
 def prepare(world):
-    """Live mode, two agents; one of them may use the user's GitHub and Slack, of which only GitHub is connected."""
+    """Live mode, and an agent for every client; helpers may use GitHub and Slack, of which only GitHub is connected."""
 
     def call(method, path, body):
-        headers = {"Authorization": f"Bearer {world['admin_key']}", "Content-Type": "application/json"}
-        request = urllib.request.Request(world["url"] + path, json.dumps(body).encode(), headers, method=method)
-        context = ssl.create_default_context(cafile=world["ca"])
-        with urllib.request.urlopen(request, context=context) as answer:
-            return json.load(answer)
+        authorization = {"Authorization": f"Bearer {world['admin_key']}"}
+        return http(world, world["admin_url"] + path, authorization, method, body)
 
-    keys = {}
-    for agent in ("helper", "stranger"):
-        made = call("POST", "/api/v1/keys", {"name": agent, "scopes": ["exchange"], "agent_id": agent})
-        keys[agent] = made["key"]
     link = {"user_id": world["user"], "scopes": "repo:status"}
     for connection in ("github", "slack"):
         # Slack: onesec believes it connected, the tenant's vault has nothing.
         call("POST", "/api/v1/events", {"type": "connected_account_link", "details": {**link, "connection": connection}})
-        lent = {"user_id": world["user"], "agent_id": "helper", "connection": connection, "scopes": ["repo:status"]}
-        call("POST", "/api/v1/delegations", lent)
+    for client, particulars in world["clients"].items():
+        by_key_of_ours = world["name"] == "domain" and "client_secret" in particulars
+        agent = client if by_key_of_ours else f"{client}-agent"
+        made = call("POST", "/api/v1/keys", {"name": agent, "scopes": ["exchange"], "agent_id": agent})
+        particulars["api_key"] = made["key"]
+        if by_key_of_ours:
+            particulars["client_secret"] = made["key"]
+        else:
+            keys = [particulars["jwk"]] if world["name"] == "domain" else []
+            call("PUT", f"/api/v1/agents/{agent}", {"clients": [client], "keys": keys})
+        for connection in ("github", "slack") if client.startswith("helper") else ():
+            lent = {"user_id": world["user"], "agent_id": agent, "connection": connection, "scopes": ["repo:status"]}
+            call("POST", "/api/v1/delegations", lent)
     call("PUT", "/api/v1/enforcement/mode", {"mode": "live"})
-    return keys
 
 
-def play(registry, sdk, world, agent, key, connection):
-    asked = {**world, "domain": world["url"].removeprefix("https://"), "client_id": agent, "client_secret": key}
-    asked["connection"] = connection
-    program = ["node", "client.mjs"] if registry == "npm" else [str(WORK / "venv/bin/python"), "client.py"]
-    trust = {name: world["ca"] for name in ("NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}
+def discovery(world):
+    """Before a custom domain the documents are the tenant's, to the letter; else they are onesec's."""
+    base = f"https://{world['domain']}"
+    for path in ("/.well-known/openid-configuration", "/.well-known/jwks.json"):
+        ours = http(world, base + path, {})
+        theirs = http(world, world["tenant_url"] + path, {"cname-api-key": world["tenant_key"]})
+        if (ours == theirs) != (world["name"] == "custom_domain"):
+            yield f"{world['name']}: {path} is not whose it should be: {ours}"
+        if ours.get("issuer", f"{base}/") != f"{base}/":
+            yield f"{world['name']}: the issuer is {ours['issuer']}"
+
+
+def row(sdk, proof, world, faults):
+    told = []
+    for who, connection, refused in SCENES:
+        came = play(sdk, asked(sdk, proof, world, who) | {"connection": connection})
+        told.append(shown(sdk, came))
+        if not as_expected(sdk, came, expected(sdk, proof, world, refused)):
+            faults.append(f"{world['name']}: {sdk.name} by {proof}, {who} for {connection}: {came}")
+    cells = [f"{sdk.registry} `{sdk.name}`", VERSIONS[sdk.name], sdk.call, sdk.subject, proof, verdict(sdk, proof, world)]
+    return f"| {' | '.join(cells + told)} |"
+
+
+def asked(sdk, proof, world, who):
+    client = f"{who}-secret" if proof == "header" else f"{who}-{proof}"
+    particulars = {**world, **world["clients"][client], "client_id": client, "subject": sdk.subject.replace(" ", "_")}
+    if proof != "header":
+        del particulars["api_key"]
+    return particulars
+
+
+def expected(sdk, proof, world, refused):
+    """`None` is a token."""
+    if why := kept_out(sdk, proof, world):
+        return {"status": 400, "code": "invalid_request", "text": why}
+    return refused
+
+
+def kept_out(sdk, proof, world):
+    if world["name"] != "custom_domain":
+        return ""
+    return sdk.kept_out or ("a client assertion is used up before the exchange" if proof == "key" else "")
+
+
+def verdict(sdk, proof, world):
+    if kept_out(sdk, proof, world):
+        return "no"
+    return {"code": "yes", "text": "yes, told apart by text", "nothing": "token yes, refusals all alike"}[sdk.sees]
+
+
+def as_expected(sdk, came, refused):
+    if refused is None or came["token"]:
+        return came["token"] and refused is None
+    match sdk.sees:
+        case "code":
+            return (came.get("status"), came.get("code")) == (refused["status"], refused["code"])
+        case "text":
+            return refused["text"] in came["message"]
+        case _:
+            return came["class"] == "TokenVaultInterrupt"
+
+
+def play(sdk, particulars):
+    program = [str(WORK / sdk.program[0]) if sdk.registry == "PyPI" else sdk.program[0], *sdk.program[1:], sdk.name]
+    trust = {name: particulars["ca"] for name in ("NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}
     environment = {**os.environ, **trust}
     done = subprocess.run(
-        [*program, sdk], input=json.dumps(asked), capture_output=True, text=True, cwd=WORK, env=environment, timeout=60
+        program, input=json.dumps(particulars), capture_output=True, text=True, cwd=WORK, env=environment, timeout=60
     )
     if not done.stdout.strip():
-        return {"class": "crash", "message": done.stderr[-500:]}
-    return json.loads(done.stdout.splitlines()[-1])
+        return {"token": False, "class": "crash", "message": done.stderr[-500:]}
+    return {"token": False, **json.loads(done.stdout.splitlines()[-1])}
 
 
-def shown(came):
+def shown(sdk, came):
     if came["token"]:
         return "token"
-    status = f" ({came['status']})" if came.get("status") else ""
-    return f"`{came['class']}`: `{came['code']}`{status}"
+    if sdk.sees != "code":
+        return f"`{came['class']}`: “{came['message']}”"
+    return f"`{came['class']}`: `{came.get('code')}` ({came.get('status')})"
 
-
-PAGE = """# Auth0's SDKs and onesec
-
-Generated by `integrations/sdk-compat/run.sh`, which runs each SDK against onesec (with TLS, in live mode) and a
-simulated tenant. In every call the SDK's *domain* is onesec's host and port, the *client id* is the agent, the *client
-secret* is the agent's API key with the scope `exchange`. The SDKs speak TLS only; a private certificate authority is
-made known by `NODE_EXTRA_CA_CERTS`, `REQUESTS_CA_BUNDLE` and `SSL_CERT_FILE`.
-
-| SDK | version | call | allowed | denied by policy | account not connected |
-|---|---|---|---|---|---|
-{rows}
-
-What an application does next can be told from the code: `access_denied` is a decision of onesec, and connecting the
-account again does not help; `federated_connection_refresh_token_not_found` is the tenant's own word, and it does. Where
-the SDK shows the whole answer, `onesec_reason` names the detector.
-
-Other calls of these SDKs (logins, refresh, user administration) need a client of their own with the tenant's domain:
-onesec refuses every other grant with `unsupported_grant_type`. npm `auth0` from version 7 on has no authentication client of its own; its
-documentation names `@auth0/auth0-auth-js` instead.
-"""
 
 main()

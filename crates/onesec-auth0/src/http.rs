@@ -8,6 +8,9 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
+use crate::config::ConfigError;
+use crate::origin::OriginOptions;
+
 /// Which certificate authorities are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Roots {
@@ -35,12 +38,15 @@ pub struct HttpOptions {
     pub pool_idle: usize,
     /// Whom to trust.
     pub roots: Roots,
+    /// The origin behind a custom domain, where it is what the client speaks to: it answers those only who show its key.
+    pub origin: Option<OriginOptions>,
 }
 
 impl Default for HttpOptions {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { connect_timeout: seconds(3), total_timeout: seconds(10), pool_idle: 32, roots: Roots::System }
+        let (connect_timeout, total_timeout) = (seconds(3), seconds(10));
+        Self { connect_timeout, total_timeout, pool_idle: 32, roots: Roots::System, origin: None }
     }
 }
 
@@ -60,6 +66,9 @@ pub enum HttpError {
     /// The HTTP library refused its configuration.
     #[error("the HTTP client cannot be set up")]
     Client,
+    /// Name or key of the origin cannot be sent.
+    #[error("the origin of the custom domain cannot be used: {0}")]
+    Origin(#[source] ConfigError),
 }
 
 /// A client that follows no redirects, asks no proxy, and gives up in bounded time. TLS is rustls with aws-lc-rs,
@@ -75,6 +84,7 @@ pub fn http_client(options: &HttpOptions) -> Result<reqwest::Client, HttpError> 
         .with_root_certificates(root_store(&options.roots)?)
         .with_no_client_auth();
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let always = options.origin.as_ref().map(OriginOptions::headers).transpose().map_err(HttpError::Origin)?;
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(Policy::none())
@@ -87,6 +97,7 @@ pub fn http_client(options: &HttpOptions) -> Result<reqwest::Client, HttpError> 
         .pool_idle_timeout(IDLE)
         .tcp_nodelay(true)
         .user_agent(concat!("onesec/", env!("CARGO_PKG_VERSION")))
+        .default_headers(always.unwrap_or_default())
         .build()
         .map_err(|_| HttpError::Client)
 }

@@ -46,6 +46,19 @@ pub struct OriginOptions {
     pub api_key: Secret,
 }
 
+impl OriginOptions {
+    /// What the origin wants to see in every request: the name it goes by, and our key.
+    pub(crate) fn headers(&self) -> Result<HeaderMap, ConfigError> {
+        domain_url(&self.host)?;
+        let host = HeaderValue::from_str(&self.host).map_err(|_| ConfigError::Domain)?;
+        if self.api_key.is_empty() {
+            return Err(ConfigError::ApiKey);
+        }
+        let api_key = secret_header(&self.api_key).map_err(|_| ConfigError::ApiKey)?;
+        Ok(HeaderMap::from_iter([(HOST, host), (API_KEY, api_key)]))
+    }
+}
+
 /// A request to be forwarded. Mute: its headers hold cookies and tokens.
 #[derive(Clone)]
 pub struct ToForward<'a> {
@@ -86,8 +99,7 @@ impl fmt::Debug for Forwarded {
 /// The origin of one custom domain. Time limits are those of the HTTP client; nothing is tried twice.
 pub struct Origin {
     base_url: Url,
-    host: HeaderValue,
-    api_key: HeaderValue,
+    known_by: HeaderMap,
     http: reqwest::Client,
 }
 
@@ -98,14 +110,7 @@ impl Origin {
     /// [`ConfigError::BaseUrl`], [`ConfigError::PlainHttp`], [`ConfigError::Domain`] for the host,
     /// [`ConfigError::ApiKey`].
     pub fn new(options: &OriginOptions, http: reqwest::Client) -> Result<Self, ConfigError> {
-        let base_url = base_url_of(&options.base_url)?;
-        domain_url(&options.host)?;
-        let host = HeaderValue::from_str(&options.host).map_err(|_| ConfigError::Domain)?;
-        if options.api_key.is_empty() {
-            return Err(ConfigError::ApiKey);
-        }
-        let api_key = secret_header(&options.api_key).map_err(|_| ConfigError::ApiKey)?;
-        Ok(Self { base_url, host, api_key, http })
+        Ok(Self { base_url: base_url_of(&options.base_url)?, known_by: options.headers()?, http })
     }
 
     /// Forwards one request and gives back whatever was answered; no redirect is followed.
@@ -126,8 +131,9 @@ impl Origin {
         let method = method_of(request.method)?;
         let url = self.url(request.path_and_query)?;
         let mut headers = end_to_end(&given(request.headers)?, &[CONTENT_LENGTH, ACCEPT_ENCODING]);
-        headers.insert(HOST, self.host.clone());
-        headers.insert(API_KEY, self.api_key.clone());
+        for (name, value) in &self.known_by {
+            headers.insert(name, value.clone());
+        }
         headers.remove(FORWARDED_FOR);
         if let Some(address) = request.forwarded_for {
             let value = HeaderValue::from_str(&address.to_string()).map_err(|_| ExchangeError::Unsendable)?;

@@ -205,6 +205,12 @@ impl SubjectResolver {
         self.known.insert(*token, known);
     }
 
+    /// Whether it is remembered whose refresh token it is: nobody need be asked.
+    #[must_use]
+    pub fn remembers(&self, token: &Thumbprint, now: Timestamp) -> bool {
+        self.known.get(token).is_some_and(|known| now.since(known.at) < MAX_AGE)
+    }
+
     /// Forgets whose refresh token it was, say because an exchange with it was refused.
     pub fn forget(&self, token: &Thumbprint) {
         self.forgettings.fetch_add(1, Ordering::SeqCst);

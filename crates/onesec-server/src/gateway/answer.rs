@@ -188,14 +188,15 @@ impl GatewayAnswer {
     pub(super) fn refused(id: ExchangeId, ruling: &Ruling, issued: bool) -> Self {
         let because = ruling.answer.because.as_ref();
         let reason = because.map_or("policy", |b| b.detector);
-        let description = because.map_or("refused by policy", |b| b.reason.as_str());
+        // Some SDKs show their callers this text only: that it is no answer of Auth0's must be told from it.
+        let description = because.map_or_else(|| REFUSED.to_owned(), |b| format!("{REFUSED}: {}", b.reason));
         let (status, error, retry_after) = match ruling.answer.applies {
             Verdict::RateLimit { retry_after } => (429, "too_many_requests", Some(retry_after)),
             // Until approvals exist, hold means deny, in words that say so.
             Verdict::Hold => (403, "interaction_required", None),
             Verdict::Allow | Verdict::Withhold | Verdict::Deny => (403, "access_denied", None),
         };
-        let mut members = oauth_error(error, description, reason);
+        let mut members = oauth_error(error, &description, reason);
         members.insert("exchange_id".into(), Value::String(id.to_string()));
         if let Some(alert) = because.and_then(|b| b.alert.as_ref()) {
             members.insert("alert_id".into(), Value::String(alert.to_string()));
@@ -206,6 +207,9 @@ impl GatewayAnswer {
         Self { status, retry_after, body: GatewayBody::Error(members) }
     }
 }
+
+/// How every refusal of ours begins.
+const REFUSED: &str = "refused by policy";
 
 fn unavailable_text(reason: &str) -> &'static str {
     match reason {

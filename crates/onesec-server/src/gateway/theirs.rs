@@ -18,7 +18,7 @@ impl Gateway {
     /// What was shown once, with the same credentials and the same token, is remembered for a while.
     ///
     /// # Errors
-    /// The answer where that cannot be known: another subject than a refresh token, or Auth0 is down.
+    /// The answer where that cannot be known: another subject than a refresh token, an assertion, or Auth0 is down.
     pub async fn is_client(
         &self,
         client: &str,
@@ -52,8 +52,16 @@ impl Inner {
         if wanted.subject_token_type != SubjectTokenType::RefreshToken {
             return Err(Problem::invalid("here only refresh tokens show whose client asks: add `X-API-Key`"));
         }
-        let key = credentials_of(client, wanted, request);
-        if self.shown.get(&key).is_some_and(|at| self.core.now().since(at) < super::REMEMBER_CLIENTS) {
+        if request.texts().any(|(name, _)| name == "client_assertion") {
+            // Once to show the client, once for the exchange; and Auth0 takes each assertion once.
+            return Err(Problem::invalid(
+                "here a client assertion is used up before the exchange: authenticate by secret",
+            ));
+        }
+        let (key, asked) = (credentials_of(client, wanted, request), self.core.now());
+        let lately = self.shown.get(&key).is_some_and(|at| asked.since(at) < super::REMEMBER_CLIENTS);
+        // Whose token it is was forgotten when Auth0 refused an exchange of it; only its own client can ask that again.
+        if lately && self.resolver.remembers(&wanted.subject_token.thumbprint(), asked) {
             return Ok(true);
         }
         let mut form: Vec<(&str, &str)> = request.texts().filter(|(name, _)| CLIENT.contains(name)).collect();
@@ -102,7 +110,6 @@ impl Inner {
 /// Who asks with what, as one digest.
 fn credentials_of(client: &str, wanted: &ExchangeRequest, request: &TokenRequest) -> Thumbprint {
     let mut text = format!("{client}\u{1f}{}", wanted.subject_token.thumbprint());
-    // An assertion is used once: with another one it is asked anew.
     for (name, value) in request.texts().filter(|(name, _)| CLIENT.contains(name)) {
         text.push_str(&format!("\u{1f}{name}={}", Thumbprint::of(value.as_bytes())));
     }

@@ -96,7 +96,11 @@ pub(super) async fn exchange(app: &App, (caller, evidence): (&Caller, Evidence),
         Ok(gateway) => gateway,
         Err(response) => return *response,
     };
-    let answer = gateway.exchange(asking, wanted).await;
+    counted(app, gateway.exchange(asking, wanted).await)
+}
+
+/// The answer to an exchange, on its way out.
+pub(super) fn counted(app: &App, answer: GatewayAnswer) -> Response {
     app.metrics.exchanged(outcome(&answer));
     render(answer)
 }

@@ -15,7 +15,8 @@ use super::App;
 use super::body;
 use super::client::{Claim, client_id, unknown};
 use super::exchange::{
-    Asked, Scopes, asking, exchange, gateway_of, invalid, oauth, oauth_problem, origin, refusal, render, understood,
+    Asked, Scopes, asking, counted, exchange, gateway_of, invalid, oauth, oauth_problem, origin, refusal, render,
+    understood,
 };
 use super::pairs::Pairs;
 use super::who::{Evidence, Head};
@@ -166,7 +167,7 @@ async fn theirs(app: &App, tenant: &TenantId, asked: Requested<'_>) -> Answered 
         return Err(unknown("no such client, or not its secret"));
     }
     let asking = asking(app, &Caller::of_agent(tenant, &known.said), Evidence::default())?;
-    Ok(render(gateway.exchange_as(asking, wanted, request).await))
+    Ok(counted(app, gateway.exchange_as(asking, wanted, request).await))
 }
 
 fn token_request(parts: &Parts, pairs: Pairs, network: Option<IpAddr>) -> TokenRequest {

@@ -46,7 +46,7 @@ fn gateway(
     options.pass_through.clone_from(&vault.pass_through);
     options.audiences.clone_from(&vault.audiences);
     options.unproven = vault.unproven_subject;
-    options.http = http_options(vault)?;
+    options.http = HttpOptions { origin: behind(vault).map(origin), ..http_options(vault)? };
     Gateway::new(core.clone(), identity.clone(), options).map_err(|error| unusable(tenant, error))
 }
 
@@ -81,10 +81,23 @@ fn one_client(tenant: &TenantId, vault: &TokenVaultConfig, client: &VaultClient)
 
 /// Where requests go.
 fn at(tenant: &TenantId, vault: &TokenVaultConfig, auth0: Auth0Config) -> Result<Auth0Config, StartError> {
-    match &vault.base_url {
-        Some(url) => auth0.with_base_url(url.as_str()).map_err(|error| unusable(tenant, error)),
+    let elsewhere = vault.base_url.as_ref().map(url::Url::as_str);
+    match elsewhere.or_else(|| behind(vault).map(|proxy| proxy.origin.as_str())) {
+        Some(url) => auth0.with_base_url(url).map_err(|error| unusable(tenant, error)),
         None => Ok(auth0),
     }
+}
+
+/// The origin of the custom domain, where our own requests go there too: because that is said, or because the domain is
+/// the custom one, which leads back to ourselves.
+fn behind(vault: &TokenVaultConfig) -> Option<&ProxyConfig> {
+    let proxy = vault.proxy.as_ref()?;
+    let name = vault.domain.split(':').next().unwrap_or_default();
+    let there = match &vault.base_url {
+        Some(url) => url::Url::parse(&proxy.origin).is_ok_and(|origin| origin == *url),
+        None => [name, &vault.domain].iter().any(|name| name.eq_ignore_ascii_case(&proxy.domain)),
+    };
+    there.then_some(proxy)
 }
 
 fn private_key(tenant: &TenantId, path: &Path) -> Result<SigningKey, StartError> {
@@ -97,13 +110,14 @@ fn custom_domain(
     proxy: &ProxyConfig,
 ) -> Result<CustomDomain, StartError> {
     let http = http_client(&http_options(vault)?).map_err(|error| unusable(tenant, error))?;
-    let options = OriginOptions {
-        base_url: proxy.origin.clone(),
-        host: proxy.origin_host.clone(),
-        api_key: proxy.api_key.clone(),
-    };
-    let origin = Origin::new(&options, http).map_err(|error| unusable(tenant, format!("custom domain: {error}")))?;
+    let origin =
+        Origin::new(&origin(proxy), http).map_err(|error| unusable(tenant, format!("custom domain: {error}")))?;
     Ok(CustomDomain { domain: proxy.domain.to_ascii_lowercase(), origin })
+}
+
+fn origin(proxy: &ProxyConfig) -> OriginOptions {
+    let (base_url, host) = (proxy.origin.clone(), proxy.origin_host.clone());
+    OriginOptions { base_url, host, api_key: proxy.api_key.clone() }
 }
 
 pub(super) fn http_options(vault: &TokenVaultConfig) -> Result<HttpOptions, StartError> {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use onesec_telemetry::event::{FieldSpec, KindSpec, Need};
-use onesec_telemetry::{AgentId, Command, ConnectionName, Kind, Record, ScopeSet, UserId};
+use onesec_telemetry::{AgentId, Command, ConnectionName, Kind, Record, ScopeSet, TokenParties, UserId};
 use serde_json::{Value, json};
 
 use crate::draft::{Draft, From, Place, at};
@@ -119,6 +119,11 @@ impl Maker {
         if self.rng.chance(30) {
             let octet = u8::try_from(self.rng.below(200)).unwrap_or(0);
             draft = draft.network(IpAddr::V4(Ipv4Addr::new(192, 0, octet, 7)));
+        }
+        if self.rng.chance(if self.mix.dense { 50 } else { 8 }) {
+            // Counts where the gateway verified a token.
+            let claimed = UserId::new(&self.user()).ok();
+            draft = draft.parties(TokenParties { claimed, ..TokenParties::default() });
         }
         if self.mix.disordered && self.rng.chance(20) {
             // From long ago to slightly ahead; what is too far ahead counts as now.
