@@ -1,6 +1,7 @@
 //! The engine: one tenant's state, fed record by record.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use onesec_detector::{Descriptor, Finding, Findings, Module, StateError, StateReader, StateWriter};
 use onesec_enforcement::{Approval, Decision, Judged, Phase, Policy, Preset, Verdict, decide, ruled};
@@ -13,6 +14,7 @@ use crate::guard::Guarded;
 use crate::judge::{Judge, keep_first_exclusive, reads};
 use crate::output::{Answer, Brief, Output, Reported};
 use crate::respond::{self, Responder, Scene};
+use crate::restraints::{HeldBack, Restraints};
 use crate::settings::Settings;
 use crate::setup::{Assemble, SetupError, assembled, catalogue, policies, tracker_config};
 
@@ -32,6 +34,7 @@ pub struct Engine {
     mode: Mode,
     preset: Preset,
     responder: Responder,
+    restraints: Restraints,
     found: Findings,
 }
 
@@ -66,6 +69,7 @@ impl Engine {
             mode,
             preset,
             responder,
+            restraints: Restraints::default(),
             found: Findings::new(),
         })
     }
@@ -88,6 +92,7 @@ impl Engine {
         (engine.mode, engine.preset) = (mode, preset);
         engine.responder.take(policies(&engine.settings, preset)?, engine.settings.enforcement.four_eyes);
         engine.responder.load(state.below("respond/"))?;
+        engine.restraints = state.get("restraints")?;
         engine.exceptions = state.get("exceptions")?;
         engine.alerts = AlertBook::from_saved(state)?;
         let config = tracker_config(&engine.settings)?;
@@ -106,6 +111,7 @@ impl Engine {
         out.put("policy", &(self.mode, self.preset));
         out.put("exceptions", &self.exceptions);
         out.put("alerts", &self.alerts.to_saved());
+        out.put("restraints", &self.restraints);
         out.nested("respond", |out| self.responder.save(out));
         out.nested("trackers", |out| self.trackers.save(out));
         out.nested("detector", |out| {
@@ -120,6 +126,7 @@ impl Engine {
     pub fn apply(&mut self, record: &Record) -> Output {
         let mut output = Output { transitions: self.alerts.expire(record), ..Output::default() };
         output.steps = self.responder.expire(record.observed_at);
+        self.restraints.expire(record.observed_at);
         if let Body::Command(command) = &record.body {
             let was = self.mode;
             self.obey(command, record, &mut output);
@@ -137,6 +144,9 @@ impl Engine {
             self.file(record, found, &mut output);
         }
         output.answer = self.answer(record, &output.findings);
+        if phase(record) == Some(Phase::Request) && output.answer.as_ref().is_some_and(|a| a.applies.passes()) {
+            self.restraints.count(record);
+        }
         let scene = Scene { record, alerts: &self.alerts, mode: self.mode };
         output.steps.extend(self.responder.respond(scene, &output.transitions));
         self.trackers.settle(settled(record, &output));
@@ -164,7 +174,7 @@ impl Engine {
         keep_first_exclusive(&mut reported, |r| r.brief.detector, |_, _| {});
         let down = self.guard_down(record, Phase::Request);
         let decision = self.decision(record, Phase::Request, &reported);
-        let answer = down.unwrap_or_else(|| Answer::new(decision, &reported));
+        let answer = down.unwrap_or_else(|| self.held_back(record, Phase::Request, Answer::new(decision, &reported)));
         (answer, reported)
     }
 
@@ -185,8 +195,21 @@ impl Engine {
 
     fn answer(&self, record: &Record, findings: &[Reported]) -> Option<Answer> {
         let phase = phase(record)?;
-        let down = self.guard_down(record, phase);
-        Some(down.unwrap_or_else(|| Answer::new(self.decision(record, phase, findings), findings)))
+        if let Some(down) = self.guard_down(record, phase) {
+            return Some(down);
+        }
+        let answer = Answer::new(self.decision(record, phase, findings), findings);
+        Some(self.held_back(record, phase, answer))
+    }
+
+    /// The answer, where nothing holds agent or address back for a while.
+    fn held_back(&self, record: &Record, phase: Phase, answer: Answer) -> Answer {
+        let Some(HeldBack { verdict, reason }) = self.restraints.ask(record, phase) else { return answer };
+        if verdict <= answer.applies {
+            return answer;
+        }
+        let because = Brief { detector: "restraint", severity: Severity::High, reason, alert: None };
+        Answer { applies: verdict, would: verdict.max(answer.would), mode: self.mode, because: Some(because) }
     }
 
     /// A dead guard keeps its gate shut.
@@ -224,6 +247,10 @@ impl Engine {
 
     fn obey(&mut self, command: &Command, record: &Record, output: &mut Output) {
         match command {
+            Command::RestrainAgent { .. }
+            | Command::ReleaseAgent { .. }
+            | Command::BlockAddress { .. }
+            | Command::UnblockAddress { .. } => self.restraints.obey(command),
             Command::SetMode(mode) => {
                 self.mode = *mode;
                 self.responder.made_by(record);
@@ -341,13 +368,19 @@ impl Engine {
 
     /// The policies in force, in the order in which they are asked.
     #[must_use]
-    pub fn policies(&self) -> &[Policy] {
+    pub const fn policies(&self) -> &Arc<Vec<Policy>> {
         self.responder.policies()
     }
 
     /// What waits for a person, in the order of ids.
     pub fn approvals(&self) -> impl Iterator<Item = &Approval> {
         self.responder.approvals().waiting()
+    }
+
+    /// Who is held back for a while.
+    #[must_use]
+    pub const fn restraints(&self) -> &Restraints {
+        &self.restraints
     }
 
     /// Counts of what the trackers hold.

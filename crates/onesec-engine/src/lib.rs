@@ -27,6 +27,7 @@ mod guard;
 mod judge;
 mod output;
 mod respond;
+mod restraints;
 mod settings;
 mod setup;
 #[cfg(test)]
@@ -35,5 +36,6 @@ mod tests;
 pub use engine::Engine;
 pub use output::{Answer, Brief, Output, Reported};
 pub use respond::{Queued, Step};
+pub use restraints::{Restraint, Restraints};
 pub use settings::{EnforcementSettings, Settings};
 pub use setup::{Assemble, SetupError};

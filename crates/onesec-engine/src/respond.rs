@@ -1,12 +1,15 @@
 //! From changes of alerts to actions, and from a person's word to what waited for it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use onesec_detector::{StateError, StateReader, StateWriter};
 use onesec_enforcement::{
     ActionSpec, Approval, ApprovalError, Approvals, Approver, Asked, Barred, Fate, FourEyes, Occasion, Planned, Planner,
     Policy, Say, Target,
 };
 use onesec_telemetry::{
-    Alert, Change, Channel, Command, Mode, Name, Record, Response, ResponseStatus, Severity, Text, Thumbprint,
+    Alert, Attribution, Change, Channel, Command, Mode, Name, Record, Response, ResponseStatus, Severity, Text, Thumbprint,
     Timestamp, Transition,
 };
 use serde::{Deserialize, Serialize};
@@ -46,7 +49,7 @@ struct Waiting {
 /// Policies at work.
 #[derive(Debug, Default)]
 pub(crate) struct Responder {
-    policies: Vec<Policy>,
+    policies: Arc<Vec<Policy>>,
     planner: Planner,
     approvals: Approvals,
     /// Who last changed what is enforced.
@@ -64,10 +67,10 @@ pub(crate) struct Scene<'a> {
 
 impl Responder {
     pub(crate) fn take(&mut self, policies: Vec<Policy>, eyes: FourEyes) {
-        (self.policies, self.eyes) = (policies, eyes);
+        (self.policies, self.eyes) = (Arc::new(policies), eyes);
     }
 
-    pub(crate) fn policies(&self) -> &[Policy] {
+    pub(crate) const fn policies(&self) -> &Arc<Vec<Policy>> {
         &self.policies
     }
 
@@ -111,7 +114,7 @@ impl Responder {
         if self.policies.is_empty() {
             return Vec::new();
         }
-        let policies = std::mem::take(&mut self.policies);
+        let policies = self.policies.clone();
         let mut steps = Vec::new();
         for transition in transitions.iter().filter(|t| matches!(t.change, Change::Opened | Change::Raised)) {
             let occasion = occasion(scene, transition);
@@ -122,7 +125,6 @@ impl Responder {
                 }
             }
         }
-        self.policies = policies;
         steps
     }
 
@@ -159,7 +161,7 @@ impl Responder {
         &self,
         scene: Scene<'_>,
         (response, queued): (Response, Queued),
-        patience: std::time::Duration,
+        patience: Duration,
     ) -> Approval {
         let now = scene.record.observed_at;
         let exactly = serde_json::json!([response.policy, queued.action, queued.target]).to_string();
@@ -260,6 +262,6 @@ pub(crate) const fn said(command: &Command) -> Option<(&Name, &Thumbprint, Say)>
 }
 
 /// How bad a finding makes an alert without what others merely report.
-pub(crate) fn proves(attribution: onesec_telemetry::Attribution, severity: Severity) -> Option<Severity> {
-    (attribution > onesec_telemetry::Attribution::Reported).then_some(severity)
+pub(crate) fn proves(attribution: Attribution, severity: Severity) -> Option<Severity> {
+    (attribution > Attribution::Reported).then_some(severity)
 }

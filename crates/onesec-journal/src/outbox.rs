@@ -103,7 +103,7 @@ impl OutboxUpdate {
 
 impl OutboxRow {
     pub(crate) fn insert_or_ignore(&self, conn: &Connection) -> Result<(), JournalError> {
-        let sql = "INSERT OR IGNORE INTO outbox VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', ?7, ?8, 0, ?7, NULL)";
+        let sql = "INSERT OR IGNORE INTO outbox VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', ?7, ?8, 0, ?7, NULL, ?9)";
         conn.prepare_cached(sql)?.execute(params![
             self.id,
             self.tenant.as_str(),
@@ -113,9 +113,29 @@ impl OutboxRow {
             self.doc,
             self.created_at.as_micros(),
             self.due_at.as_micros(),
+            self.urgent,
         ])?;
         Ok(())
     }
+}
+
+/// Actions that do not wait for those of other lanes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lane {
+    /// What goes ahead, or everything else.
+    pub urgent: bool,
+    /// Messages, whose receivers may be slow, or everything else.
+    pub messages: bool,
+}
+
+impl Lane {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self { urgent: true, messages: false },
+        Self { urgent: true, messages: true },
+        Self { urgent: false, messages: false },
+        Self { urgent: false, messages: true },
+    ];
 }
 
 /// What executors see of the journal.
@@ -136,17 +156,17 @@ impl Outbox {
         Self::open(&self.db.shared, Durability::Durable)
     }
 
-    /// Pending actions whose time has come, the longest due first.
+    /// Pending actions of a lane whose time has come, the longest due first.
     ///
     /// # Errors
     /// What reading says.
-    pub fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<OutboxTask>, JournalError> {
+    pub fn due(&self, lane: Lane, now: Timestamp, limit: u32) -> Result<Vec<OutboxTask>, JournalError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND due_at <= ?1
-             ORDER BY due_at, created_at, id LIMIT ?2"
+            "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND urgent = ?1 AND due_at <= ?2 AND (action = 'webhook') = ?3
+             ORDER BY due_at, created_at, id LIMIT ?4"
         );
         let mut statement = self.db.conn.prepare_cached(&sql)?;
-        let rows = statement.query_map(params![now.as_micros(), limit], read)?;
+        let rows = statement.query_map(params![lane.urgent, now.as_micros(), lane.messages, limit], read)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -184,7 +204,7 @@ impl Outbox {
 }
 
 const COLUMNS: &str =
-    "id, tenant, alert_id, policy, action, doc, created_at, due_at, state, attempts, updated_at, result";
+    "id, tenant, alert_id, policy, action, doc, created_at, due_at, state, attempts, updated_at, result, urgent";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<OutboxTask> {
     let state: String = row.get(8)?;
@@ -199,6 +219,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OutboxTask> {
         doc: row.get(5)?,
         created_at: Timestamp::from_micros(row.get(6)?),
         due_at: Timestamp::from_micros(row.get(7)?),
+        urgent: row.get(12)?,
     };
     Ok(OutboxTask {
         row: row_part,

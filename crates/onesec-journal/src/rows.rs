@@ -193,6 +193,8 @@ pub struct OutboxRow {
     pub created_at: Timestamp,
     /// Not to be executed before.
     pub due_at: Timestamp,
+    /// Goes ahead of what is not.
+    pub urgent: bool,
 }
 
 /// Rejected input, already redacted.

@@ -10,7 +10,7 @@ pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// The migration at index `n` turns a file of version `n` into one of version `n + 1`.
 /// Never edit one that was released: append.
-const MIGRATIONS: &[Migration] = &[version_1, version_2];
+const MIGRATIONS: &[Migration] = &[version_1, version_2, version_3];
 
 type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
@@ -47,6 +47,15 @@ fn version_1(tx: &Transaction<'_>) -> rusqlite::Result<()> {
 
 fn version_2(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     create(tx, LedgerTable::Registrations)
+}
+
+/// What is urgent has executors of its own.
+fn version_3(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    tx.execute_batch(
+        "ALTER TABLE outbox ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;
+         DROP INDEX outbox_due;
+         CREATE INDEX outbox_due ON outbox (state, urgent, due_at, created_at);",
+    )
 }
 
 fn create(tx: &Transaction<'_>, table: LedgerTable) -> rusqlite::Result<()> {

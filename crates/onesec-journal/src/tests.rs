@@ -135,6 +135,7 @@ fn wish(n: u64) -> OutboxRow {
         doc: "{}".into(),
         created_at: at(n),
         due_at: at(n),
+        urgent: false,
     }
 }
 

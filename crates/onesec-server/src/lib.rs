@@ -29,6 +29,7 @@ pub mod clock;
 pub mod config;
 pub mod core;
 mod demo;
+mod enforce;
 mod files;
 pub mod gateway;
 pub mod http;

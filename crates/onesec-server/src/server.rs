@@ -21,6 +21,7 @@ use self::detectors::{assemble, check_detectors};
 use self::vaults::vaults;
 use crate::config::Config;
 use crate::core::{Core, CoreError, CoreOptions, Order, SharedAssemble, TenantSetup};
+use crate::enforce::{Executors, own_actions};
 use crate::files::write_private;
 use crate::http::{App, AppParts, ServeLimits, Service, Tls, TlsError, router, serve};
 use crate::keys::{KeyRing, KeyScope, KeyScopes, KeySpec, OPERATOR};
@@ -190,6 +191,8 @@ async fn finish(
         stopping: stopping.clone(),
     });
     let service = Service { router: router(app), metrics: metrics.clone(), tls: tls.clone() };
+    let executors = Executors::new(core.clone(), own_actions(&core));
+    let executing = tokio::spawn(executors.run(stopping.clone()));
     let counting = tokio::spawn(count_alerts(core.clone(), metrics, stopping.clone()));
     let serving = tokio::spawn(serve(listener, service, limits, stopping));
     tracing::info!(
@@ -198,7 +201,7 @@ async fn finish(
         "AI agent containment started (OWASP Agentic AI Top 10 + agentic web access)"
     );
     let scheme = if tls.is_some() { "https" } else { "http" };
-    Ok(Running { url: format!("{scheme}://{address}"), admin_key, core, tls, stop, serving, counting })
+    Ok(Running { url: format!("{scheme}://{address}"), admin_key, core, tls, stop, serving, counting, executing })
 }
 
 fn check_address(config: &Config) -> Result<(), StartError> {
@@ -292,6 +295,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
     counting: JoinHandle<()>,
+    executing: JoinHandle<()>,
 }
 
 impl Running {
@@ -318,6 +322,7 @@ impl Running {
         self.stop.send_replace(true);
         let _ = self.serving.await;
         let _ = self.counting.await;
+        let _ = self.executing.await;
         self.core.stop().await;
         tracing::info!("stopped");
     }

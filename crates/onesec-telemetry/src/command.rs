@@ -1,5 +1,8 @@
 //! Commands: what people and the configuration decide, and what the engine decided, as records.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::alert::AlertStatus;
@@ -73,6 +76,38 @@ pub enum Command {
     SetMode(Mode),
     /// Another preset of verdicts.
     SetPreset(Name),
+    /// An agent is held back for a while.
+    RestrainAgent {
+        /// Which.
+        agent: AgentId,
+        /// So many requests pass; none where 0.
+        limit: u32,
+        /// In this time.
+        per: Duration,
+        /// Until then.
+        until: Timestamp,
+        /// Why.
+        reason: Option<Text>,
+    },
+    /// Ends that.
+    ReleaseAgent {
+        /// Which.
+        agent: AgentId,
+    },
+    /// Requests from an address are refused for a while.
+    BlockAddress {
+        /// Which.
+        address: IpAddr,
+        /// Until then.
+        until: Timestamp,
+        /// Why.
+        reason: Option<Text>,
+    },
+    /// Ends that.
+    UnblockAddress {
+        /// Which.
+        address: IpAddr,
+    },
     /// A person decides on what waits for one.
     DecideApproval {
         /// Which.

@@ -4,7 +4,7 @@ use onesec_telemetry::{AgentId, UserId};
 
 use super::*;
 use crate::{
-    AlertFilter, JournalError, KEY_FILE, LedgerFilter, LedgerRow, LedgerTable, LedgerWrite, OutboxOutcome,
+    AlertFilter, JournalError, KEY_FILE, Lane, LedgerFilter, LedgerRow, LedgerTable, LedgerWrite, OutboxOutcome,
     OutboxUpdate, ResponseFilter, SeverityFilter, verify,
 };
 
@@ -21,6 +21,9 @@ fn ledger_row(id: &str, agent: &str) -> LedgerRow {
         doc: "{}".into(),
     }
 }
+
+/// The lane of [`wish`].
+const MESSAGES: Lane = Lane { urgent: false, messages: true };
 
 #[test]
 fn what_was_acknowledged_is_there_after_reopening() {
@@ -57,7 +60,7 @@ fn what_was_acknowledged_is_there_after_reopening() {
     assert_eq!(kinds, ["opened", "raised"]);
     let row = journal.reader.ledger_row(LedgerTable::Delegations, &tenant(), "d1").expect("reads");
     assert_eq!(row, Some(ledger_row("d1", "bot-1")));
-    assert_eq!(journal.outbox.due(at(1), 10).expect("reads").len(), 1);
+    assert_eq!(journal.outbox.due(MESSAGES, at(1), 10).expect("reads").len(), 1);
     let responses = journal.reader.responses(&tenant(), &ResponseFilter::default(), (None, 10)).expect("reads");
     assert_eq!(responses.items.iter().map(|r| (r.state.as_str(), r.open)).collect::<Vec<_>>(), [("verified", false)]);
     assert_eq!(journal.reader.response_steps(&tenant(), "response-1").expect("reads").len(), 2);
@@ -222,14 +225,14 @@ fn the_outbox_takes_a_wish_once_and_hands_it_to_one() {
     journal.writer.commit(&batch).expect("commits");
     let mut second = journal.outbox.another().expect("opens");
 
-    assert_eq!(journal.outbox.due(at(0), 10).expect("reads").len(), 0, "not due yet");
+    assert_eq!(journal.outbox.due(MESSAGES, at(0), 10).expect("reads").len(), 0, "not due yet");
     assert!(journal.outbox.claim("wish-1", at(5)).expect("claims"));
     assert!(!second.claim("wish-1", at(5)).expect("somebody was faster"));
     assert_eq!(second.claimed(10).expect("reads")[0].row, wish(1));
 
     let update = |outcome| OutboxUpdate { id: "wish-1".into(), outcome, at: at(6), result: None };
     assert!(second.finish(&update(OutboxOutcome::Retry(at(60)))).expect("finishes"));
-    assert_eq!(second.due(at(59), 10).expect("reads").iter().map(|t| &*t.row.id).collect::<Vec<_>>(), ["wish-2"]);
+    assert_eq!(second.due(MESSAGES, at(59), 10).expect("reads").iter().map(|t| &*t.row.id).collect::<Vec<_>>(), ["wish-2"]);
     assert!(second.claim("wish-1", at(60)).expect("claims"));
     let receipt = Batch {
         responses: vec![response(1, "verified")],
@@ -240,7 +243,7 @@ fn the_outbox_takes_a_wish_once_and_hands_it_to_one() {
     assert!(!second.finish(&update(OutboxOutcome::Failed)).expect("done is done"));
     // Recovery writes what it wrote before the crash: nothing happens again.
     journal.writer.commit(&Batch { outbox: vec![wish(1), wish(2)], ..Batch::default() }).expect("commits");
-    assert_eq!(second.due(at(99), 10).expect("reads").iter().map(|t| &*t.row.id).collect::<Vec<_>>(), ["wish-2"]);
+    assert_eq!(second.due(MESSAGES, at(99), 10).expect("reads").iter().map(|t| &*t.row.id).collect::<Vec<_>>(), ["wish-2"]);
     assert_eq!(journal.maintenance.purge_outbox(at(61), 10).expect("purges"), 1);
 }
 
@@ -323,7 +326,7 @@ fn commits_go_on_while_everybody_else_works() {
             while working() {
                 snapshots.save((&tenant(), 64), at(64), &[("s", &[1; 1_500_000])]).expect("saves");
                 maintenance.checkpoint().expect("checkpoints");
-                assert_eq!(outbox.due(at(0), 1).expect("reads").len(), 0);
+                assert_eq!(outbox.due(MESSAGES, at(0), 1).expect("reads").len(), 0);
                 assert!(!outbox.claim("nothing", at(0)).expect("claims"));
             }
         });

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use onesec_auth0::Auth0Config;
-use onesec_enforcement::Preset;
 use onesec_engine::Settings;
 use onesec_telemetry::limits::MAX_DELEGATION_DEPTH;
-use onesec_telemetry::{ConnectionName, Mode, Possession, Secret, TenantId};
+use onesec_telemetry::{ConnectionName, Possession, Secret, TenantId};
 use onesec_trackers::Unattested;
 use serde_json::Value;
 use url::Url;
 
+use super::enforcement::enforcement;
 use super::said::{Said, as_switch};
 use super::{
     ClientCertificates, ClientUse, Config, ConfigError, IssuerConfig, Network, PassRule, ProxyConfig, TenantConfig,
@@ -27,6 +27,7 @@ pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
     let listen: SocketAddr = listen
         .parse()
         .map_err(|_| ConfigError::value("server.listen", "must be an address and a port, such as `127.0.0.1:1780`"))?;
+    let (enforced, hooks) = enforcement(said)?;
     let config = Config {
         listen,
         hosts: said.texts("server.hosts"),
@@ -34,7 +35,8 @@ pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
         data_dir: said.text("server.data_dir").map(PathBuf::from).unwrap_or_default(),
         tls: tls(said)?,
         token_vault: token_vault(said)?,
-        settings: settings(said)?,
+        settings: Settings { enforcement: enforced, ..settings(said)? },
+        hooks,
         retention: retention(said),
         max_journal_bytes: said.get("journal.max_size").and_then(|v| v.as_u64().or_else(|| parse_size(v.as_str()?))),
         tenants: tenants(said)?,
@@ -209,12 +211,6 @@ fn settings(said: &Said) -> Result<Settings, ConfigError> {
         if said.switch(&format!("modules.{module}")) == Some(false) {
             settings.modules_off.push(module.to_owned());
         }
-    }
-    if said.text("enforcement.mode").as_deref() == Some("live") {
-        settings.enforcement.mode = Mode::Live;
-    }
-    if let Some(preset) = said.text("enforcement.preset").as_deref().and_then(Preset::from_name) {
-        settings.enforcement.preset = preset;
     }
     detectors(said, &mut settings);
     Ok(settings)

@@ -1,5 +1,6 @@
 //! The configuration: said in YAML and in the environment, meant as [`Config`].
 
+mod enforcement;
 mod meant;
 mod said;
 #[cfg(test)]
@@ -10,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use onesec_enforcement::Webhook;
 use onesec_engine::Settings;
 use onesec_telemetry::{Possession, Secret, TenantId};
 use url::Url;
@@ -40,6 +42,8 @@ pub struct Config {
     pub token_vault: Option<TokenVaultConfig>,
     /// What engine and detectors depend on.
     pub settings: Settings,
+    /// Where messages go: what the settings do not have, since addresses and secrets never become records.
+    pub hooks: Vec<Webhook>,
     /// How long things are kept.
     pub retention: Retention,
     /// The journal's file grows no further, in bytes.

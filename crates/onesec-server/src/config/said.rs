@@ -27,6 +27,8 @@ pub(super) enum Type {
     Word(&'static [&'static str]),
     /// A list of sections with these keys; in a file only.
     Sections(&'static [(&'static str, Self)]),
+    /// Policies, which have a reader of their own; in a file only.
+    Policies,
     /// Part of the design, not of this version: to accept it would be to promise it.
     NotYet,
 }
@@ -77,7 +79,12 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("modules.agentic_web", Type::Switch),
     ("enforcement.mode", Type::Word(&["dry_run", "live"])),
     ("enforcement.preset", Type::Word(&["observe", "balanced", "strict", "vps-agent"])),
-    ("enforcement.policies", Type::NotYet),
+    ("enforcement.policies", Type::Policies),
+    ("enforcement.webhook.url", Type::Secret),
+    ("enforcement.webhook.secret", Type::Secret),
+    ("enforcement.webhook.template", Type::Word(&["json", "slack", "teams", "pagerduty"])),
+    ("enforcement.webhook.allow_private", Type::Switch),
+    ("enforcement.four_eyes", Type::Word(&["owner", "off"])),
     ("journal.retention.events", Type::Duration),
     ("journal.retention.alerts", Type::Duration),
     ("journal.retention.responses", Type::Duration),
@@ -319,6 +326,8 @@ fn check_type(kind: Type, value: &Value, path: &str) -> Result<(), ConfigError> 
         Type::Texts if value.is_string() => Ok(()),
         Type::Texts if value.as_array().is_some_and(|items| items.iter().all(Value::is_string)) => Ok(()),
         Type::Texts => wrong("must be text or a list of texts"),
+        Type::Policies if value.is_array() => Ok(()),
+        Type::Policies => wrong("must be a list of policies, and in a file"),
         Type::Word(words) => check_word(words, value, path),
         Type::Sections(keys) => check_sections(keys, value, path),
         Type::NotYet if is_empty(value) => Ok(()),

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use onesec_enforcement::ApprovalError;
 use onesec_engine::{Answer, Reported};
 use onesec_journal::{DeadLetterRow, LedgerWrite};
 use onesec_telemetry::{Alert, Attestation, Change, Command, Event, EventId, Sender, Seq, Subject, TenantId};
@@ -113,6 +114,8 @@ pub struct Obeyed {
     pub seq: Seq,
     /// Where it took delegations back: which.
     pub delegation: Option<(String, DelegationOutcome)>,
+    /// Where it was a person's word on what waits for one: whether it counts.
+    pub approval: Option<Result<(), ApprovalError>>,
 }
 
 /// Why the core did not take something. Nothing of it has happened.

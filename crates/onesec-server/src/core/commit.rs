@@ -9,7 +9,7 @@ use onesec_engine::{Answer, Reported};
 use onesec_journal::{Batch, Writer};
 use onesec_telemetry::{Seq, TenantId};
 use parking_lot::{Condvar, Mutex, RwLock};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, oneshot, watch};
 
 use super::api::{CoreError, News, Obeyed, Ruling, Taken};
 use super::queue::Reply;
@@ -33,6 +33,8 @@ pub(super) enum Held {
     Taken(Reply<Vec<Taken>>, Vec<Taken>),
     Ruling(Reply<Ruling>, Ruling),
     Obeyed(Reply<Obeyed>, Obeyed),
+    /// What executors report.
+    Receipt(Reply<()>),
     /// Says nothing new, but its state may rest on what is not durable yet.
     Preview(oneshot::Sender<Result<(Answer, Vec<Reported>), CoreError>>, (Answer, Vec<Reported>)),
 }
@@ -43,6 +45,7 @@ impl Held {
             Self::Taken(reply, taken) => drop(reply.send(Ok(taken))),
             Self::Ruling(reply, ruling) => drop(reply.send(Ok(ruling))),
             Self::Obeyed(reply, obeyed) => drop(reply.send(Ok(obeyed))),
+            Self::Receipt(reply) => drop(reply.send(Ok(()))),
             Self::Preview(reply, answer) => drop(reply.send(Ok(answer))),
         }
     }
@@ -52,6 +55,7 @@ impl Held {
             Self::Taken(reply, _) => drop(reply.send(Err(error))),
             Self::Ruling(reply, _) => drop(reply.send(Err(error))),
             Self::Obeyed(reply, _) => drop(reply.send(Err(error))),
+            Self::Receipt(reply) => drop(reply.send(Err(error))),
             Self::Preview(reply, _) => drop(reply.send(Err(error))),
         }
     }
@@ -199,6 +203,8 @@ impl CommitPort {
 /// What readers see, published once it is durable.
 #[derive(Debug)]
 pub(super) struct Published {
+    /// Woken when actions have become durable.
+    pub(super) errands: watch::Sender<()>,
     pub(super) views: RwLock<HashMap<TenantId, Arc<TenantView>>>,
     pub(super) durable: RwLock<HashMap<TenantId, Seq>>,
     pub(super) news: broadcast::Sender<Arc<News>>,
@@ -245,6 +251,9 @@ fn publish(pending: Pending, published: &Published) {
         for view in pending.views {
             views.insert(view.tenant.clone(), Arc::new(view));
         }
+    }
+    if !pending.batch.outbox.is_empty() {
+        published.errands.send_replace(());
     }
     for held in pending.answers {
         held.release();

@@ -23,12 +23,15 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use onesec_engine::{Answer, Engine, Reported, Settings};
-use onesec_journal::{Indexer, Journal, Maintenance, Opened, Reader, SnapshotWriter, Writer};
+use onesec_journal::{
+    Indexer, Journal, Maintenance, Opened, Outbox, OutboxUpdate, Reader, ResponseRow, SnapshotWriter, Writer,
+};
 use onesec_telemetry::{Sender, Seq, TenantId, Timestamp};
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, oneshot, watch};
 
 pub(crate) use housekeeping::index_keys;
+pub(crate) use rows::{Errand, response_row};
 
 pub use api::{CoreError, Draft, Durable, Health, News, Obeyed, Order, Ruling, Submission, Taken};
 pub use codec::{decode_record, encode_record};
@@ -38,7 +41,7 @@ pub use stats::ExchangeStats;
 pub use view::{DetectorView, TenantView, preset_name};
 
 use crate::clock::Clock;
-use commit::{CommitPort, Published};
+use commit::{CommitPort, Held, Pending, Published};
 use housekeeping::{Keeper, Snapshot};
 use queue::{Queue, Work};
 use shard::Shard;
@@ -58,6 +61,7 @@ struct Inner {
     assemble: SharedAssemble,
     port: Arc<CommitPort>,
     published: Arc<Published>,
+    outbox: Mutex<Option<Outbox>>,
     stopping: AtomicBool,
     threads: Mutex<Threads>,
 }
@@ -82,7 +86,7 @@ impl Core {
     /// # Errors
     /// [`StartError`] where the journal cannot be used or a setting has no meaning.
     pub fn start(options: CoreOptions) -> Result<Self, StartError> {
-        let Opened { writer, reader, indexer, snapshots, maintenance, .. } =
+        let Opened { writer, reader, indexer, snapshots, maintenance, outbox, .. } =
             Journal::open(&options.data_dir, options.journal.clone())?;
         let floor = options.tenants.iter().filter_map(|t| writer.last_observed_at(&t.name)).max();
         let clock = Clock::start().not_before(floor.unwrap_or(Timestamp::EPOCH));
@@ -128,7 +132,9 @@ impl Core {
         let threads = Mutex::new(threads);
         let stopping = AtomicBool::new(false);
         let assemble = options.assemble.clone();
-        Ok(Self(Arc::new(Inner { clock, reader, queues, shard_of, assemble, port, published, stopping, threads })))
+        let outbox = Mutex::new(Some(outbox));
+        let inner = Inner { clock, reader, queues, shard_of, assemble, port, published, outbox, stopping, threads };
+        Ok(Self(Arc::new(inner)))
     }
 
     fn push(&self, tenant: &TenantId, work: Work) -> Result<(), CoreError> {
@@ -222,6 +228,31 @@ impl Core {
         let draft = Box::new(draft);
         self.push(tenant, Work::Preview { tenant: tenant.clone(), draft, reply })?;
         answer.await.unwrap_or(Err(CoreError::Stopping))
+    }
+
+    /// Writes what an executor reports: the receipt and how far the action got, both or neither.
+    ///
+    /// # Errors
+    /// [`CoreError`]; nothing of it is written then.
+    pub(crate) async fn receipt(&self, receipt: ResponseRow, update: Option<OutboxUpdate>) -> Result<(), CoreError> {
+        let shard = *self.0.shard_of.get(&receipt.tenant).ok_or(CoreError::UnknownTenant)?;
+        let (reply, answer) = oneshot::channel();
+        let mut pending = Pending::default();
+        pending.batch.responses.push(receipt);
+        pending.batch.outbox_updates.extend(update);
+        pending.answers.push(Held::Receipt(reply));
+        self.0.port.give(shard, pending);
+        answer.await.unwrap_or(Err(CoreError::Stopping))
+    }
+
+    /// The way to what is to be done; there is one.
+    pub(crate) fn take_outbox(&self) -> Option<Outbox> {
+        self.0.outbox.lock().take()
+    }
+
+    /// Changes whenever actions have become durable.
+    pub(crate) fn errands(&self) -> watch::Receiver<()> {
+        self.0.published.errands.subscribe()
     }
 
     /// What makes the detectors.
@@ -364,6 +395,7 @@ fn published(writer: &onesec_journal::Writer) -> Published {
     Published {
         views: RwLock::default(),
         durable: RwLock::new(durable),
+        errands: watch::Sender::new(()),
         news: broadcast::channel(NEWS_BACKLOG).0,
         journal_down: RwLock::new(None),
     }

@@ -1,11 +1,15 @@
 //! What the engine says, as rows of the journal.
 
-use onesec_engine::Output;
-use onesec_journal::{AlertRow, Batch, DeadLetterRow, LedgerRow, LedgerTable, LedgerWrite, TransitionRow};
+use onesec_engine::{Output, Queued, Step};
+use onesec_journal::{
+    AlertRow, Batch, DeadLetterRow, LedgerRow, LedgerTable, LedgerWrite, OutboxRow, ResponseRow, TransitionRow,
+};
 use onesec_telemetry::limits::MAX_DEAD_LETTER_BYTES;
-use onesec_telemetry::{Alert, Code, Record, Seq, TenantId, Thumbprint, Transition};
+use onesec_telemetry::{
+    Alert, Code, Record, Response, ResponseStatus, Seq, TenantId, Thumbprint, Timestamp, Transition,
+};
 use onesec_trackers::LedgerChange;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Between the parts of a key; no identifier contains it.
 const UNIT: char = '\u{1f}';
@@ -95,10 +99,57 @@ pub(super) fn ledger_write(tenant: &TenantId, change: &LedgerChange, seq: Seq) -
     Some(LedgerWrite::Put { table, row })
 }
 
-/// Transitions and ledger rows of one record.
+/// One step of an action, and the action itself where an executor is to act.
+fn put_step(batch: &mut Batch, (tenant, seq): (&TenantId, Seq), step: &Step) {
+    batch.responses.push(response_row((tenant, seq), &step.response, step.response.requested_at));
+    let Some(queued) = &step.queued else { return };
+    let response = &step.response;
+    batch.outbox.push(OutboxRow {
+        id: response.id.to_string(),
+        tenant: tenant.clone(),
+        alert_id: response.alert_id.clone(),
+        policy: response.policy.to_string(),
+        action: response.action.to_string(),
+        doc: json(&Errand { response: response.clone(), queued: queued.clone(), seq }),
+        created_at: response.requested_at,
+        due_at: response.requested_at,
+        urgent: queued.urgent,
+    });
+}
+
+/// What the outbox keeps of an action.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Errand {
+    /// The receipt so far.
+    pub(crate) response: Response,
+    /// What is to be done.
+    pub(crate) queued: Queued,
+    /// The record that caused it.
+    pub(crate) seq: Seq,
+}
+
+/// A step of a response.
+pub(crate) fn response_row((tenant, seq): (&TenantId, Seq), response: &Response, at: Timestamp) -> ResponseRow {
+    let state = serde_json::to_value(response.status).ok();
+    ResponseRow {
+        tenant: tenant.clone(),
+        id: response.id.to_string(),
+        alert_id: Some(response.alert_id.clone()),
+        seq: seq.0,
+        at: response.finished_at.unwrap_or(at),
+        state: state.and_then(|s| s.as_str().map(str::to_owned)).unwrap_or_default(),
+        open: matches!(response.status, ResponseStatus::Executing | ResponseStatus::PendingApproval),
+        doc: json(response),
+    }
+}
+
+/// Transitions, ledger rows, receipts and actions of one record.
 pub(super) fn put_output(batch: &mut Batch, tenant: &TenantId, seq: Seq, output: &Output) {
     batch.transitions.extend(output.transitions.iter().map(|t| transition_row(tenant, t)));
     batch.ledger.extend(output.ledger.iter().filter_map(|change| ledger_write(tenant, change, seq)));
+    for step in &output.steps {
+        put_step(batch, (tenant, seq), step);
+    }
 }
 
 /// What is kept of an event whose id came before with other content. It was redacted when it was decoded; size and hash

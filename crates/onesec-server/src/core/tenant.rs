@@ -126,7 +126,7 @@ impl Tenant {
             }
         }
         pending.batch.ledger.extend(order.ledger);
-        Obeyed { seq: self.seq, delegation: output.delegation }
+        Obeyed { seq: self.seq, delegation: output.delegation, approval: output.approval }
     }
 
     /// Lets time pass, where anything depends on it.

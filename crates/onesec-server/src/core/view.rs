@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use onesec_enforcement::Preset;
-use onesec_engine::{Engine, Settings};
+use onesec_enforcement::{Approval, Policy, Preset};
+use onesec_engine::{Engine, Restraints, Settings};
 use onesec_telemetry::{ConnectionName, KnownConnections, Mode, Name, Seq, TenantId, Timestamp};
 use onesec_trackers::{LedgerChange, TrackerStats};
 
@@ -40,6 +40,12 @@ pub struct TenantView {
     pub connection_names: Arc<Vec<ConnectionName>>,
     /// Exchanges through the gateway.
     pub exchanges: ExchangeStats,
+    /// The policies in force.
+    pub policies: Arc<Vec<Policy>>,
+    /// What waits for a person, in the order of ids.
+    pub approvals: Arc<Vec<Approval>>,
+    /// Agents and addresses that are held back for a while.
+    pub restraints: Arc<Restraints>,
 }
 
 /// A running detector.
@@ -82,6 +88,9 @@ pub(super) struct Viewer {
     settings: Arc<Settings>,
     names: Arc<Vec<ConnectionName>>,
     known: Arc<KnownConnections>,
+    policies: Arc<Vec<Policy>>,
+    approvals: Arc<Vec<Approval>>,
+    restraints: Arc<Restraints>,
     pub(super) counts: BTreeMap<&'static str, DetectorCounts>,
 }
 
@@ -92,6 +101,9 @@ impl Viewer {
             settings: Arc::new(engine.settings().clone()),
             names: Arc::default(),
             known: Arc::default(),
+            policies: engine.policies().clone(),
+            approvals: Arc::new(engine.approvals().cloned().collect()),
+            restraints: Arc::new(engine.restraints().clone()),
             counts: BTreeMap::new(),
         };
         for row in engine.ledger_rows() {
@@ -130,6 +142,7 @@ impl Viewer {
             self.known = Arc::new(KnownConnections::new(self.connections.iter().cloned()));
             self.names = Arc::new(self.connections.iter().cloned().collect());
         }
+        self.look_at_enforcement(engine);
         let detectors = engine.descriptors().map(|d| {
             let counts = self.counts.get(d.code).copied().unwrap_or_default();
             DetectorView {
@@ -158,6 +171,22 @@ impl Viewer {
             connections: self.known.clone(),
             connection_names: self.names.clone(),
             exchanges: ExchangeStats::default(),
+            policies: self.policies.clone(),
+            approvals: self.approvals.clone(),
+            restraints: self.restraints.clone(),
+        }
+    }
+
+    /// What seldom changes is copied when it does.
+    fn look_at_enforcement(&mut self, engine: &Engine) {
+        if !Arc::ptr_eq(&self.policies, engine.policies()) {
+            self.policies = engine.policies().clone();
+        }
+        if !engine.approvals().eq(self.approvals.iter()) {
+            self.approvals = Arc::new(engine.approvals().cloned().collect());
+        }
+        if self.restraints.version() != engine.restraints().version() {
+            self.restraints = Arc::new(engine.restraints().clone());
         }
     }
 }

@@ -1,0 +1,217 @@
+//! Carries out what is in the outbox: claims, acts, and writes the receipt. Beside the path of events, so that nothing
+//! slow here delays a verdict.
+//!
+//! What is urgent and what is a message have workers of their own: neither a flood of small things nor a receiver that
+//! hangs keeps the one thing that matters waiting.
+
+mod own;
+mod receipt;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use onesec_enforcement::{Action, ActionSpec, Interrupted, Job, Outcome};
+use onesec_journal::{JournalError, Lane, Outbox, OutboxTask, OutboxUpdate};
+use onesec_telemetry::{Mode, ResponseStatus, Timestamp};
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::core::{Core, Errand};
+
+pub(crate) use own::own_actions;
+
+/// Actions by their kinds.
+pub(crate) type Actions = BTreeMap<String, Arc<dyn Action>>;
+
+/// Everything that carries actions out.
+pub(crate) struct Executors {
+    core: Core,
+    actions: Arc<Actions>,
+}
+
+/// Attempts under way at a time, in each lane.
+const AT_ONCE: usize = 16;
+/// How often a lane looks for what has become due, where nothing wakes it.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a stop waits for what is under way.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// Between an attempt that found something wrong with ourselves and the next.
+const TROUBLE: Duration = Duration::from_secs(1);
+
+impl Executors {
+    pub(crate) fn new(core: Core, actions: Actions) -> Self {
+        Self { core, actions: Arc::new(actions) }
+    }
+
+    /// Works until told to stop; what is under way is finished, what is not begun stays in the outbox.
+    pub(crate) async fn run(self, stopping: watch::Receiver<bool>) {
+        let Some(outbox) = self.core.take_outbox() else { return };
+        let this = Arc::new(self);
+        let interrupted = outbox.claimed(10_000);
+        let mut workers = Vec::new();
+        for lane in Lane::ALL {
+            match outbox.another() {
+                Ok(own) => {
+                    workers.push(LaneWorker { executors: this.clone(), lane, outbox: Arc::new(Mutex::new(own)) });
+                }
+                Err(error) => tracing::error!(%error, ?lane, "no way to the outbox: its actions wait"),
+            }
+        }
+        drop(outbox);
+        match interrupted {
+            Ok(tasks) => this.after_a_crash(tasks).await,
+            Err(error) => tracing::error!(%error, "the outbox cannot be read"),
+        }
+        let mut lanes = JoinSet::new();
+        for worker in workers {
+            lanes.spawn(worker.run(stopping.clone()));
+        }
+        lanes.join_all().await;
+    }
+
+    /// What was claimed and has no receipt was interrupted.
+    async fn after_a_crash(&self, tasks: Vec<OutboxTask>) {
+        for task in tasks {
+            let action = self.actions.get(&task.row.action);
+            let Some(errand) = errand(&task) else { continue };
+            let now = self.core.now();
+            if action.is_some_and(|action| action.interrupted() == Interrupted::Again) {
+                self.note(&task, errand, Ended::Again(now, "a stop of the server interrupted it")).await;
+            } else {
+                let why = "a crash interrupted it: nobody knows whether it happened, and it is not repeated";
+                self.note(&task, errand, Ended::Unknown(why)).await;
+            }
+        }
+    }
+
+    async fn attempt(&self, task: OutboxTask) {
+        let Some(errand) = errand(&task) else {
+            tracing::error!(id = task.row.id, "an action in the outbox cannot be read");
+            return;
+        };
+        let ended = match self.prepared(&task, &errand) {
+            Err(ended) => ended,
+            Ok((action, job)) => Ended::With(action.run(&job).await),
+        };
+        self.note(&task, errand, ended).await;
+    }
+
+    /// What was planned is looked at again: it must still be wanted, and possible.
+    fn prepared(&self, task: &OutboxTask, errand: &Errand) -> Result<(Arc<dyn Action>, Job), Ended> {
+        let failed = |why: &str| Ended::With(Outcome::Failed { why: why.to_owned() });
+        let mode = self.core.view(&task.row.tenant).map(|view| view.mode);
+        if mode != Some(Mode::Live) && errand.response.approved_by.is_none() {
+            return Err(Ended::With(Outcome::Unneeded { why: "it is dry run by now".to_owned() }));
+        }
+        let spec = ActionSpec::read(&errand.queued.action, "action", None);
+        let spec = spec.map_err(|_| failed("this version does not know the action"))?;
+        let action = self.actions.get(spec.kind()).ok_or_else(|| failed("nothing here carries such an action out"))?;
+        let names = (errand.response.id.clone(), errand.response.policy.clone());
+        let mut job = Job::new(names, spec, errand.queued.target.clone(), errand.queued.alert.clone());
+        job.attempt = task.attempts + 1;
+        job.requested_at = errand.response.requested_at;
+        Ok((action.clone(), job))
+    }
+
+    /// Writes the receipt, for as long as it takes: an action without one would look as if it had not happened.
+    async fn note(&self, task: &OutboxTask, errand: Errand, ended: Ended) {
+        let now = self.core.now();
+        let (response, outcome) = receipt::of(errand.response, &ended, now);
+        let result = response.reason.as_ref().or(response.verification.as_ref()).map(|text| text.as_str().to_owned());
+        let row = crate::core::response_row((&task.row.tenant, errand.seq), &response, now);
+        let update = OutboxUpdate { id: task.row.id.clone(), outcome, at: now, result };
+        if response.status == ResponseStatus::Failed {
+            tracing::warn!(action = task.row.action, id = task.row.id, reason = update.result, "an action failed");
+        }
+        for _ in 0..60 {
+            match self.core.receipt(row.clone(), Some(update.clone())).await {
+                Ok(()) => return,
+                Err(crate::core::CoreError::Stopping) => break,
+                Err(_) => tokio::time::sleep(TROUBLE).await,
+            }
+        }
+        // It stays claimed: the next start finds it so.
+        tracing::error!(id = task.row.id, "the receipt of an action cannot be written");
+    }
+}
+
+fn errand(task: &OutboxTask) -> Option<Errand> {
+    serde_json::from_str(&task.row.doc).ok()
+}
+
+/// How an attempt ended.
+enum Ended {
+    With(Outcome),
+    /// It is tried again at this time.
+    Again(Timestamp, &'static str),
+    /// Nobody knows.
+    Unknown(&'static str),
+}
+
+struct LaneWorker {
+    executors: Arc<Executors>,
+    lane: Lane,
+    outbox: Arc<Mutex<Outbox>>,
+}
+
+impl LaneWorker {
+    async fn run(self, mut stopping: watch::Receiver<bool>) {
+        let mut woken = self.executors.core.errands();
+        let room = Arc::new(Semaphore::new(AT_ONCE));
+        let mut under_way = JoinSet::new();
+        loop {
+            while under_way.try_join_next().is_some() {}
+            let taken = self.take(room.available_permits()).await;
+            let idle = taken.is_empty();
+            for task in taken {
+                let Ok(permit) = room.clone().acquire_owned().await else { return };
+                let executors = self.executors.clone();
+                under_way.spawn(async move {
+                    executors.attempt(task).await;
+                    drop(permit);
+                });
+            }
+            if *stopping.borrow() {
+                break;
+            }
+            if idle {
+                tokio::select! {
+                    _ = woken.changed() => {}
+                    Some(_) = under_way.join_next() => {}
+                    () = tokio::time::sleep(PATIENCE) => {}
+                    _ = stopping.wait_for(|stopping| *stopping) => break,
+                }
+            }
+        }
+        // What takes longer stays claimed, and the next start sees to it.
+        drop(tokio::time::timeout(FAREWELL, under_way.join_all()).await);
+    }
+
+    /// Claims what is due, as far as there is room; durable before anything is done.
+    async fn take(&self, room: usize) -> Vec<OutboxTask> {
+        let Some(limit) = u32::try_from(room).ok().filter(|room| *room > 0) else { return Vec::new() };
+        let (outbox, lane, now) = (self.outbox.clone(), self.lane, self.executors.core.now());
+        let claim = move || -> Result<Vec<OutboxTask>, JournalError> {
+            let mut outbox = outbox.lock();
+            let taken = outbox.due(lane, now, limit)?;
+            let mut claimed = Vec::with_capacity(taken.len());
+            for task in taken {
+                if outbox.claim(&task.row.id, now)? {
+                    claimed.push(task);
+                }
+            }
+            Ok(claimed)
+        };
+        match tokio::task::spawn_blocking(claim).await {
+            Ok(Ok(taken)) => taken,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the outbox cannot be used");
+                tokio::time::sleep(TROUBLE).await;
+                Vec::new()
+            }
+            Err(_) => Vec::new(),
+        }
+    }
+}
