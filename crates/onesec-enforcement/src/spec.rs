@@ -211,7 +211,8 @@ impl ActionSpec {
             return Err(PolicyError::value(path, "must be the name of an action, or a section of one key"));
         };
         let settings = if settings.is_null() { &empty } else { settings };
-        if let (Some(hook), "webhook", true) = (hook, kind, settings.as_object().is_some_and(serde_json::Map::is_empty)) {
+        if let (Some(hook), "webhook", true) = (hook, kind, settings.as_object().is_some_and(serde_json::Map::is_empty))
+        {
             return Self::read(hook, path, None);
         }
         read_kind(kind, settings, &format!("{path}.{kind}"))

@@ -6,8 +6,8 @@ use std::time::Duration;
 use onesec_detector::{AttributeValue, Descriptor, Entity, Finding};
 use onesec_enforcement::Barred;
 use onesec_telemetry::{
-    Alert, AlertId, AlertStatus, Attribution, Change, Channel, Details, EventId, Name, Record, Seq, Severity, TenantId, Text,
-    Timestamp, Transition,
+    Alert, AlertId, AlertStatus, Attribution, Change, Channel, Details, EventId, Name, Record, Seq, Severity, TenantId,
+    Text, Timestamp, Transition,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -283,14 +283,6 @@ impl Engine {
         self.responder.made_by(record);
     }
 
-    /// Whether a preset can be used with the settings in force.
-    ///
-    /// # Errors
-    /// [`SetupError`] that says what it lacks.
-    pub fn check_preset(&self, preset: Preset) -> Result<(), SetupError> {
-        policies(&self.settings, preset).map(|_| ())
-    }
-
     /// That nothing is enforced any more is worth an alert of its own.
     fn file_switched_off(&mut self, record: &Record, output: &mut Output) {
         let by = Descriptor::new("enforcement-off", Module::TokenVault, "Enforcement was switched off");

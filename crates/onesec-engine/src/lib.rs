@@ -38,4 +38,4 @@ pub use output::{Answer, Brief, Output, Reported};
 pub use respond::{Queued, Step};
 pub use restraints::{Restraint, Restraints};
 pub use settings::{EnforcementSettings, Settings};
-pub use setup::{Assemble, SetupError};
+pub use setup::{Assemble, SetupError, check_preset};

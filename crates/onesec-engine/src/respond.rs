@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use onesec_detector::{StateError, StateReader, StateWriter};
 use onesec_enforcement::{
-    ActionSpec, Approval, ApprovalError, Approvals, Approver, Asked, Barred, Fate, FourEyes, Occasion, Planned, Planner,
-    Policy, Say, Target,
+    ActionSpec, Approval, ApprovalError, Approvals, Approver, Asked, Barred, Fate, FourEyes, Occasion, Planned,
+    Planner, Policy, Say, Target,
 };
 use onesec_telemetry::{
-    Alert, Attribution, Change, Channel, Command, Mode, Name, Record, Response, ResponseStatus, Severity, Text, Thumbprint,
-    Timestamp, Transition,
+    Alert, Attribution, Change, Channel, Command, Mode, Name, Record, Response, ResponseStatus, Severity, Text,
+    Thumbprint, Timestamp, Transition,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -119,7 +119,8 @@ impl Responder {
         for transition in transitions.iter().filter(|t| matches!(t.change, Change::Opened | Change::Raised)) {
             let occasion = occasion(scene, transition);
             for planned in self.planner.plan(&policies, occasion) {
-                let spec = policies.iter().find(|p| p.name == planned.policy).and_then(|p| p.actions.get(planned.index));
+                let spec =
+                    policies.iter().find(|p| p.name == planned.policy).and_then(|p| p.actions.get(planned.index));
                 if let Some(spec) = spec {
                     steps.extend(self.step(scene, (&planned, spec), &transition.after));
                 }
@@ -157,12 +158,7 @@ impl Responder {
         Some(Step { response, queued: None })
     }
 
-    fn question(
-        &self,
-        scene: Scene<'_>,
-        (response, queued): (Response, Queued),
-        patience: Duration,
-    ) -> Approval {
+    fn question(&self, scene: Scene<'_>, (response, queued): (Response, Queued), patience: Duration) -> Approval {
         let now = scene.record.observed_at;
         let exactly = serde_json::json!([response.policy, queued.action, queued.target]).to_string();
         let mut barred = scene.alerts.reporters(&queued.alert.id).cloned().unwrap_or_default();

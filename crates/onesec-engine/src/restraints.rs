@@ -60,8 +60,12 @@ impl Restraints {
         match command {
             Command::RestrainAgent { agent, limit, per, until, .. } => {
                 if self.agents.len() < MOST || self.agents.contains_key(agent) {
-                    let fresh =
-                        Restraint { limit: (*limit).min(MOST_PASSED), per: *per, until: *until, passed: VecDeque::new() };
+                    let fresh = Restraint {
+                        limit: (*limit).min(MOST_PASSED),
+                        per: *per,
+                        until: *until,
+                        passed: VecDeque::new(),
+                    };
                     self.agents.insert(agent.clone(), fresh);
                 }
             }
@@ -98,7 +102,10 @@ impl Restraints {
         let (agent, restraint) = self.agents.get_key_value(record.agent()?)?;
         let until = restraint.until;
         if restraint.limit == 0 {
-            return Some(HeldBack { verdict: refused(phase), reason: format!("agent `{agent}` is stopped until {until}") });
+            return Some(HeldBack {
+                verdict: refused(phase),
+                reason: format!("agent `{agent}` is stopped until {until}"),
+            });
         }
         let now = record.observed_at;
         let oldest = restraint.passed.front().filter(|_| restraint.passed.len() >= restraint.limit as usize)?;

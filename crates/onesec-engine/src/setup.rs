@@ -75,6 +75,14 @@ pub(crate) fn policies(settings: &Settings, preset: Preset) -> Result<Vec<Policy
     Ok(policies)
 }
 
+/// Whether a preset can be used with these settings: it may lack an address for its messages.
+///
+/// # Errors
+/// [`SetupError`] that says what it lacks.
+pub fn check_preset(settings: &Settings, preset: Preset) -> Result<(), SetupError> {
+    policies(settings, preset).map(drop)
+}
+
 pub(crate) fn catalogue(settings: &Settings) -> Result<Arc<Catalogue>, SetupError> {
     match &settings.catalogue {
         None => Ok(Arc::new(Catalogue::builtin().clone())),

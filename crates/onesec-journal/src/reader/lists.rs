@@ -153,6 +153,7 @@ impl Reader {
     ) -> Result<Page<StoredResponse>, JournalError> {
         let mut conditions = Conditions::of(tenant);
         conditions.and_text("alert_id = ?", filter.alert_id.as_ref());
+        conditions.and_text("json_extract(doc, '$.action') = ?", filter.action.as_ref());
         conditions.and_text("state = ?", filter.state.as_ref());
         conditions.and("last_at >= ?", filter.since.map(Timestamp::as_micros));
         conditions.and("ord < ?", after.map(|c| c.as_number(cursor::RESPONSES)).transpose()?.map(int));

@@ -50,6 +50,8 @@ pub struct LedgerFilter {
 pub struct ResponseFilter {
     /// The alert they answer.
     pub alert_id: Option<AlertId>,
+    /// The action, as the document has it.
+    pub action: Option<String>,
     /// Their current state.
     pub state: Option<String>,
     /// With a step at or after this time.

@@ -232,7 +232,10 @@ fn the_outbox_takes_a_wish_once_and_hands_it_to_one() {
 
     let update = |outcome| OutboxUpdate { id: "wish-1".into(), outcome, at: at(6), result: None };
     assert!(second.finish(&update(OutboxOutcome::Retry(at(60)))).expect("finishes"));
-    assert_eq!(second.due(MESSAGES, at(59), 10).expect("reads").iter().map(|t| &*t.row.id).collect::<Vec<_>>(), ["wish-2"]);
+    assert_eq!(
+        second.due(MESSAGES, at(59), 10).expect("reads").iter().map(|t| &*t.row.id).collect::<Vec<_>>(),
+        ["wish-2"]
+    );
     assert!(second.claim("wish-1", at(60)).expect("claims"));
     let receipt = Batch {
         responses: vec![response(1, "verified")],
@@ -243,7 +246,10 @@ fn the_outbox_takes_a_wish_once_and_hands_it_to_one() {
     assert!(!second.finish(&update(OutboxOutcome::Failed)).expect("done is done"));
     // Recovery writes what it wrote before the crash: nothing happens again.
     journal.writer.commit(&Batch { outbox: vec![wish(1), wish(2)], ..Batch::default() }).expect("commits");
-    assert_eq!(second.due(MESSAGES, at(99), 10).expect("reads").iter().map(|t| &*t.row.id).collect::<Vec<_>>(), ["wish-2"]);
+    assert_eq!(
+        second.due(MESSAGES, at(99), 10).expect("reads").iter().map(|t| &*t.row.id).collect::<Vec<_>>(),
+        ["wish-2"]
+    );
     assert_eq!(journal.maintenance.purge_outbox(at(61), 10).expect("purges"), 1);
 }
 

@@ -1,7 +1,7 @@
 //! What is enforced: mode, preset, policies. What of it is secret stays out of the settings, which become records.
 
-use onesec_engine::EnforcementSettings;
 use onesec_enforcement::{ActionSpec, FourEyes, Policy, PolicyError, Preset, Webhook};
+use onesec_engine::EnforcementSettings;
 use onesec_telemetry::Mode;
 use serde_json::{Map, Value};
 
@@ -26,7 +26,11 @@ pub(super) fn enforcement(said: &Said) -> Result<(EnforcementSettings, Vec<Webho
         preset: said.text("enforcement.preset").as_deref().and_then(Preset::from_name).unwrap_or_default(),
         policies: policies.iter().map(Policy::to_json).collect(),
         webhook: default.map(|(_, spec)| spec.shown()),
-        four_eyes: if said.text("enforcement.four_eyes").as_deref() == Some("off") { FourEyes::Off } else { FourEyes::Owner },
+        four_eyes: if said.text("enforcement.four_eyes").as_deref() == Some("off") {
+            FourEyes::Off
+        } else {
+            FourEyes::Owner
+        },
     };
     Ok((settings, hooks))
 }

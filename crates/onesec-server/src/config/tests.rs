@@ -53,12 +53,34 @@ fn a_misspelt_key_is_an_error_with_a_suggestion() {
 #[test]
 fn what_this_version_cannot_do_is_refused_not_ignored() {
     for yaml in [
-        "enforcement: {policies: [{name: x}]}",
         "token_vault: {log_stream_authorization: x}",
         "tenants: {acme: {quotas: {events: 3}}}",
     ] {
         assert!(complaint(yaml, &[]).ends_with("is not supported by this version"), "{yaml}");
     }
+}
+
+#[test]
+fn policies_are_read_strictly_and_no_secret_becomes_a_setting() {
+    let yaml = |actions: &str| {
+        format!(
+            "enforcement:\n  webhook: {{url: 'https://hooks.example/s3cret-path', secret: whsec_s3cret}}\n  policies:\n  \
+             - {{name: stop, match: {{detectors: unauthorized-agent}}, actions: [{actions}]}}"
+        )
+    };
+    let config = load(&yaml("webhook, {suspend_agent: {for: 1h}}"), &[]).expect("valid");
+    let settings = config.settings.to_json().to_string();
+    assert!(settings.contains("hooks.example") && !settings.contains("s3cret"), "{settings}");
+    assert!(!format!("{config:?}").contains("s3cret"));
+    assert_eq!(config.hooks.len(), 1);
+    assert_eq!(
+        complaint(&yaml("susspend_agent"), &[]),
+        "unknown key `enforcement.policies[0].actions[0].susspend_agent`, did you mean `suspend_agent`?"
+    );
+    let no_address = "enforcement: {policies: [{name: x, match: {}, actions: [webhook]}]}";
+    assert!(complaint(no_address, &[]).contains("enforcement.webhook.url"), "{}", complaint(no_address, &[]));
+    let misspelt = "enforcement: {webhook: {url: 'https://x.example', sekret: a}}";
+    assert_eq!(complaint(misspelt, &[]), "unknown key `enforcement.webhook.sekret`, did you mean `secret`?");
 }
 
 #[test]

@@ -160,12 +160,7 @@ async fn order(core: &Core, job: &Job, command: Command) -> Result<(), CoreError
 }
 
 /// What was done, once it was seen to have effect.
-fn looked(
-    done: Result<(), CoreError>,
-    seen: impl Fn() -> bool,
-    how: &str,
-    undo_until: Option<Timestamp>,
-) -> Outcome {
+fn looked(done: Result<(), CoreError>, seen: impl Fn() -> bool, how: &str, undo_until: Option<Timestamp>) -> Outcome {
     match done {
         Err(error) => later(&error.to_string()),
         Ok(()) if seen() => Outcome::Verified { how: how.to_owned(), undo_until },

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use onesec_enforcement::Preset;
+use onesec_enforcement::{Policy, Preset};
 use onesec_telemetry::suggest::did_you_mean;
 use onesec_telemetry::{Command, Mode};
 use serde::Deserialize;
@@ -14,20 +14,43 @@ use super::agents::order;
 use super::answer::{self, Answer};
 use super::body;
 use super::problem::Problem;
-use crate::core::preset_name;
+use crate::core::{TenantView, preset_name};
 use crate::keys::Caller;
 
 /// `GET /api/v1/enforcement`
 pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Answer {
     let view = app.core.view(&caller.tenant).ok_or_else(|| Problem::not_found("tenant"))?;
-    answer::ok(&json!({"mode": view.mode, "preset": view.preset, "policies": []}))
+    answer::ok(&shown(&view))
+}
+
+fn shown(view: &TenantView) -> serde_json::Value {
+    let policies: Vec<_> = view.policies.iter().map(Policy::to_json).collect();
+    let agents = view.restraints.agents().map(|(agent, restraint)| {
+        json!({
+            "agent_id": agent, "limit": restraint.limit, "per_seconds": restraint.per.as_secs(),
+            "until": restraint.until,
+        })
+    });
+    let addresses = view.restraints.addresses().map(|(address, until)| json!({"address": address, "until": until}));
+    json!({
+        "mode": view.mode,
+        "preset": view.preset,
+        "policies": policies,
+        "four_eyes": view.settings.enforcement.four_eyes,
+        "restrained_agents": agents.collect::<Vec<_>>(),
+        "blocked_addresses": addresses.collect::<Vec<_>>(),
+    })
 }
 
 /// `GET /api/v1/enforcement/presets`
 pub(super) async fn presets(State(app): State<Arc<App>>, caller: Caller) -> Answer {
     let view = app.core.view(&caller.tenant).ok_or_else(|| Problem::not_found("tenant"))?;
-    let presets = Preset::ALL
-        .map(|preset| json!({"name": preset, "description": describe(preset), "active": preset == view.preset}));
+    let presets = Preset::ALL.map(|preset| {
+        json!({
+            "name": preset, "description": describe(preset), "active": preset == view.preset,
+            "policies": preset.policies(),
+        })
+    });
     answer::ok(&json!({"presets": presets}))
 }
 
@@ -52,8 +75,7 @@ pub(super) async fn set_mode(State(app): State<Arc<App>>, caller: Caller, reques
     let mode = [Mode::DryRun, Mode::Live].into_iter().find(|mode| mode.as_str() == wanted.mode);
     let mode = mode.ok_or_else(|| Problem::unprocessable("bad-mode", "`mode` must be dry_run or live"))?;
     order(&app, &caller, Command::SetMode(mode)).await?;
-    let preset = app.core.view(&caller.tenant).map(|view| view.preset);
-    answer::ok(&json!({"mode": mode, "preset": preset, "policies": []}))
+    show(State(app), caller).await
 }
 
 #[derive(Deserialize)]
@@ -70,7 +92,9 @@ pub(super) async fn set_preset(State(app): State<Arc<App>>, caller: Caller, requ
         let hint = meant.map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default();
         return Err(Problem::unprocessable("unknown-preset", format!("there is no such preset{hint}")));
     };
+    let view = app.core.view(&caller.tenant).ok_or_else(|| Problem::not_found("tenant"))?;
+    onesec_engine::check_preset(&view.settings, preset)
+        .map_err(|error| Problem::unprocessable("preset-cannot-run", error.to_string()))?;
     order(&app, &caller, Command::SetPreset(preset_name(preset))).await?;
-    let mode = app.core.view(&caller.tenant).map(|view| view.mode);
-    answer::ok(&json!({"mode": mode, "preset": preset, "policies": []}))
+    show(State(app), caller).await
 }

@@ -3,6 +3,7 @@
 mod agents;
 mod alerts;
 mod answer;
+mod approvals;
 mod body;
 mod catalogue;
 mod client;
@@ -25,6 +26,7 @@ mod params;
 mod problem;
 mod records;
 mod registrations;
+mod responses;
 mod routes;
 mod serve;
 mod stream;

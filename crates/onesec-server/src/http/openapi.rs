@@ -194,6 +194,8 @@ const BODIES: &[BodyMembers] = &[
     ),
     (("post", "/api/v1/exceptions"), &["detector", "reason", "expires_at"], &["agent_id", "user_id", "connection"]),
     (("post", "/api/v1/keys"), &["name", "scopes"], &["owner", "agent_id", "tenant", "trusted_time", "expires_at"]),
+    (("post", "/api/v1/approvals/{id}/approve"), &["action_digest"], &["note"]),
+    (("post", "/api/v1/approvals/{id}/reject"), &["action_digest"], &["note"]),
     (("put", "/api/v1/enforcement/mode"), &["mode"], &[]),
     (("put", "/api/v1/enforcement/preset"), &["preset"], &[]),
 ];

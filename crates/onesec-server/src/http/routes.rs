@@ -6,8 +6,8 @@ use axum::Router;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
-    App, agents, alerts, catalogue, decide, delegations, discovery, enforcement, events, exceptions, exchange, health,
-    keys, layers, openapi, registrations, stream, token, users,
+    App, agents, alerts, approvals, catalogue, decide, delegations, discovery, enforcement, events, exceptions,
+    exchange, health, keys, layers, openapi, registrations, responses, stream, token, users,
 };
 use crate::keys::KeyScope;
 
@@ -178,6 +178,14 @@ pub(super) static ROUTES: &[Route] = &[
     route(("post", "/api/v1/signing-keys/rotate"), Key(Admin), "Sign delegations with a new key", || {
         post(registrations::rotate)
     }),
+    route(("get", "/api/v1/responses"), Key(Read), "List receipts of actions", || get(responses::list))
+        .query(&["limit", "cursor", "alert_id", "action", "status", "since"]),
+    route(("get", "/api/v1/responses/{id}"), Key(Read), "One receipt, step by step", || get(responses::show)),
+    route(("get", "/api/v1/approvals"), Key(Read), "List what waits for a person", || get(approvals::list))
+        .query(&["status"]),
+    route(("get", "/api/v1/approvals/{id}"), Key(Read), "What waits for a person", || get(approvals::show)),
+    route(("post", "/api/v1/approvals/{id}/approve"), Key(Respond), "Say yes", || post(approvals::approve)),
+    route(("post", "/api/v1/approvals/{id}/reject"), Key(Respond), "Say no", || post(approvals::reject)),
     route(("get", "/api/v1/enforcement"), Key(Read), "Mode, preset, policies", || get(enforcement::show)),
     route(("get", "/api/v1/enforcement/presets"), Key(Read), "Presets", || get(enforcement::presets)),
     route(("put", "/api/v1/enforcement/mode"), Key(Admin), "Dry run or live", || put(enforcement::set_mode)),
