@@ -10,5 +10,10 @@
 //! **Where next.** `onesec-server` reads the outbox and calls.
 
 mod log;
+mod webhook;
+
+#[cfg(test)]
+mod testing;
 
 pub use log::Log;
+pub use webhook::{ClientFor, Hook, Webhooks};
