@@ -10,10 +10,12 @@
 //! **Where next.** `onesec-server` reads the outbox and calls.
 
 mod log;
+mod process;
 mod webhook;
 
 #[cfg(test)]
 mod testing;
 
 pub use log::Log;
+pub use process::{KillProcess, Process, Processes, identify};
 pub use webhook::{ClientFor, Hook, Webhooks};

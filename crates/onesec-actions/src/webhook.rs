@@ -111,7 +111,7 @@ impl Webhooks {
         let receiver = receiver.ok_or_else(|| format!("no webhook to this address at {} is configured", spec.host))?;
         let endpoint = Endpoint::of(receiver.hook.url.expose_to_wire(), reach(spec))?;
         let host = endpoint.host();
-        let message = self.message(job, spec.template, &receiver.hook, endpoint)?;
+        let message = self.message(job, (spec.template, &receiver.hook), endpoint)?;
         let leave = match Leave::ask(&receiver, &self.clock) {
             Ok(leave) => leave,
             Err(wait) => return Ok(self.held_back(job, &host, wait)),
@@ -125,7 +125,8 @@ impl Webhooks {
         Ok(self.settle(job, &host, answer))
     }
 
-    fn message(&self, job: &Job, template: Template, hook: &Hook, endpoint: Endpoint) -> Result<Message, String> {
+    fn message(&self, job: &Job, to: (Template, &Hook), endpoint: Endpoint) -> Result<Message, String> {
+        let (template, hook) = to;
         let secret = hook.secret.as_ref();
         let in_body = template::carries_secret(template);
         if in_body && secret.is_none() {
