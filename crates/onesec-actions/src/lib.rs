@@ -9,6 +9,7 @@
 //!
 //! **Where next.** `onesec-server` reads the outbox and calls.
 
+mod command;
 mod log;
 mod process;
 mod webhook;
@@ -16,6 +17,7 @@ mod webhook;
 #[cfg(test)]
 mod testing;
 
+pub use command::RunCommand;
 pub use log::Log;
 pub use process::{KillProcess, Process, Processes, identify};
 pub use webhook::{ClientFor, Hook, Webhooks};
