@@ -10,6 +10,7 @@
 //! **Where next.** `onesec-server` reads the outbox and calls.
 
 mod command;
+mod firewall;
 mod log;
 mod process;
 mod webhook;
@@ -18,6 +19,7 @@ mod webhook;
 mod testing;
 
 pub use command::RunCommand;
+pub use firewall::Firewall;
 pub use log::Log;
 pub use process::{KillProcess, Process, Processes, identify};
 pub use webhook::{ClientFor, Hook, Webhooks};
