@@ -54,20 +54,12 @@ impl<P: Processes> KillProcess<P> {
             return Err(Refusal::NoneKnown);
         }
         let mut prey = Prey::default();
-        for process in &known {
-            prey.add(process)?;
-        }
-        if prey.alive() == 0 {
-            return Ok(Ended::Before);
-        }
-        prey.signal(Signal::TERM)?;
-        prey.wait(grace).await;
-        let stubborn = prey.grow_stopped().await?;
-        prey.signal(Signal::KILL)?;
-        prey.wait(FORCED).await;
-        match prey.alive() {
-            0 => prey.leave_none().map(|()| Ended::Now { count: prey.held.len(), forced: stubborn }),
-            left => Err(Refusal::Alive(left)),
+        // One that must not be ended protects none of the others.
+        let spared = known.iter().fold(None, |spared, process| prey.add(process).err().or(spared));
+        let ended = if prey.alive() == 0 { Ok(Ended::Before) } else { prey.end(grace).await };
+        match spared {
+            None => ended,
+            Some(why) => Err(why),
         }
     }
 }
@@ -130,6 +122,20 @@ struct Prey {
 }
 
 impl Prey {
+    /// Asks, waits, forces, and looks. Whom we may not signal does not keep us from the others.
+    async fn end(&mut self, grace: Duration) -> Result<Ended, Refusal> {
+        let _not_allowed = self.signal(Signal::TERM);
+        self.wait(grace).await;
+        let forced = self.grow_stopped().await?;
+        let refused = self.signal(Signal::KILL);
+        self.wait(FORCED).await;
+        match (self.alive(), refused) {
+            (0, _) => self.leave_none().map(|()| Ended::Now { count: self.held.len(), forced }),
+            (_, Err(refused)) => Err(refused),
+            (left, Ok(())) => Err(Refusal::Alive(left)),
+        }
+    }
+
     /// Takes hold of a process, and of its group where it leads one. Nothing happens where it is gone.
     fn add(&mut self, process: &Process) -> Result<(), Refusal> {
         if is_protected(process.pid) {
@@ -177,7 +183,7 @@ impl Prey {
     async fn grow_stopped(&mut self) -> Result<usize, Refusal> {
         for _ in 0..MOST_ROUNDS {
             let new = self.grow()?;
-            self.signal(Signal::STOP)?;
+            let _not_allowed = self.signal(Signal::STOP);
             let running = self.held.values().any(|held| held.standing() == Standing::Running);
             if new == 0 && !running {
                 break;

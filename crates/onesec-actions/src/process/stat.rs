@@ -12,6 +12,7 @@ pub(super) struct Stat {
     pub(super) state: char,
     pub(super) group: u32,
     pub(super) session: u32,
+    pub(super) threads: u64,
     pub(super) start_ticks: u64,
 }
 
@@ -34,12 +35,13 @@ impl Stat {
         let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
         let small = |field| number(field).and_then(|number| u32::try_from(number).ok());
         let state = fields.first()?.chars().next()?;
-        Some(Self { pid, state, group: small(5)?, session: small(6)?, start_ticks: number(22)? })
+        Some(Self { pid, state, group: small(5)?, session: small(6)?, threads: number(20)?, start_ticks: number(22)? })
     }
 
-    /// Whether it has ended: what is left of it waits for its parent only.
+    /// Whether it has ended: what is left of it waits for its parent only. One whose first thread alone has ended looks
+    /// the same and lives on in its others.
     pub(super) const fn is_over(&self) -> bool {
-        matches!(self.state, 'Z' | 'X' | 'x')
+        matches!(self.state, 'Z' | 'X' | 'x') && self.threads <= 1
     }
 
     /// Whether it is stopped, so that it starts no other.
@@ -82,7 +84,7 @@ mod tests {
     #[test]
     fn names_of_processes_cannot_lie() {
         let tail = "S 1 42 40 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 98765 1 2 3";
-        let expected = Some(Stat { pid: 7, state: 'S', group: 42, session: 40, start_ticks: 98_765 });
+        let expected = Some(Stat { pid: 7, state: 'S', group: 42, session: 40, threads: 1, start_ticks: 98_765 });
         for name in ["sh", "a b", ") Z 1 1 1", "x) R 1 2 3 (y", ""] {
             assert_eq!(Stat::parse(7, &format!("7 ({name}) {tail}\n")), expected, "{name}");
         }

@@ -146,6 +146,38 @@ async fn what_has_ended_needs_nothing() {
 }
 
 #[tokio::test]
+async fn one_that_ends_its_first_thread_only_is_not_taken_for_dead() {
+    let script = "import ctypes, threading, time\n\
+                  threading.Thread(target=lambda: (time.sleep(0.2), time.sleep(66))).start()\n\
+                  print(flush=True)\n\
+                  ctypes.CDLL(None).syscall(60, 0)\n";
+    if std::env::consts::ARCH != "x86_64" || !std::path::Path::new("/usr/bin/python3").exists() {
+        return eprintln!("skipped: no program that ends its first thread only");
+    }
+    let mut child = Tame::start(Command::new("/usr/bin/python3").args(["-c", script]).process_group(0));
+    let pid = child.0.id();
+    let looks_dead = || Stat::of(pid).expect("proc").expect("ours").state == 'Z';
+    for _ in 0..100 {
+        if looks_dead() {
+            break;
+        }
+        sleep(STEP).await;
+    }
+    assert!(looks_dead() && child.is_alive());
+    let outcome = kill(vec![child.process()], 200).await;
+    assert!(matches!(outcome, Outcome::Verified { .. }), "{outcome:?}");
+    assert!(!child.is_alive());
+}
+
+#[tokio::test]
+async fn one_that_is_spared_protects_none_of_the_others() {
+    let mut child = Tame::leader("echo; exec sleep 60");
+    let known = vec![identify(1).expect("the first"), child.process()];
+    assert_eq!(kill(known, 5_000).await, failed("process 1 is onesec itself, or one that it lives by"));
+    assert!(!child.is_alive());
+}
+
+#[tokio::test]
 async fn onesec_does_not_end_itself() {
     let me = identify(std::process::id()).expect("ourselves");
     let parent = identify(std::os::unix::process::parent_id()).expect("our parent");
