@@ -98,6 +98,12 @@ async fn a_group_ends_with_its_leader() {
 }
 
 #[tokio::test]
+async fn a_whole_group_is_asked_before_it_is_forced() {
+    let child = Tame::leader("sleep 60 & echo; exec sleep 60");
+    assert_eq!(kill(vec![child.process()], 5_000).await, verified("2 ended, 0 of them by force"));
+}
+
+#[tokio::test]
 async fn a_family_that_never_stops_growing_ends() {
     let script = "trap '' TERM; echo; while :; do (trap '' TERM; sleep 1 & sleep 1) & sleep 0.01; done";
     let mut child = Tame::leader(script);
@@ -129,6 +135,7 @@ async fn strangers_live_on() {
         assert_eq!(kill(vec![other.clone()], 100).await, gone(), "{other:?}");
         assert!(stranger.is_alive(), "{other:?}");
     }
+    assert!(Held::open(process.pid, process.start_ticks - 1).expect("ours").is_none(), "nothing to hold");
     let mut child = Tame::leader("echo; exec sleep 60");
     assert_eq!(kill(vec![child.process()], 5_000).await, verified("1 ended, 0 of them by force"));
     assert!(!child.is_alive() && stranger.is_alive());
