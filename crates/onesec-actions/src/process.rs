@@ -179,16 +179,19 @@ impl Prey {
         Ok(self.held.len() - before)
     }
 
-    /// Stops what is left, until nothing is left that could still start another. How many are left.
+    /// Stops what is left, until nothing is left that could still start another: only a look at the group that begins when
+    /// all in it stand still misses nobody. How many are left.
     async fn grow_stopped(&mut self) -> Result<usize, Refusal> {
         for _ in 0..MOST_ROUNDS {
-            let new = self.grow()?;
             let _not_allowed = self.signal(Signal::STOP);
-            let running = self.held.values().any(|held| held.standing() == Standing::Running);
-            if new == 0 && !running {
+            let still = self.held.values().all(|held| held.standing() != Standing::Running);
+            let new = self.grow()?;
+            if still && new == 0 {
                 break;
             }
-            sleep(STEP).await;
+            if !still {
+                sleep(STEP).await;
+            }
         }
         Ok(self.alive())
     }
