@@ -32,9 +32,10 @@ impl UsedProofs {
                 let page = reader.ledger(table, &LedgerFilter::default(), (after.as_ref(), PAGE))?;
                 for row in &page.items {
                     let until = row.expires_at.unwrap_or(now);
-                    let (issuer, jti) = row.id.split_once('\u{1f}').unwrap_or(("", &row.id));
+                    // They were shortened when they were written.
+                    let short = row.id.split_once('\u{1f}').unwrap_or(("", &row.id));
                     // Expired ones are refused without being remembered.
-                    let _ = used.admit(tenant, (issuer, jti), (until, now));
+                    let _ = used.admit_short(tenant, short, (until, now));
                 }
                 after = page.next;
                 if after.is_none() {
@@ -55,10 +56,18 @@ impl UsedProofs {
         proof: (&str, &str),
         (until, now): (Timestamp, Timestamp),
     ) -> Result<(), ReplayRefused> {
-        let mut caches = self.0.lock();
-        let cache = caches.entry(tenant.clone()).or_insert_with(|| ReplayCache::new(CAPACITY));
         let (issuer, jti) = shortened(proof);
-        cache.admit((&issuer, &jti), until, now)
+        self.admit_short(tenant, (&issuer, &jti), (until, now))
+    }
+
+    fn admit_short(
+        &self,
+        tenant: &TenantId,
+        short: (&str, &str),
+        (until, now): (Timestamp, Timestamp),
+    ) -> Result<(), ReplayRefused> {
+        let mut caches = self.0.lock();
+        caches.entry(tenant.clone()).or_insert_with(|| ReplayCache::new(CAPACITY)).admit(short, until, now)
     }
 }
 
