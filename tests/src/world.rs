@@ -205,6 +205,12 @@ impl World {
         self.process = self.start.run();
     }
 
+    /// `kill -9`, and starts it again on the same data.
+    pub fn killed(&mut self) {
+        self.process.kill();
+        self.process = self.start.run();
+    }
+
     /// A number that nobody had before.
     pub fn number(&self) -> u32 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
