@@ -113,14 +113,14 @@ impl Key {
     }
 }
 
-/// All that one has, for half an hour.
+/// All that one has, for ten minutes.
 ///
 /// # Panics
 /// Where `to` is no name.
 #[must_use]
 pub fn narrower(to: &str, key: &Key) -> Narrower {
     let (to, jti) = (AgentId::new(to).expect("agent"), Name::new(&fresh("link")).expect("name"));
-    Narrower::new(to, DelegateKey::Key(key.public()), at_now() + Duration::from_secs(1_800), jti)
+    Narrower::new(to, DelegateKey::Key(key.public()), at_now() + Duration::from_secs(600), jti)
 }
 
 /// Sets and replaces members; `null` removes.
