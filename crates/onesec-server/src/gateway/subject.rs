@@ -69,6 +69,10 @@ impl Inner {
         let Some(lane) = self.lanes.worker() else {
             return Err(Problem::not_configured("no client for workers is configured"));
         };
+        if request.login_hint.is_some() {
+            // Auth0 would not look at it and choose among the user's accounts; it must not look as if one was named.
+            return Err(Problem::invalid("a worker's exchange takes no `login_hint`"));
+        }
         let (issuers, now) = (registered.names(), self.core.now());
         let audiences: Vec<&str> = request.audiences.iter().map(String::as_str).collect();
         let expect = WorkerExpect { issuers: &issuers, audiences: &audiences };
