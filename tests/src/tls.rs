@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
 /// A client certificate and its key, both DER; the key in PKCS#8.
@@ -28,7 +29,10 @@ pub(crate) fn client(certificate: Option<&Certificate>) -> Arc<ClientConfig> {
         None => builder.with_no_client_auth(),
         Some(own) => {
             let key = PrivateKeyDer::Pkcs8(own.key.clone().into());
-            builder.with_client_auth_cert(vec![own.der.clone().into()], key).expect("certificate")
+            let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).expect("key");
+            // Not checked against each other: thieves have a certificate, and not its key.
+            let pair = CertifiedKey::new(vec![own.der.clone().into()], key);
+            builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair)))
         }
     })
 }
