@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use onesec_auth0::{PassThrough, PassedThrough, SecretBytes};
 use onesec_telemetry::event::{TokenExchange, TokenExchangeResponse};
 use onesec_telemetry::redact::redact_text;
@@ -93,14 +95,30 @@ impl TokenRequest {
         }
     }
 
-    /// As upstream is to get it. The caller's credentials are the caller's; a key of ours never leaves.
-    fn forwarded(&self) -> Option<Vec<(&str, &str)>> {
-        let ours = |value: &Secret| value.expose_to_wire().starts_with("os_");
-        if self.parameters.iter().any(|(_, value)| ours(value)) {
-            return None;
+    /// As upstream is to get it. The caller's credentials are the caller's; what is for us never leaves.
+    ///
+    /// # Errors
+    /// [`Problem`] where a credential of ours stands where one of Auth0's belongs.
+    pub(super) fn forwarded(&self) -> Result<Vec<(&str, &str)>, Problem> {
+        let header = self.authorization.as_ref().map(Secret::expose_to_wire);
+        if self.texts().any(|(_, value)| is_key(value)) || header.is_some_and(|header| !is_for_auth0(header)) {
+            let why = "give your own credentials for Auth0, and the key of onesec as `X-API-Key`";
+            return Err(Problem::invalid(why));
         }
-        Some(self.parameters.iter().map(|(name, value)| (name.as_str(), value.expose_to_wire())).collect())
+        Ok(self.texts().filter(|(name, _)| *name != "onesec_delegation").collect())
     }
+}
+
+fn is_key(text: &str) -> bool {
+    text.trim_start().starts_with("os_")
+}
+
+/// At Auth0's token endpoint clients authenticate by Basic or in the body: any other scheme was meant for us.
+fn is_for_auth0(header: &str) -> bool {
+    let Some((scheme, credentials)) = header.split_once(' ') else { return false };
+    let decoded = STANDARD.decode(credentials.trim()).unwrap_or_default();
+    let decoded = String::from_utf8_lossy(&decoded);
+    scheme.eq_ignore_ascii_case("basic") && !decoded.split(':').any(is_key)
 }
 
 /// Grants that give an agent a right elsewhere.
@@ -280,8 +298,7 @@ impl Inner {
     }
 
     async fn forward(&self, request: &TokenRequest) -> Result<PassedOn, Problem> {
-        let why = "give your own credentials for Auth0, and the key of onesec as `X-API-Key`";
-        let form = request.forwarded().ok_or_else(|| Problem::invalid(why))?;
+        let form = request.forwarded()?;
         let to_pass = PassThrough {
             form: &form,
             authorization: request.authorization.as_ref(),

@@ -52,6 +52,8 @@ impl Inner {
         if wanted.subject_token_type != SubjectTokenType::RefreshToken {
             return Err(Problem::invalid("here only refresh tokens show whose client asks: add `X-API-Key`"));
         }
+        // Whatever is sent on from here, now or later, is Auth0's to see.
+        request.forwarded()?;
         let key = credentials_of(client, wanted, request);
         if self.shown.get(&key).is_some_and(|at| self.core.now().since(at) < super::REMEMBER_CLIENTS) {
             return Ok(true);
