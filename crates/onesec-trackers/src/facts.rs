@@ -334,6 +334,8 @@ pub enum Refusal {
     Tombstoned,
     /// It is older than the unlink or revocation that it would undo.
     OlderThanEnd,
+    /// An agent that is suspended lends nothing on.
+    SuspendedDelegator,
     /// The same id with other content.
     Conflict,
     /// It names no connection, and policy names no default.
@@ -363,6 +365,7 @@ impl Refusal {
             Self::AlreadyExpired => "already-expired",
             Self::Tombstoned => "tombstoned",
             Self::OlderThanEnd => "older-than-end",
+            Self::SuspendedDelegator => "suspended-delegator",
             Self::Conflict => "conflict",
             Self::NoConnection => "no-connection",
             Self::LedgerFull => "ledger-full",
