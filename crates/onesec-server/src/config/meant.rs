@@ -42,7 +42,22 @@ pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
         link_lifetime: said.duration("delegations.link_lifetime").unwrap_or(Duration::from_secs(86_400)),
         root_keys: said.text("delegations.root_keys").map(PathBuf::from),
     };
+    workers_are_judged(&config)?;
     Ok(config)
+}
+
+/// A worker shows no token of the user: without the detector that asks for a delegation it would get everybody's.
+fn workers_are_judged(config: &Config) -> Result<(), ConfigError> {
+    let vaults = config.tenants.iter().map(|tenant| tenant.token_vault.as_ref()).chain([config.token_vault.as_ref()]);
+    let mut clients = vaults.flatten().flat_map(|vault| &vault.clients);
+    let settings = &config.settings;
+    let off = settings.modules_off.iter().any(|module| module == "token_vault")
+        || settings.detectors_off.iter().any(|detector| detector == "unauthorized-agent");
+    if off && clients.any(|client| client.purpose == ClientUse::Worker) {
+        let why = "has one for workers, and `unauthorized-agent`, which asks for a delegation, is off";
+        return Err(ConfigError::value("token_vault.clients", why));
+    }
+    Ok(())
 }
 
 fn networks(said: &Said) -> Result<Vec<Network>, ConfigError> {

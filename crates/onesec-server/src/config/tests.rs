@@ -52,6 +52,19 @@ fn a_misspelt_key_is_an_error_with_a_suggestion() {
 }
 
 #[test]
+fn workers_need_the_detector_that_asks_for_a_delegation() {
+    let vault = "{auth0_domain: t.eu.auth0.com, clients: [{client_id: w, private_key_file: w.pem, use: worker}]}";
+    for (off, vault) in [
+        ("detectors: {unauthorized-agent: off}", format!("token_vault: {vault}")),
+        ("modules: {token_vault: off}", format!("token_vault: {vault}")),
+        ("modules: {token_vault: off}", format!("tenants: {{acme: {{token_vault: {vault}}}}}")),
+    ] {
+        assert!(complaint(&format!("{off}\n{vault}"), &[]).contains("`unauthorized-agent`"), "{off} {vault}");
+        assert!(load(&vault, &[]).is_ok(), "{vault}");
+    }
+}
+
+#[test]
 fn what_this_version_cannot_do_is_refused_not_ignored() {
     for yaml in [
         "enforcement: {policies: [{name: x}]}",
