@@ -6,6 +6,7 @@ mod agents;
 mod grants;
 mod links;
 mod mtls;
+mod tricks;
 mod users;
 mod workers;
 

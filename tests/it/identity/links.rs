@@ -220,7 +220,7 @@ fn chains_that_prove_nothing() {
             ("six links", [first; 6].join("~"), "too_deep"),
             ("a thousand links", ["a.b.c"; 1_000].join("~"), "too_deep"),
             ("oversized", "a".repeat(60_000), "token_too_long"),
-            ("cut short", cut(&good), "not_base64url"),
+            ("cut short", cut(&good), ""),
             ("an empty link", format!("{first}~~{second}"), "not_three_parts"),
             ("a separator at the end", format!("{good}~"), "not_three_parts"),
             (

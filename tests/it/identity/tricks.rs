@@ -1,0 +1,221 @@
+//! Order, omission, races, and neighbours: what is left when every single proof holds.
+
+use std::time::Duration;
+
+use onesec_auth0_sim::{ClientSpec, RequestKind};
+use onesec_e2e::proofs::{Issuer, Key, at_now, now};
+use onesec_e2e::world::{ANA, BEN, CALENDAR, GOOGLE};
+use onesec_e2e::{Answer, World};
+use serde_json::{Value, json};
+
+use super::{JWT, JWT_BEARER, TOKEN, US, alerts_of, bearer, exchange, grant, issued, refused, vouched};
+use crate::plan;
+
+fn roomy() -> onesec_e2e::Plan {
+    plan().with("detectors", json!({"exchange-rate": {"limit": 10_000}}))
+}
+
+#[test]
+fn one_proof_sent_many_times_at_once_is_good_once() {
+    let world = roomy().live().start();
+    let (_, token) = world.lent("helper");
+    let key = world.keyed("helper", &json!({}));
+    let assertion = key.assertion("helper", &world.url(TOKEN), &json!({}));
+    let by = [("client_assertion", assertion.as_str()), ("client_assertion_type", JWT_BEARER)];
+    let answers: Vec<Answer> = std::thread::scope(|scope| {
+        let ask = |_| {
+            let (mut http, token, by) = (world.nobody(), &token, &by);
+            scope.spawn(move || grant(&mut http, &[], (token, by)))
+        };
+        let all: Vec<_> = (0..12).map(ask).collect();
+        all.into_iter().map(|one| one.join().expect("answered")).collect()
+    });
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+    assert_eq!(answers.iter().filter(|answer| answer.text().contains("replayed")).count(), 11);
+}
+
+#[test]
+fn two_credentials_are_none() {
+    let world = roomy().start();
+    let (_, token) = world.lent("helper");
+    let key = |agent: &str| bearer(&world.key(&json!({"name": agent, "scopes": ["exchange"], "agent_id": agent})));
+    let (helpers, moles) = (key("helper"), key("mole"));
+    for (one, two) in [(&helpers, &moles), (&moles, &helpers), (&helpers, &helpers)] {
+        let headers = [("authorization", one.as_str()), ("authorization", two.as_str())];
+        refused("two headers", &exchange(&mut world.nobody(), &headers, &token), (401, "invalid_client", ""));
+        refused(
+            "at the token endpoint",
+            &grant(&mut world.nobody(), &headers, (&token, &[])),
+            (400, "invalid_request", ""),
+        );
+        let keys = [("x-api-key", &one[7..]), ("x-api-key", &two[7..])];
+        refused("two keys", &exchange(&mut world.nobody(), &keys, &token), (401, "invalid_client", ""));
+        let answer = grant(&mut world.nobody(), &keys, (&token, &[]));
+        assert!([400, 401].contains(&answer.status), "two keys: {}", answer.text());
+    }
+}
+
+#[test]
+fn a_token_does_not_say_where_its_key_is() {
+    let (world, issuer) = vouched(roomy());
+    let (_, token) = world.lent("helper");
+    world.register("helper", &json!({"clients": ["app-1"]}));
+    let (mine, elsewhere) = (Key::default(), Issuer::start());
+    let claims = json!({"iss": issuer.sim.issuer(), "sub": "app-1@clients", "azp": "app-1", "aud": US, "gty": "client-credentials",
+        "iat": now(), "exp": now() + 600});
+    let url = format!("{}/.well-known/jwks.json", elsewhere.sim.base_url());
+    for header in [
+        json!({"jku": url}),
+        json!({"x5u": url}),
+        json!({"jwk": mine.jwk()}),
+        json!({"kid": url}),
+        json!({"x5c": ["x"]}),
+    ] {
+        let forged = mine.jwt(&header, &claims, &json!({"typ": "JWT"}));
+        let answer = exchange(&mut world.nobody(), &[("authorization", &bearer(&forged))], &token);
+        refused(&header.to_string(), &answer, (401, "invalid_client", ""));
+    }
+    assert_eq!(elsewhere.sim.requests(RequestKind::Jwks), 0);
+}
+
+#[test]
+fn an_issuer_that_cannot_be_reached_is_no_excuse() {
+    let issuer = Issuer::start();
+    let world = roomy().with("agents", json!({"issuers": issuer.section(US)})).start();
+    let (_, token) = world.lent("helper");
+    world.register("helper", &json!({"clients": ["app-1"]}));
+    let agents = issuer.machine("app-1", US, |spec| spec);
+    drop(issuer);
+    let answer = exchange(&mut world.nobody(), &[("authorization", &bearer(&agents))], &token);
+    refused("down", &answer, (503, "temporarily_unavailable", "cannot be fetched"));
+}
+
+/// Starts an exchange, does `meanwhile` while upstream has issued and not answered, and gives what the agent gets.
+fn during(world: &World, ask: impl FnOnce() -> Answer + Send, meanwhile: impl FnOnce()) -> Answer {
+    let pause = world.sim.pause_exchanges();
+    std::thread::scope(|scope| {
+        let under_way = scope.spawn(ask);
+        let wait = async { tokio::time::timeout(Duration::from_secs(60), pause.arrived(1)).await };
+        world.runtime.block_on(wait).expect("the exchange reaches upstream");
+        meanwhile();
+        pause.release();
+        under_way.join().expect("answered")
+    })
+}
+
+#[test]
+fn what_is_taken_back_while_upstream_answers_is_withheld() {
+    for mode in ["live", "dry_run"] {
+        for (what, reason) in
+            [("parent", "revoked-access"), ("agent", "unauthorized-agent"), ("account", "revoked-access")]
+        {
+            let world = roomy().start();
+            world.mode(mode);
+            world.link(ANA, GOOGLE, CALENDAR);
+            let (planner, reader) = (world.keyed("planner", &json!({})), world.keyed("reader", &json!({})));
+            let made = world.delegate(ANA, "planner", GOOGLE, &[CALENDAR]);
+            let (id, link) = (made["id"].as_str().expect("id"), made["link"].as_str().expect("link"));
+            let chain = planner.lend(link, ("reader", &reader), |wanted| wanted);
+            let (mut agent, token) = (world.agent("reader"), world.refresh(ANA));
+            let ask = || agent.exchange_with(GOOGLE, &token, &json!({"scopes": [CALENDAR], "delegation": chain}));
+            let answer = during(&world, ask, || match what {
+                "parent" => {
+                    let path = format!("/api/v1/delegations/{id}");
+                    assert_eq!(world.admin().call("DELETE", &path, &Value::Null).status, 200);
+                }
+                "agent" => {
+                    assert_eq!(world.admin().post("/api/v1/agents/reader/suspend", &json!({})).status, 200);
+                }
+                _ => world.unlink(ANA, GOOGLE),
+            });
+            refused(&format!("{mode} {what}"), &answer, (403, "access_denied", reason));
+            assert_eq!(answer.json()["issued_not_released"], true, "{mode} {what}");
+        }
+    }
+}
+
+/// An agent that was suspended lends nothing on any more.
+#[test]
+fn a_suspended_agent_does_not_go_on_through_others() {
+    for mode in ["live", "dry_run"] {
+        let world = roomy().start();
+        world.mode(mode);
+        world.link(ANA, GOOGLE, CALENDAR);
+        let (planner, reader) = (world.keyed("planner", &json!({})), world.keyed("reader", &json!({})));
+        let link = world.delegate(ANA, "planner", GOOGLE, &[CALENDAR])["link"].as_str().expect("link").to_owned();
+        let (before, token) = (planner.lend(&link, ("reader", &reader), |wanted| wanted), world.refresh(ANA));
+        let show = |chain: &str| {
+            world.agent("reader").exchange_with(GOOGLE, &token, &json!({"scopes": [CALENDAR], "delegation": chain}))
+        };
+        issued("before", &show(&before));
+        assert_eq!(world.admin().post("/api/v1/agents/planner/suspend", &json!({})).status, 200);
+        let after = planner.lend(&link, ("reader", &reader), |wanted| wanted);
+        refused("lent on after it was suspended", &show(&after), (403, "access_denied", "delegation-chain"));
+        assert!(show(&after).text().contains("suspended-delegator"), "{mode}");
+        assert_eq!(alerts_of(&world, "delegation-chain", "reader").len(), 1, "{mode}");
+        issued("lent before: revoking takes it back, not suspending", &show(&before));
+    }
+}
+
+/// A neighbour who registers what is public of my agent does not get its requests.
+#[test]
+fn a_neighbouring_tenant_captures_nobody() {
+    let (acme, issuer) = (Issuer::start(), Issuer::start());
+    acme.sim.create_client(ClientSpec::regular("onesec", "other-s3cret"));
+    let vault = json!({"auth0_domain": "acme.eu.auth0.test", "auth0_base_url": acme.sim.base_url(),
+        "auth0_client_id": "onesec", "auth0_client_secret": "other-s3cret"});
+    let agents = json!({"issuers": issuer.section(US)});
+    let plan = roomy().live().with("agents", agents.clone());
+    let world = plan.with("tenants", json!({"acme": {"token_vault": vault, "agents": agents}})).start();
+    let (_, token) = world.lent("helper");
+    let key = world.keyed("helper", &json!({"clients": ["app-1"]}));
+    let copied = json!({"clients": ["app-1"], "keys": [key.jwk()]});
+    let ask = |kind: &str| match kind {
+        "assertion" => {
+            let assertion = key.assertion("app-1", &world.url(TOKEN), &json!({}));
+            let by = [("client_assertion", assertion.as_str()), ("client_assertion_type", JWT_BEARER)];
+            grant(&mut world.nobody(), &[], (&token, &by))
+        }
+        _ => {
+            let machine = issuer.machine("app-1", US, |spec| spec);
+            exchange(&mut world.nobody(), &[("authorization", &bearer(&machine))], &token)
+        }
+    };
+    for kind in ["assertion", "token"] {
+        issued(kind, &ask(kind));
+    }
+    let answer = world.admin().call("PUT", "/api/v1/agents/helper?tenant=acme", &copied);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    refused("assertion", &ask("assertion"), (401, "invalid_client", "several_tenants"));
+    refused("token", &ask("token"), (401, "invalid_client", "several tenants"));
+    assert_eq!(acme.sim.requests(RequestKind::RefreshGrant), 0, "Ana's refresh token went to the neighbour's tenant");
+}
+
+/// A worker's right is the user's delegation, whatever an operator waves through. That the detector itself cannot be
+/// switched off is a test of the configuration.
+#[test]
+fn nothing_that_is_waved_through_lets_a_worker_in() {
+    for (what, preset) in [("preset", "observe"), ("exception", "balanced")] {
+        let (files, client) = (tempfile::tempdir().expect("directory"), Key::default());
+        let path = files.path().join("worker.pem");
+        std::fs::write(&path, client.signing.to_pem().expect("PEM").expose_to_wire()).expect("written");
+        let clients =
+            json!([{"client_id": "worker-1", "private_key_file": path, "key_id": client.kid, "use": "worker"}]);
+        let plan = plan().live().with("token_vault", json!({"clients": clients}));
+        let world = plan.with("enforcement", json!({"preset": preset})).start();
+        let spec = ClientSpec::worker("worker-1", client.jwk()).with_worker_grants(GOOGLE, CALENDAR).expect("granted");
+        world.sim.create_client(spec);
+        world.link(BEN, GOOGLE, CALENDAR);
+        let key = world.keyed("nightly", &json!({"worker": true}));
+        if what == "exception" {
+            let until = (at_now() + Duration::from_secs(3_600)).to_string();
+            let wanted = json!({"detector": "unauthorized-agent", "agent_id": "nightly", "reason": "quiet", "expires_at": until});
+            let made = world.admin().post("/api/v1/exceptions", &wanted);
+            assert_eq!(made.status, 201, "{}", made.text());
+        }
+        let request = key.request("nightly", BEN, (&world.url("/"), &json!({})));
+        let more = json!({"subject_token_type": JWT, "scopes": [CALENDAR]});
+        let answer = world.agent("nightly").exchange_with(GOOGLE, &request, &more);
+        refused(what, &answer, (403, "access_denied", "unauthorized-agent"));
+    }
+}
