@@ -43,8 +43,7 @@ pub struct AgentFacts<'a> {
     pub registration: Option<&'a AgentRegistration>,
     /// An agent known before whose id a person could not tell from this one's.
     pub confusable_with: Option<&'a AgentId>,
-    /// Whether the record's network (/24, /48) is in the agent's history; absent where the record has no network
-    /// or the agent no history.
+    /// Whether the record's network (/24, /48) is in the agent's history; absent where one of them is.
     pub network_known: Option<bool>,
 }
 
