@@ -10,7 +10,7 @@ use onesec_e2e::world::{ANA, AUDIENCE, BEN, CALENDAR, GOOGLE};
 use onesec_e2e::{Answer, Http, Plan, World};
 use serde_json::{Value, json};
 
-use super::{ACCESS, JWT_BEARER, REFRESH, TOKEN, alerts_of, bearer, grant, issued, refused};
+use super::{ACCESS, JWT_BEARER, REFRESH, Refusal, TOKEN, alerts_of, bearer, grant, issued, refused};
 use crate::plan;
 
 const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
@@ -110,6 +110,10 @@ fn a_listed_grant_passes_with_the_callers_own_credentials() {
     }
 }
 
+/// What is asked for, with which of our keys, and the answer.
+type Governed<'a> = (&'a str, Pairs<'a>, &'a str, Refusal<'a>);
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 #[test]
 fn what_does_not_pass() {
     let world = world(rules());
@@ -128,7 +132,7 @@ fn what_does_not_pass() {
     let both = format!("{CALENDAR_API} https://mail.example.test");
     let upper = CALENDAR_API.to_uppercase();
     let deputy = (403, "access_denied", "confused-deputy");
-    let attacks: [(&str, &[(&str, &str)], &str, (u16, &str, &str)); 15] = [
+    let attacks: [Governed<'_>; 15] = [
         ("another audience", &[("audience", "https://mail.example.test")], &key, REFUSED),
         ("the audience with a slash", &[("audience", &slash)], &key, REFUSED),
         ("the audience in capitals", &[("audience", &upper)], &key, REFUSED),
@@ -198,7 +202,6 @@ struct Recorder {
 }
 
 impl Recorder {
-    #[expect(clippy::disallowed_methods, reason = "bounded by the life of a test")]
     fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("listening");
         let url = format!("http://{}", listener.local_addr().expect("address"));
@@ -285,6 +288,9 @@ fn proxy(origin: &str) -> Value {
     json!({"domain": DOMAIN, "origin": origin, "origin_host": "edge.example.test", "api_key": EDGE_KEY})
 }
 
+/// Where our key is: headers, parameters.
+type Shown<'a> = (&'a str, Pairs<'a>, Pairs<'a>);
+
 #[test]
 fn no_key_of_ours_reaches_auth0() {
     let (world, upstream) =
@@ -292,7 +298,7 @@ fn no_key_of_ours_reaches_auth0() {
     let key = key_of(&world, "helper");
     let [basic, bare] = ["helper", ""].map(|name| format!("Basic {}", base64(format!("{name}:{key}").as_bytes())));
     let (bearer, dpop) = (bearer(&key), format!("DPoP {key}"));
-    let ours: [(&str, &[(&str, &str)], &[(&str, &str)]); 10] = [
+    let ours: [Shown<'_>; 10] = [
         ("as the client's secret", &[], &[("client_id", "helper"), ("client_secret", &key)]),
         ("as Basic", &[("authorization", &basic)], &[]),
         ("as Basic without a name", &[("authorization", &bare)], &[]),
@@ -343,6 +349,7 @@ fn no_key_of_ours_reaches_auth0() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn no_spelling_of_the_token_endpoint_gets_past_us() {
     let (world, upstream) = recorded(json!([]));
     let body = format!(

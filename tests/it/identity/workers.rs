@@ -80,6 +80,7 @@ fn a_worker_asks_in_its_own_name_for_a_user_who_delegated() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_worker_is_refused_what_it_cannot_show() {
     for mode in ["live", "dry_run"] {
         let night = Night::new();
