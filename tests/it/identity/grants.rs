@@ -171,6 +171,35 @@ fn what_does_not_pass() {
 }
 
 #[test]
+fn an_id_token_proves_its_user_to_us_before_it_does_to_auth0() {
+    let world = world(rules());
+    world.mode("live");
+    let key = key_of(&world, "helper");
+    world.delegate_as(&json!({"user_id": BEN, "agent_id": "helper", "connection": format!("audience:{CALENDAR_API}")}));
+    let id_token = |user: &str, client: &str| {
+        let spec = onesec_auth0_sim::AccessTokenSpec::new(user, client, client);
+        world.sim.mint_access_token(&spec).expect("minted").expose_to_wire().to_owned()
+    };
+    let ask = |token: &str| {
+        let typed = ("subject_token_type", "urn:ietf:params:oauth:token-type:id_token");
+        governed(&world, &[("subject_token", token), typed, ("requested_token_type", ID_JAG)], Some(&key))
+    };
+    issued("of the user who delegated", &ask(&id_token(BEN, "app-1")));
+    let never = (403, "access_denied", "unauthorized-agent");
+    refused("of a user who delegated nothing", &ask(&id_token(ANA, "app-1")), never);
+    let subject = (400, "invalid_request", "subject-refused");
+    refused("for another client", &ask(&id_token(BEN, "app-2")), subject);
+    refused("forged", &ask("x.y.z"), subject);
+    for kind in ["jwt", "refresh_token", "saml2"] {
+        let kind = format!("urn:ietf:params:oauth:token-type:{kind}");
+        let more = [("subject_token_type", kind.as_str()), ("requested_token_type", ID_JAG)];
+        refused("said to be something else", &governed(&world, &more, Some(&key)), subject);
+    }
+    let asked = world.events("kind=token_exchange&agent_id=helper", 2);
+    assert_eq!(asked[0]["subject"]["proof"], "verified", "{}", asked[0]);
+}
+
+#[test]
 fn other_grants_pass_only_where_they_are_listed() {
     let ask = |world: &World, grant: &str, audience: &str| {
         let pairs = [("grant_type", grant), ("client_id", "app-1"), ("client_secret", SECRET), ("audience", audience)];

@@ -92,6 +92,24 @@ fn an_issuer_that_cannot_be_reached_is_no_excuse() {
     refused("down", &answer, (503, "temporarily_unavailable", "cannot be fetched"));
 }
 
+#[test]
+fn made_up_key_ids_do_not_make_us_ask_again_and_again() {
+    let (world, issuer) = vouched(roomy());
+    let (_, token) = world.lent("helper");
+    world.register("helper", &json!({"clients": ["app-1"]}));
+    let good = bearer(&issuer.machine("app-1", US, |spec| spec));
+    issued("honest", &exchange(&mut world.nobody(), &[("authorization", &good)], &token));
+    let claims = json!({"iss": issuer.sim.issuer(), "sub": "app-1@clients", "azp": "app-1", "aud": US,
+        "iat": now(), "exp": now() + 600});
+    for _ in 0..40 {
+        let forged = bearer(&Key::default().jwt(&json!({"typ": "JWT"}), &claims, &json!({})));
+        let answer = exchange(&mut world.nobody(), &[("authorization", &forged)], &token);
+        assert!([401, 503].contains(&answer.status), "{}", answer.text());
+    }
+    assert!(issuer.sim.requests(RequestKind::Jwks) <= 4, "{}", issuer.sim.requests(RequestKind::Jwks));
+    issued("honest, meanwhile", &exchange(&mut world.nobody(), &[("authorization", &good)], &token));
+}
+
 /// Starts an exchange, does `meanwhile` while upstream has issued and not answered, and gives what the agent gets.
 fn during(world: &World, ask: impl FnOnce() -> Answer + Send, meanwhile: impl FnOnce()) -> Answer {
     let pause = world.sim.pause_exchanges();

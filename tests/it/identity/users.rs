@@ -213,3 +213,41 @@ fn no_parameter_names_the_user_or_the_agent() {
     refused("a parameter twice", &answer, (400, "invalid_request", "twice"));
     assert_eq!(world.sim.requests(RequestKind::TokenExchange), 0);
 }
+
+#[test]
+fn each_use_and_audience_has_its_client_at_auth0() {
+    let (files, key) = (tempfile::tempdir().expect("directory"), Key::default());
+    let path = files.path().join("refresher.pem");
+    std::fs::write(&path, key.signing.to_pem().expect("PEM").expose_to_wire()).expect("written");
+    let api = |name: &str| json!({"client_id": name, "client_secret": "s3cret", "use": "access", "audience": format!("https://{name}")});
+    let refresher = json!({"client_id": "refresher", "private_key_file": path, "key_id": key.kid, "use": "refresh"});
+    let clients = json!([refresher, api("api-a"), api("api-b")]);
+    let world = plan().live().with("token_vault", json!({"clients": clients})).start();
+    world.sim.create_client(ClientSpec::regular("refresher", "").with_public_key(key.jwk()));
+    for name in ["api-a", "api-b"] {
+        world.sim.create_client(ClientSpec::custom_api(name, "s3cret", &format!("https://{name}")));
+    }
+    let (mut helper, ours) = world.lent("helper");
+    let theirs = world.sim.issue_refresh_token(ANA, "refresher").expect("issued");
+    issued("its own refresh token", &helper.exchange_for(GOOGLE, theirs.expose_to_wire(), &[CALENDAR]));
+    let other = helper.exchange_for(GOOGLE, &ours, &[CALENDAR]);
+    refused("another client's refresh token", &other, (403, "invalid_grant", "upstream"));
+    for audience in ["https://api-a", "https://api-b", AUDIENCE] {
+        let token = access(&world, "app", |spec| spec.with_claim("aud", json!(audience)));
+        issued(audience, &by_access(&mut helper, &token));
+    }
+    let token = access(&world, "app", |spec| spec.with_claim("aud", json!("https://api-c")));
+    refused("of an API that nobody named", &by_access(&mut helper, &token), SUBJECT);
+}
+
+#[test]
+fn a_registration_bounds_what_an_agent_may_reach() {
+    for mode in ["live", "dry_run"] {
+        let (world, mut helper) = lent(mode);
+        world.register("helper", &json!({"connections": [GITHUB]}));
+        let answer = helper.exchange_for(GOOGLE, &world.refresh(ANA), &[CALENDAR]);
+        refused("not its connection", &answer, (403, "access_denied", "unauthorized-agent"));
+        world.register("helper", &json!({"connections": [GITHUB, GOOGLE]}));
+        issued("its connection", &helper.exchange_for(GOOGLE, &world.refresh(ANA), &[CALENDAR]));
+    }
+}
