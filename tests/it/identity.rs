@@ -6,6 +6,7 @@ mod agents;
 mod grants;
 mod links;
 mod mtls;
+mod page;
 mod tricks;
 mod users;
 mod workers;
