@@ -1,15 +1,19 @@
 //! Order, omission, races, and neighbours: what is left when every single proof holds.
 
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::time::Duration;
 
-use onesec_auth0_sim::{ClientSpec, RequestKind};
+use onesec_auth0_sim::{AccessTokenSpec, ClientSpec, RequestKind};
 use onesec_e2e::proofs::{Issuer, Key, at_now, now};
-use onesec_e2e::world::{ANA, BEN, CALENDAR, GOOGLE};
+use onesec_e2e::world::{ANA, AUDIENCE, BEN, CALENDAR, EXCHANGE, GOOGLE};
 use onesec_e2e::{Answer, World};
 use serde_json::{Value, json};
 
-use super::{JWT, JWT_BEARER, TOKEN, US, alerts_of, bearer, exchange, grant, issued, refused, vouched};
+use super::{ACCESS, JWT, JWT_BEARER, TOKEN, US, alerts_of, bearer, exchange, grant, issued, refused, vouched};
 use crate::plan;
+
+const HOST: &str = "onesec.example.test";
 
 fn roomy() -> onesec_e2e::Plan {
     plan().with("detectors", json!({"exchange-rate": {"limit": 10_000}}))
@@ -108,6 +112,92 @@ fn made_up_key_ids_do_not_make_us_ask_again_and_again() {
     }
     assert!(issuer.sim.requests(RequestKind::Jwks) <= 4, "{}", issuer.sim.requests(RequestKind::Jwks));
     issued("honest, meanwhile", &exchange(&mut world.nobody(), &[("authorization", &good)], &token));
+}
+
+/// What is registered holds after the server died, and so does what is no longer.
+#[test]
+fn registrations_are_as_durable_as_they_are_said() {
+    let mut world = roomy().with("server", json!({"hosts": [HOST]})).live().start();
+    let (_, token) = world.lent("helper");
+    let key = world.keyed("helper", &json!({"possession": "dpop"}));
+    let secret = bearer(&world.key(&json!({"name": "h", "scopes": ["exchange"], "agent_id": "helper"})));
+    let headers = [("host", HOST), ("authorization", secret.as_str())];
+    let must = (401, "invalid_dpop_proof", "must prove possession");
+    world.killed();
+    refused("the key alone", &exchange(&mut world.nobody(), &headers, &token), must);
+    let proof = key.dpop(("POST", &format!("https://{HOST}{EXCHANGE}")), None, &json!({}));
+    issued("with its key", &exchange(&mut world.nobody(), &[&headers[..], &[("dpop", &proof)]].concat(), &token));
+    assert_eq!(world.admin().call("DELETE", "/api/v1/agents/helper", &Value::Null).status, 200);
+    world.killed();
+    let assertion = key.assertion("helper", &format!("https://{HOST}{TOKEN}"), &json!({}));
+    let by = [("client_assertion", assertion.as_str()), ("client_assertion_type", JWT_BEARER)];
+    let answer = grant(&mut world.nobody(), &[("host", HOST)], (&token, &by));
+    refused("forgotten", &answer, (401, "invalid_client", "unknown_client"));
+}
+
+/// Recorded is in force: a registration that takes a key away counts even if whoever said it does not wait for the answer.
+#[test]
+fn a_registration_counts_though_nobody_waits_for_the_answer() {
+    let world = roomy().live().start();
+    let (_, token) = world.lent("helper");
+    let (address, admin) = (world.process.url().trim_start_matches("http://").to_owned(), world.process.admin_key());
+    for n in 0..20 {
+        let old = world.keyed("helper", &json!({}));
+        let new = Key::default();
+        let body = json!({"keys": [new.jwk()]}).to_string();
+        let head = format!(
+            "PUT /api/v1/agents/helper HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {admin}\r\n\
+            content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(&address).expect("connected");
+        stream.write_all(head.as_bytes()).expect("sent");
+        // Somewhere between reading it and answering it.
+        std::thread::sleep(Duration::from_micros(100 * n));
+        drop(stream);
+        let recorded = |_| {
+            std::thread::sleep(Duration::from_millis(5));
+            world.admin().get("/api/v1/events?kind=command&limit=5").text().contains(&new.kid)
+        };
+        if !(0..20).any(recorded) {
+            continue; // It was never read.
+        }
+        let assertion = old.assertion("helper", &world.url(TOKEN), &json!({}));
+        let by = [("client_assertion", assertion.as_str()), ("client_assertion_type", JWT_BEARER)];
+        refused(
+            &format!("{n}: the key is gone"),
+            &grant(&mut world.nobody(), &[], (&token, &by)),
+            (401, "invalid_client", ""),
+        );
+    }
+}
+
+/// Rules of the protocol are no detections that an exception could silence.
+#[test]
+fn no_exception_and_no_preset_makes_a_stolen_token_good() {
+    for preset in ["balanced", "observe"] {
+        let world = roomy().live().start();
+        let (mut helper, _) = world.lent("helper");
+        world.register("helper", &json!({"clients": ["app-1"]}));
+        world.preset(preset);
+        for detector in ["confused-deputy", "delegation-chain"] {
+            let until = (at_now() + Duration::from_secs(3_600)).to_string();
+            let wanted = json!({"detector": detector, "agent_id": "helper", "reason": "quiet", "expires_at": until});
+            let made = world.admin().post("/api/v1/exceptions", &wanted);
+            assert!([201, 409, 422].contains(&made.status), "{}", made.text());
+        }
+        let more = json!({"subject_token_type": ACCESS, "scopes": [CALENDAR]});
+        for (claim, value, reason) in [
+            ("may_act", json!({"sub": "mole"}), "confused-deputy"),
+            ("azp", json!("app-2"), "confused-deputy"),
+            ("act", json!({"sub": "mole"}), "delegation-chain"),
+        ] {
+            let spec = AccessTokenSpec::new(ANA, AUDIENCE, "app-1").with_claim(claim, value);
+            let token = world.sim.mint_access_token(&spec).expect("minted");
+            let answer = helper.exchange_with(GOOGLE, token.expose_to_wire(), &more);
+            refused(&format!("{preset} {claim}"), &answer, (403, "access_denied", reason));
+        }
+    }
 }
 
 /// Starts an exchange, does `meanwhile` while upstream has issued and not answered, and gives what the agent gets.
