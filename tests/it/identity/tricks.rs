@@ -329,3 +329,14 @@ fn nothing_that_is_waved_through_lets_a_worker_in() {
         refused(what, &answer, (403, "access_denied", "unauthorized-agent"));
     }
 }
+
+#[test]
+fn many_rotations_leave_a_server_that_starts() {
+    let mut world = plan().start();
+    for n in 0..70 {
+        let answer = world.admin().post("/api/v1/signing-keys/rotate", &Value::Null);
+        assert_eq!(answer.status, 200, "{n}: {}", answer.text());
+    }
+    world.restart();
+    assert_eq!(world.nobody().get("/.well-known/jwks.json").status, 200);
+}
