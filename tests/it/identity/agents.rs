@@ -483,6 +483,9 @@ fn registrations_that_are_refused() {
     }
     let named = world.admin().call("PUT", "/api/v1/agents/app-1", &json!({}));
     assert_eq!((named.status, &named.json()["code"]), (409, &json!("taken")), "named like another agent's client");
+    let wanted = json!({"name": "k", "scopes": ["exchange"], "agent_id": "app-1"});
+    let keyed = world.admin().post("/api/v1/keys", &wanted);
+    assert_eq!((keyed.status, &keyed.json()["code"]), (409, &json!("taken")), "a key for such a name");
     let answer = put(json!({"trusted": true}));
     assert!([400, 422].contains(&answer.status), "an unknown member: {}", answer.text());
     for scopes in [&["read"][..], &["respond"], &["exchange"], &["events:trust"]] {
