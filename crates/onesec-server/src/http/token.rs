@@ -121,7 +121,7 @@ async fn answer(app: &App, custom: Option<TenantId>, request: Request) -> Respon
         (Some(VAULT_GRANT), Some(tenant)) if !shows_ours(app, &parts) => theirs(app, &tenant, asked).await,
         // Who says nothing at all is first asked who it is.
         (Some(VAULT_GRANT) | None, custom) => vault(app, custom.as_ref(), &asked).await,
-        (Some(_), custom) => other(app, &custom.unwrap_or_else(TenantId::default_tenant), asked).await,
+        (Some(_), custom) => other(app, custom.as_ref(), asked).await,
     };
     answered.unwrap_or_else(|response| *response)
 }
@@ -153,12 +153,16 @@ async fn vault(app: &App, custom: Option<&TenantId>, asked: &Requested<'_>) -> A
     let ours = has_own_header(asked.parts) || (custom.is_some() && shows_ours(app, asked.parts));
     let claim = if ours { Claim::of_ours(head) } else { Claim::of(head, &parameters) }?;
     let (caller, evidence) = claim.authenticate(app, head).await?;
-    if custom.is_some_and(|tenant| *tenant != caller.tenant) {
-        return Err(unknown("the credential is another tenant's"));
-    }
+    at_home(custom, &caller)?;
     let wanted = wanted(&parameters)?;
     let wanted = ExchangeRequest { network: asked.network, audiences: head.audiences(app), ..wanted };
     Ok(exchange(app, (&caller, evidence), wanted).await)
+}
+
+/// Whoever asks at a tenant's custom domain means that tenant: what it shows must not reach another one.
+fn at_home(custom: Option<&TenantId>, caller: &Caller) -> Result<(), Box<Response>> {
+    let abroad = custom.is_some_and(|tenant| *tenant != caller.tenant);
+    if abroad { Err(unknown("the credential is another tenant's")) } else { Ok(()) }
 }
 
 /// An exchange at the tenant's custom domain, by one of its own clients. Which agent that is was registered; that it is
@@ -188,7 +192,7 @@ fn token_request(parts: &Parts, pairs: Pairs, network: Option<IpAddr>) -> TokenR
 }
 
 /// Any other grant: refused, unless the allow-list has it. Governed ones are judged and recorded either way.
-async fn other(app: &App, tenant: &TenantId, asked: Requested<'_>) -> Answered {
+async fn other(app: &App, custom: Option<&TenantId>, asked: Requested<'_>) -> Answered {
     let (client, head) = (Parameters::of_client(&asked.pairs), Head::of_parts(asked.parts));
     let request = token_request(asked.parts, asked.pairs, asked.network);
     let configured = app.vaults.values().any(|vault| vault.gateway.is_some());
@@ -196,11 +200,13 @@ async fn other(app: &App, tenant: &TenantId, asked: Requested<'_>) -> Answered {
         // With a credential of ours beside it, everything else is the caller's business with Auth0.
         let claim = if shows_ours(app, asked.parts) { Claim::of_ours(head) } else { Claim::of(head, &client) }?;
         let (caller, evidence) = claim.authenticate(app, head).await?;
+        at_home(custom, &caller)?;
         let asking = asking(app, &caller, evidence)?;
         let gateway = gateway_of(app, &caller.tenant)?;
         return Ok(gateway.govern(asking, (grant, request)).await.map_or_else(render, passed_on));
     }
-    let gateway = app.vaults.get(tenant).and_then(|vault| vault.gateway.as_ref());
+    let tenant = custom.cloned().unwrap_or_else(TenantId::default_tenant);
+    let gateway = app.vaults.get(&tenant).and_then(|vault| vault.gateway.as_ref());
     match gateway.filter(|gateway| gateway.may_pass(&request)) {
         Some(gateway) => Ok(gateway.pass(request).await.map_or_else(render, passed_on)),
         None => {
