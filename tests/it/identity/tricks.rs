@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use onesec_auth0_sim::{AccessTokenSpec, ClientSpec, RequestKind};
+use onesec_auth0_sim::{AccessTokenSpec, ClientSpec, GrantType, RequestKind};
 use onesec_e2e::proofs::{Issuer, Key, at_now, now};
 use onesec_e2e::world::{ANA, AUDIENCE, BEN, CALENDAR, EXCHANGE, GOOGLE};
 use onesec_e2e::{Answer, World};
@@ -198,6 +198,37 @@ fn no_exception_and_no_preset_makes_a_stolen_token_good() {
             refused(&format!("{preset} {claim}"), &answer, (403, "access_denied", reason));
         }
     }
+}
+
+#[test]
+fn another_tenants_key_is_nobody_at_a_custom_domain() {
+    let acme = Issuer::start();
+    acme.sim.create_client(ClientSpec::regular("onesec", "other-s3cret"));
+    let proxy = json!({"domain": "login.acme.test", "origin": acme.sim.base_url(), "origin_host": "edge.acme.test", "api_key": "k"});
+    let pass = json!([{"grant": GrantType::JwtBearer.urn(), "audience": "*"}]);
+    let vault = json!({"auth0_domain": "acme.eu.auth0.test", "auth0_base_url": acme.sim.base_url(), "proxy": proxy,
+        "auth0_client_id": "onesec", "auth0_client_secret": "other-s3cret", "pass_through": pass});
+    let plan = roomy().live().with("tenants", json!({"acme": {"token_vault": vault}}));
+    let world = plan.with("token_vault", json!({"pass_through": pass})).start();
+    let (_, token) = world.lent("helper");
+    let key = |tenant: &str| {
+        world.key(&json!({"name": tenant, "scopes": ["exchange"], "agent_id": "helper", "tenant": tenant}))
+    };
+    let (ours, theirs) = (key("default"), key("acme"));
+    let at = |key: &str| [("host", "login.acme.test"), ("x-api-key", key)].map(|(n, v)| (n.to_owned(), v.to_owned()));
+    let ask = |key: &str, pairs: Option<&[(&str, &str)]>| {
+        let headers = at(key);
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        match pairs {
+            None => grant(&mut world.nobody(), &headers, (&token, &[])),
+            Some(pairs) => world.nobody().form(TOKEN, &headers, pairs),
+        }
+    };
+    let assertion = [("grant_type", GrantType::JwtBearer.urn()), ("assertion", "x.y.z"), ("audience", "https://a")];
+    refused("an exchange", &ask(&ours, None), (401, "invalid_client", "another tenant's"));
+    refused("a governed grant", &ask(&ours, Some(&assertion)), (401, "invalid_client", "another tenant's"));
+    assert_eq!(world.sim.requests(RequestKind::RefreshGrant) + world.sim.requests(RequestKind::Governed), 0);
+    refused("its own key", &ask(&theirs, None), (403, "invalid_grant", "upstream"));
 }
 
 /// Starts an exchange, does `meanwhile` while upstream has issued and not answered, and gives what the agent gets.
