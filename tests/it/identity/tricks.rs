@@ -295,6 +295,8 @@ fn a_suspended_agent_does_not_go_on_through_others() {
         assert!(show(&after).text().contains("suspended-delegator"), "{mode}");
         assert_eq!(alerts_of(&world, "delegation-chain", "reader").len(), 1, "{mode}");
         issued("lent before: revoking takes it back, not suspending", &show(&before));
+        assert_eq!(world.admin().post("/api/v1/agents/planner/resume", &Value::Null).status, 200);
+        issued("lent on anew", &show(&planner.lend(&link, ("reader", &reader), |wanted| wanted)));
     }
 }
 
