@@ -180,7 +180,7 @@ fn no_exception_and_no_preset_makes_a_stolen_token_good() {
         let (mut helper, _) = world.lent("helper");
         world.register("helper", &json!({"clients": ["app-1"]}));
         world.preset(preset);
-        for detector in ["confused-deputy", "delegation-chain"] {
+        for detector in ["confused-deputy", "delegation-chain", "revoked-access", "unauthorized-agent"] {
             let until = (at_now() + Duration::from_secs(3_600)).to_string();
             let wanted = json!({"detector": detector, "agent_id": "helper", "reason": "quiet", "expires_at": until});
             let made = world.admin().post("/api/v1/exceptions", &wanted);
@@ -197,6 +197,12 @@ fn no_exception_and_no_preset_makes_a_stolen_token_good() {
             let answer = helper.exchange_with(GOOGLE, token.expose_to_wire(), &more);
             refused(&format!("{preset} {claim}"), &answer, (403, "access_denied", reason));
         }
+        world.unlink(ANA, GOOGLE);
+        let answer = helper.exchange_for(GOOGLE, &world.refresh(ANA), &[CALENDAR]);
+        refused(&format!("{preset} unlinked"), &answer, (403, "access_denied", "revoked-access"));
+        assert_eq!(world.admin().post("/api/v1/agents/helper/suspend", &json!({})).status, 200);
+        let answer = helper.exchange_for(GOOGLE, &world.refresh(ANA), &[CALENDAR]);
+        assert_eq!(answer.status, 403, "{preset} suspended: {}", answer.text());
     }
 }
 
