@@ -7,6 +7,7 @@ mod contract;
 mod crash;
 mod detectors;
 mod gateway;
+mod identity;
 mod recompute;
 mod secrets;
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use onesec_e2e::world::{ANA, GOOGLE};
+use onesec_e2e::proofs::{Issuer, Key};
+use onesec_e2e::world::{ANA, EXCHANGE, GOOGLE};
 use onesec_e2e::{Http, World};
 use serde_json::{Value, json};
 
@@ -383,4 +384,68 @@ fn issued_tokens_and_our_own_keys_are_found_nowhere() {
     assert_eq!(mode & 0o777, 0o600);
     let mode = std::fs::metadata(world.dir().join("onesec.db")).expect("file").permissions().mode();
     assert_eq!(mode & 0o077, 0, "nobody else reads the journal: {mode:o}");
+}
+
+/// Assertions, proofs, tokens of issuers, requests of workers, links: good ones and forged ones.
+#[test]
+fn what_agents_prove_themselves_with_is_found_nowhere() {
+    let issuer = Issuer::start();
+    let us = "https://onesec.example.test";
+    let plan = plan().live().env("ONESEC_LOG", "trace").with("agents", json!({"issuers": issuer.section(us)}));
+    let mut world = plan.start();
+    let (mut agent, refresh) = world.lent("helper");
+    let (key, reader) = (world.keyed("helper", &json!({"clients": ["app-1"], "worker": true})), Key::default());
+    let (token, exchange) = (world.url("/oauth/token"), world.url(EXCHANGE));
+    let assertion = key.assertion("helper", &token, &json!({}));
+    let machine = issuer.machine("app-1", us, |spec| spec.with_claim("cnf", json!({"jkt": key.thumbprint()})));
+    let proof = key.dpop(("POST", &exchange), Some(&machine), &json!({}));
+    let worker = key.request("helper", ANA, (&world.url("/"), &json!({})));
+    let link = world.delegate(ANA, "helper", GOOGLE, &[])["link"].as_str().expect("link").to_owned();
+    let chain = key.lend(&link, ("reader", &reader), |wanted| wanted);
+    let forged = Key::default().assertion("helper", &token, &json!({}));
+    let typed = ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    for assertion in [&assertion, &forged] {
+        let pairs = [("grant_type", "x"), ("client_assertion", assertion), typed, ("subject_token", &worker)];
+        world.nobody().form("/oauth/token", &[], &pairs);
+        let vault = onesec_auth0_sim::GrantType::TokenVault.urn();
+        let pairs = [
+            ("grant_type", vault),
+            ("client_assertion", assertion),
+            typed,
+            ("subject_token", &refresh),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:refresh_token"),
+            ("connection", GOOGLE),
+        ];
+        world.nobody().form("/oauth/token", &[], &pairs);
+    }
+    let scheme = format!("DPoP {machine}");
+    let body = json!({"subject_token": refresh, "connection": GOOGLE, "delegation": link}).to_string();
+    let headers = [("authorization", scheme.as_str()), ("dpop", proof.as_str()), ("content-type", "application/json")];
+    for _ in 0..2 {
+        world.nobody().send("POST", EXCHANGE, &headers, body.as_bytes());
+    }
+    let jwt = "urn:ietf:params:oauth:token-type:jwt";
+    agent.exchange_with(GOOGLE, &worker, &json!({"subject_token_type": jwt, "delegation": forged}));
+    let mut reader = world.agent("reader");
+    reader.exchange_with(GOOGLE, &refresh, &json!({"delegation": chain}));
+    for misplaced in ["connection", "login_hint", "scopes", "task_id"] {
+        agent.exchange_with(GOOGLE, &refresh, &json!({misplaced: chain}));
+    }
+    let details = json!({"agent_id": "reader", "user_id": ANA, "delegated_by": "helper", "attestation": chain});
+    let event = json!({"type": "agent_identity_delegation", "details": details, "summary": chain});
+    world.client(&["events:write"]).post("/api/v1/events", &event);
+    let all = [assertion, machine, proof, worker, link, chain, forged];
+    let needles: Vec<&str> =
+        all.iter().flat_map(|text| text.split(['.', '~'])).filter(|part| part.len() > 60).collect();
+    assert!(needles.len() > 15, "{}", needles.len());
+    let shown = shown(&world);
+    assert_eq!(world.process.terminate(), Some(0));
+    let mut places = files(world.dir());
+    places.push(("the log".to_owned(), world.process.log().join("\n").into_bytes()));
+    places.extend(shown.into_iter().map(|body| ("a listing".to_owned(), body)));
+    for (place, bytes) in &places {
+        for needle in &needles {
+            assert!(!bytes.windows(needle.len()).any(|window| window == needle.as_bytes()), "{place} holds {needle}");
+        }
+    }
 }

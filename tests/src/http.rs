@@ -2,17 +2,25 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use serde_json::Value;
 
+use crate::tls;
+
 /// One keep-alive connection.
-#[derive(Debug)]
 pub struct Http {
     address: String,
     key: Option<String>,
-    stream: Option<BufReader<TcpStream>>,
+    tls: Option<Arc<ClientConfig>>,
+    stream: Option<BufReader<Box<dyn Wire>>>,
 }
+
+/// What requests are written to.
+trait Wire: Read + Write + Send {}
+impl<T: Read + Write + Send> Wire for T {}
 
 /// An answer.
 #[derive(Debug, Clone)]
@@ -45,18 +53,42 @@ impl Answer {
     }
 }
 
+impl std::fmt::Debug for Http {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Http").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 impl Http {
     /// For `base`, such as `http://127.0.0.1:1780`, with a key.
     #[must_use]
     pub fn new(base: &str, key: Option<&str>) -> Self {
-        let address = base.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        Self { address, key: key.map(str::to_owned), stream: None }
+        let tls = base.starts_with("https://").then(|| tls::client(None));
+        let address = base.split("://").last().unwrap_or_default().trim_end_matches('/').to_owned();
+        Self { address, key: key.map(str::to_owned), tls, stream: None }
     }
 
     /// The same server, as somebody else.
     #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
-        Self { address: self.address.clone(), key: Some(key.to_owned()), stream: None }
+        Self { address: self.address.clone(), key: Some(key.to_owned()), tls: self.tls.clone(), stream: None }
+    }
+
+    /// The same server, with a client certificate.
+    #[must_use]
+    pub fn with_certificate(&self, certificate: &tls::Certificate) -> Self {
+        let tls = Some(tls::client(Some(certificate)));
+        Self { address: self.address.clone(), key: self.key.clone(), tls, stream: None }
+    }
+
+    fn connect(&self) -> std::io::Result<Box<dyn Wire>> {
+        let stream = TcpStream::connect(&self.address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        Ok(match &self.tls {
+            None => Box::new(stream),
+            Some(config) => Box::new(tls::over(stream, config)?),
+        })
     }
 
     /// `GET path`.
@@ -72,6 +104,14 @@ impl Http {
     /// Any method with JSON.
     pub fn call(&mut self, method: &str, path: &str, body: &Value) -> Answer {
         self.send(method, path, &[("content-type", "application/json")], body.to_string().as_bytes())
+    }
+
+    /// `POST path` with a form, as OAuth clients send it.
+    pub fn form(&mut self, path: &str, headers: &[(&str, &str)], pairs: &[(&str, &str)]) -> Answer {
+        let encoded = pairs.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value)));
+        let body = encoded.collect::<Vec<_>>().join("&");
+        let headers = [&[("content-type", "application/x-www-form-urlencoded")], headers].concat();
+        self.send("POST", path, &headers, body.as_bytes())
     }
 
     /// Any request; status 0 where the connection broke.
@@ -108,15 +148,11 @@ impl Http {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
-        let stream = match &mut self.stream {
+        let stream = match self.stream.take() {
             Some(stream) => stream,
-            slot => {
-                let stream = TcpStream::connect(&self.address)?;
-                stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-                slot.insert(BufReader::new(stream))
-            }
+            None => BufReader::new(self.connect()?),
         };
+        let stream = self.stream.insert(stream);
         // In one piece: a server that refuses by the head alone finds a small body there, and keeps the connection.
         let mut request = head.into_bytes();
         request.extend_from_slice(body);
@@ -129,7 +165,13 @@ impl Http {
     }
 }
 
-fn read_answer(stream: &mut BufReader<TcpStream>) -> std::io::Result<Answer> {
+/// RFC 3986, section 2.1.
+fn escaped(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+fn read_answer(stream: &mut BufReader<Box<dyn Wire>>) -> std::io::Result<Answer> {
     let broken = || std::io::Error::other("the connection broke");
     let line = read_line(stream)?;
     let status = line.split(' ').nth(1).and_then(|s| s.parse().ok()).ok_or_else(broken)?;
@@ -161,7 +203,7 @@ fn read_answer(stream: &mut BufReader<TcpStream>) -> std::io::Result<Answer> {
     Ok(answer)
 }
 
-fn read_line(stream: &mut BufReader<TcpStream>) -> std::io::Result<String> {
+fn read_line(stream: &mut BufReader<Box<dyn Wire>>) -> std::io::Result<String> {
     let mut line = String::new();
     if stream.read_line(&mut line)? == 0 {
         return Err(std::io::Error::other("the connection ended"));

@@ -3,10 +3,13 @@
 pub mod http;
 pub mod power;
 pub mod process;
+pub mod proofs;
+pub mod tls;
 pub mod world;
 
 pub use http::{Answer, Http};
 pub use process::{Process, Start};
+pub use proofs::Key;
 pub use world::{Agent, Plan, World};
 
 /// The example of the README compiles.

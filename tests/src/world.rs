@@ -43,6 +43,7 @@ pub struct Plan {
     vault: bool,
     request_timeout: String,
     sections: Vec<(String, Value)>,
+    proxy: Option<Value>,
     env: Vec<(String, String)>,
 }
 
@@ -56,6 +57,7 @@ impl Plan {
             vault: true,
             request_timeout: "10s".to_owned(),
             sections: Vec::new(),
+            proxy: None,
             env: Vec::new(),
         }
     }
@@ -85,6 +87,13 @@ impl Plan {
     #[must_use]
     pub fn with(mut self, section: &str, value: Value) -> Self {
         self.sections.push((section.to_owned(), value));
+        self
+    }
+
+    /// In front of the tenant as `token_vault.proxy` says, whose `origin` is the tenant.
+    #[must_use]
+    pub fn custom_domain(mut self, proxy: Value) -> Self {
+        self.proxy = Some(proxy);
         self
     }
 
@@ -120,6 +129,10 @@ impl Plan {
                 "auth0_domain": sim.domain(), "auth0_base_url": sim.base_url(), "auth0_client_id": CLIENT,
                 "auth0_client_secret": CLIENT_SECRET, "audience": AUDIENCE, "request_timeout": self.request_timeout,
             });
+        }
+        if let Some(proxy) = &self.proxy {
+            config["token_vault"]["proxy"] = proxy.clone();
+            config["token_vault"]["proxy"]["origin"] = json!(sim.base_url());
         }
         for (section, value) in &self.sections {
             match (config.get_mut(section).and_then(Value::as_object_mut), value) {
@@ -202,6 +215,12 @@ impl World {
     /// Stops the server in order and starts it again on the same data.
     pub fn restart(&mut self) {
         assert_eq!(self.process.terminate(), Some(0), "it stops in order");
+        self.process = self.start.run();
+    }
+
+    /// `kill -9`, and starts it again on the same data.
+    pub fn killed(&mut self) {
+        self.process.kill();
         self.process = self.start.run();
     }
 

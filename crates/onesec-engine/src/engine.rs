@@ -167,7 +167,8 @@ impl Engine {
         for guarded in self.detectors.iter_mut().filter(asked) {
             guarded.ask(record, &facts, &mut self.found);
             let code = guarded.descriptor().code;
-            for finding in self.found.drain().filter(|f| !self.exceptions.silence(code, f, record.observed_at)) {
+            let silent = |f: &Finding| self.exceptions.silence(code, f, record.observed_at) || !guarded.is_heard(f);
+            for finding in self.found.drain().filter(|f| !silent(f)) {
                 reported.push(reported_finding(record, code, &finding, None));
             }
         }
@@ -395,7 +396,7 @@ impl Engine {
 
     /// What each running detector says of itself.
     pub fn descriptors(&self) -> impl Iterator<Item = &onesec_detector::Descriptor> {
-        self.detectors.iter().map(Guarded::descriptor)
+        self.detectors.iter().filter(|g| !g.is_muted()).map(Guarded::descriptor)
     }
 }
 

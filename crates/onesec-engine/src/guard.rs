@@ -3,7 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use onesec_detector::{Descriptor, Detector, Facts, Findings, GuardClass, Record, StateReader, StateWriter, Timestamp};
+use onesec_detector::{
+    Descriptor, Detector, Facts, Finding, Findings, GuardClass, Record, StateReader, StateWriter, Timestamp,
+};
 
 const PANICS: usize = 3;
 const WITHIN: Duration = Duration::from_secs(600);
@@ -15,6 +17,8 @@ pub(crate) struct Guarded {
     saved: std::collections::BTreeMap<String, Vec<u8>>,
     panics: Vec<Timestamp>,
     dead: bool,
+    /// Switched off: only what rests on a person's decision is still heard of it.
+    muted: bool,
 }
 
 impl std::fmt::Debug for Guarded {
@@ -32,9 +36,25 @@ pub(crate) enum Asked {
 
 impl Guarded {
     pub(crate) fn new(detector: Box<dyn Detector>) -> Self {
-        let mut guarded = Self { detector, saved: std::collections::BTreeMap::new(), panics: Vec::new(), dead: false };
+        let mut guarded =
+            Self { detector, saved: std::collections::BTreeMap::new(), panics: Vec::new(), dead: false, muted: false };
         guarded.keep();
         guarded
+    }
+
+    /// The same, heard only where it speaks of a person's decision: a suspension does not end because nobody wants to hear
+    /// of suspicions.
+    pub(crate) fn muted(self) -> Self {
+        Self { muted: true, ..self }
+    }
+
+    pub(crate) const fn is_muted(&self) -> bool {
+        self.muted
+    }
+
+    /// Whether one of its findings counts.
+    pub(crate) const fn is_heard(&self, finding: &Finding) -> bool {
+        !self.muted || finding.binding
     }
 
     pub(crate) fn descriptor(&self) -> &Descriptor {

@@ -37,7 +37,8 @@ impl Judge<'_> {
             if asked == Asked::Panicked {
                 panicked.push(code);
             }
-            let heard = self.found.drain().filter(|f| !self.exceptions.silence(code, f, record.observed_at));
+            let silent = |f: &Finding| self.exceptions.silence(code, f, record.observed_at) || !guarded.is_heard(f);
+            let heard = self.found.drain().filter(|f| !silent(f));
             judged.extend(heard.map(|finding| (index, finding)));
         }
         if judged.len() < 2 {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use onesec_detector::{Detector, Module, StateError};
+use onesec_detector::{Detector, GuardClass, Module, StateError};
 use onesec_enforcement::{Policy, Preset};
 use onesec_telemetry::Name;
 use onesec_telemetry::catalogue::Catalogue;
@@ -47,8 +47,11 @@ pub(crate) fn assembled(settings: &Settings, assemble: &Assemble) -> Result<Vec<
             return Err(SetupError::Code(code.to_owned()));
         }
         let off = settings.detectors_off.iter().any(|c| c == code) || module_off(settings, descriptor.module);
-        if !off {
-            detectors.push(Guarded::new(detector));
+        let guards = descriptor.guard == GuardClass::Closed;
+        match (off, guards) {
+            (false, _) => detectors.push(Guarded::new(detector)),
+            (true, true) => detectors.push(Guarded::new(detector).muted()),
+            (true, false) => {}
         }
     }
     Ok(detectors)

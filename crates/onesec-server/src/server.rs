@@ -13,6 +13,7 @@ use onesec_engine::{Settings, SetupError};
 use onesec_journal::JournalError;
 use onesec_telemetry::{Change, Command, Name, Secret, Sender, TenantId, Text};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -348,14 +349,16 @@ impl Running {
 
     /// Runs until the process is told to end (SIGINT, SIGTERM), then stops. SIGHUP reads the configuration again.
     pub async fn wait_for_signal_and_stop(self, read: impl Fn() -> Result<Config, String>) {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).ok();
-        let mut hang_up = signal(SignalKind::hangup()).ok();
+        self.stop_on(Signals::listen(), read).await;
+    }
+
+    /// The same, for whoever has been listening for signals since before it said that the server is there.
+    pub(crate) async fn stop_on(self, mut signals: Signals, read: impl Fn() -> Result<Config, String>) {
         loop {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => break,
-                _ = heard(&mut terminate) => break,
-                _ = heard(&mut hang_up) => self.read_again(&read).await,
+                _ = heard(&mut signals.interrupt) => break,
+                _ = heard(&mut signals.terminate) => break,
+                _ = heard(&mut signals.hang_up) => self.read_again(&read).await,
             }
         }
         self.stop().await;
@@ -373,8 +376,23 @@ impl Running {
     }
 }
 
+/// What the process may be told. From here on no signal ends it without a word.
+pub(crate) struct Signals {
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+    hang_up: Option<Signal>,
+}
+
+impl Signals {
+    pub(crate) fn listen() -> Self {
+        let [interrupt, terminate, hang_up] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(|kind| signal(kind).ok());
+        Self { interrupt, terminate, hang_up }
+    }
+}
+
 /// The next signal; never, where the system gives none.
-async fn heard(signal: &mut Option<tokio::signal::unix::Signal>) {
+async fn heard(signal: &mut Option<Signal>) {
     match signal {
         Some(signal) => drop(signal.recv().await),
         None => std::future::pending().await,

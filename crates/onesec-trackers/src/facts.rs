@@ -43,8 +43,7 @@ pub struct AgentFacts<'a> {
     pub registration: Option<&'a AgentRegistration>,
     /// An agent known before whose id a person could not tell from this one's.
     pub confusable_with: Option<&'a AgentId>,
-    /// Whether the record's network (/24, /48) is in the agent's history; absent where the record has no network
-    /// or the agent no history.
+    /// Whether the record's network (/24, /48) is in the agent's history; absent where one of them is.
     pub network_known: Option<bool>,
 }
 
@@ -334,6 +333,8 @@ pub enum Refusal {
     Tombstoned,
     /// It is older than the unlink or revocation that it would undo.
     OlderThanEnd,
+    /// An agent that is suspended lends nothing on.
+    SuspendedDelegator,
     /// The same id with other content.
     Conflict,
     /// It names no connection, and policy names no default.
@@ -363,6 +364,7 @@ impl Refusal {
             Self::AlreadyExpired => "already-expired",
             Self::Tombstoned => "tombstoned",
             Self::OlderThanEnd => "older-than-end",
+            Self::SuspendedDelegator => "suspended-delegator",
             Self::Conflict => "conflict",
             Self::NoConnection => "no-connection",
             Self::LedgerFull => "ledger-full",

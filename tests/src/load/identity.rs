@@ -95,9 +95,9 @@ impl Stage {
         let wanted = json!({"user_id": USER, "agent_id": "boss", "connection": "github", "scopes": ["read:org"]});
         let made = admin.post("/api/v1/delegations", &wanted).json();
         let root = Secret::new(made.get("link").and_then(Value::as_str).expect("a link").to_owned());
+        let until = now() + Duration::from_secs(3600);
         let whole = |name: &str, key: &SigningKey, jti: String| {
             let key = DelegateKey::Key(key.public_key().expect("public"));
-            let until = now() + Duration::from_secs(3600);
             Narrower::new(AgentId::new(name).expect("agent"), key, until, Name::new(&jti).expect("name"))
         };
         let two = delegate(&root, boss, &whole("middle", middle, "j-middle".to_owned()), now()).expect("delegated");

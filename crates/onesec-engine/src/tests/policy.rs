@@ -160,6 +160,36 @@ fn what_is_switched_off_is_silent_and_the_rest_is_not() {
 }
 
 #[test]
+fn what_a_person_decided_holds_whatever_is_switched_off() {
+    let off = Settings {
+        detectors_off: vec!["unauthorized-agent".to_owned(), "revoked-access".to_owned()],
+        ..Settings::default()
+    };
+    let module = Settings { modules_off: vec!["token_vault".to_owned()], ..Settings::default() };
+    for settings in [off, module] {
+        let mut engine = built_in(settings);
+        let suspend = Command::SuspendAgent { agent: AgentId::new("bot-7").expect("an agent"), reason: None };
+        let exchange = |agent| at("+1s").gateway(agent).exchange("ada", "github").scopes("repo");
+        let linked = at("0s").trusted().link("ada", "github");
+        let delegated = at("0s").trusted().delegate("ada", "bot-8", "github");
+        let unlinked = at("+1s").trusted().unlink("ada", "github");
+        let story = [
+            linked,
+            delegated,
+            exchange("bot-7"),
+            at("+1s").command(suspend),
+            exchange("bot-7"),
+            unlinked,
+            exchange("bot-8"),
+        ];
+        let outputs = apply(&mut engine, story);
+        let passes: Vec<bool> = outputs.iter().flat_map(|o| &o.answer).map(|a| a.applies.passes()).collect();
+        assert_eq!(passes, [true, false, false]);
+        assert_eq!(engine.descriptors().filter(|d| d.code == "unauthorized-agent").count(), 0);
+    }
+}
+
+#[test]
 fn two_detectors_of_one_code_are_refused() {
     let twice =
         |_: &Settings| Ok(vec![Loud::boxed("loud", GuardClass::Closed), Loud::boxed("loud", GuardClass::Closed)]);

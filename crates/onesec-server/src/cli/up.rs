@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
 use crate::core::SharedAssemble;
-use crate::server::Server;
+use crate::server::{Server, Signals};
 
 use super::args::UpArgs;
 use super::error::{CliError, Ended};
@@ -21,13 +21,15 @@ pub(super) async fn up(args: UpArgs, more: SharedAssemble, out: &mut Out) -> Res
     let key_file = config.data_dir.join("admin.key");
     let server = Server::builder(config).detectors(move |settings| more(settings));
     let running = server.start().await.map_err(|error| CliError::refused(format!("cannot start: {error}")))?;
+    // Whoever reads that we listen may send a signal at once.
+    let signals = Signals::listen();
     out.line(format_args!("listening on {}", running.url()))?;
     if let Some(key) = running.admin_key() {
         out.line(format_args!("admin key {}", key.expose_to_wire()))?;
         out.line(Ink::Dim.on(format_args!("it is not shown again; it is kept in {}", key_file.display())))?;
     }
     let file = args.config;
-    running.wait_for_signal_and_stop(|| configured(file.as_deref()).map_err(|error| error.to_string())).await;
+    running.stop_on(signals, || configured(file.as_deref()).map_err(|error| error.to_string())).await;
     Ok(Ended::Well)
 }
 

@@ -7,7 +7,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use onesec_auth0::{PassThrough, PassedThrough, SecretBytes};
+use onesec_identity::claimed_client;
 use onesec_telemetry::event::{TokenExchange, TokenExchangeResponse};
 use onesec_telemetry::redact::redact_text;
 use onesec_telemetry::{ConnectionName, Details, Name, ScopeSet, Secret, Subject, Text};
@@ -93,14 +96,43 @@ impl TokenRequest {
         }
     }
 
-    /// As upstream is to get it. The caller's credentials are the caller's; a key of ours never leaves.
-    fn forwarded(&self) -> Option<Vec<(&str, &str)>> {
-        let ours = |value: &Secret| value.expose_to_wire().starts_with("os_");
-        if self.parameters.iter().any(|(_, value)| ours(value)) {
-            return None;
-        }
-        Some(self.parameters.iter().map(|(name, value)| (name.as_str(), value.expose_to_wire())).collect())
+    /// The clients that the caller may be, as it says: Auth0 asks for a proof.
+    fn clients(&self) -> Vec<String> {
+        let header = self.authorization.as_ref().and_then(|header| basic(header.expose_to_wire()));
+        let name = header.as_deref().and_then(|text| text.split_once(':')).map(|(name, _)| name.to_owned());
+        let signed = self.parameters.iter().find(|(name, _)| name == "client_assertion");
+        let signed = signed.and_then(|(_, assertion)| claimed_client(assertion).ok()).map(|client| client.to_string());
+        self.text("client_id").map(str::to_owned).into_iter().chain(name).chain(signed).collect()
     }
+
+    /// As upstream is to get it. The caller's credentials are the caller's; what is for us never leaves.
+    ///
+    /// # Errors
+    /// [`Problem`] where a credential of ours stands where one of Auth0's belongs.
+    pub(super) fn forwarded(&self) -> Result<Vec<(&str, &str)>, Problem> {
+        let header = self.authorization.as_ref().map(Secret::expose_to_wire);
+        if self.texts().any(|(_, value)| is_key(value)) || header.is_some_and(|header| !is_for_auth0(header)) {
+            let why = "give your own credentials for Auth0, and the key of onesec as `X-API-Key`";
+            return Err(Problem::invalid(why));
+        }
+        Ok(self.texts().filter(|(name, _)| *name != "onesec_delegation").collect())
+    }
+}
+
+fn is_key(text: &str) -> bool {
+    text.trim_start().starts_with("os_")
+}
+
+/// At Auth0's token endpoint clients authenticate by Basic or in the body: any other scheme was meant for us.
+fn is_for_auth0(header: &str) -> bool {
+    basic(header).is_some_and(|decoded| !decoded.split(':').any(is_key))
+}
+
+/// Name and secret of Basic credentials, as one text.
+fn basic(header: &str) -> Option<String> {
+    let (scheme, credentials) = header.split_once(' ')?;
+    let decoded = STANDARD.decode(credentials.trim()).unwrap_or_default();
+    scheme.eq_ignore_ascii_case("basic").then(|| String::from_utf8_lossy(&decoded).into_owned())
 }
 
 /// Grants that give an agent a right elsewhere.
@@ -226,12 +258,18 @@ impl Inner {
         Ok(Way { agent, request, id: new_exchange_id(), user: None, subject: Subject::Unknown })
     }
 
-    /// An access token of ours proves its user; other subjects are Auth0's to read, and then nobody is proven.
+    /// An access token of ours proves its user, and so does an ID token of the caller's client. Subjects of a tenant's own
+    /// types are Auth0's to read, and then nobody is proven.
     async fn prove_governed(&self, way: &mut Way, request: &TokenRequest) -> Result<(), Problem> {
-        let access = request.text("subject_token_type").and_then(SubjectTokenType::from_urn);
-        if access == Some(SubjectTokenType::AccessToken) {
+        let Some(kind) = request.text("subject_token_type") else { return Ok(()) };
+        if kind == SubjectTokenType::AccessToken.urn() {
             let proven = self.prove(&way.agent, &way.request).await?;
             (way.user, way.subject) = (proven.user, proven.subject);
+        } else if kind == ID_TOKEN {
+            way.subject = self.prove_id_token(&way.request.subject_token, &request.clients()).await?;
+            way.user = way.subject.user().cloned();
+        } else if kind.starts_with(STANDARD_TYPES) {
+            return Err(Problem::bad_subject("the subject token is of a type that proves nobody here"));
         }
         Ok(())
     }
@@ -280,8 +318,7 @@ impl Inner {
     }
 
     async fn forward(&self, request: &TokenRequest) -> Result<PassedOn, Problem> {
-        let why = "give your own credentials for Auth0, and the key of onesec as `X-API-Key`";
-        let form = request.forwarded().ok_or_else(|| Problem::invalid(why))?;
+        let form = request.forwarded()?;
         let to_pass = PassThrough {
             form: &form,
             authorization: request.authorization.as_ref(),
@@ -304,6 +341,9 @@ struct Issued<'a> {
     expires_in: Option<i64>,
 }
 
+/// RFC 8693, section 3.
+const STANDARD_TYPES: &str = "urn:ietf:params:oauth:token-type:";
+const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 /// RFC 8693, section 2.1.
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// RFC 7523, section 2.1.

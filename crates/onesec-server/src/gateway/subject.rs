@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use onesec_auth0::{ExchangeError, ProofError, ProofKind, ResolvedUser, Subject as ToProve, SubjectKind};
-use onesec_identity::{Actor, VerifiedSubject, WorkerExpect, verify_worker_request};
+use onesec_auth0::{ExchangeError, ProofError, ProofKind, ResolvedUser, Subject as ToProve, SubjectKind, VerifyError};
+use onesec_identity::{Actor, IdTokenPolicy, VerifiedSubject, WorkerExpect, verify_id_token, verify_worker_request};
 use onesec_journal::LedgerWrite;
-use onesec_telemetry::{Name, Party, Subject, TokenParties, UserId};
+use onesec_telemetry::{Name, Party, Secret, Subject, TokenParties, UserId};
 
 use super::lanes::Lane;
 use super::{AskingAgent, ExchangeRequest, Inner, Problem, SubjectTokenType, UnprovenSubject};
@@ -69,6 +69,10 @@ impl Inner {
         let Some(lane) = self.lanes.worker() else {
             return Err(Problem::not_configured("no client for workers is configured"));
         };
+        if request.login_hint.is_some() {
+            // Auth0 would not look at it and choose among the user's accounts; it must not look as if one was named.
+            return Err(Problem::invalid("a worker's exchange takes no `login_hint`"));
+        }
         let (issuers, now) = (registered.names(), self.core.now());
         let audiences: Vec<&str> = request.audiences.iter().map(String::as_str).collect();
         let expect = WorkerExpect { issuers: &issuers, audiences: &audiences };
@@ -86,6 +90,31 @@ impl Inner {
             upstream: Upstream::Worker(lane.clone(), user),
             used: vec![used_row(&self.tenant, (&signer, proof.jti()), until)],
         })
+    }
+}
+
+impl Inner {
+    /// The user of an ID token that was made for one of `clients`.
+    pub(super) async fn prove_id_token(&self, token: &Secret, clients: &[String]) -> Result<Subject, Problem> {
+        let (issuer, mut why) = (self.lanes.refresh().endpoint.config().issuer(), "no_client");
+        for client in clients {
+            let policy = IdTokenPolicy { issuer: issuer.clone(), client_id: client.clone() };
+            let now = self.core.now();
+            match self.jwks.verify(|keys| verify_id_token(token, keys, &policy, now)).await {
+                Ok(proof) => {
+                    let issuer = Name::new(&issuer).map_err(|_| Problem::unproven("the issuer has no name"))?;
+                    let parties = TokenParties { client: client.parse().ok(), ..TokenParties::default() };
+                    return Ok(Subject::Verified {
+                        user: proof.user().clone(),
+                        issuer,
+                        parties: Some(Box::new(parties)),
+                    });
+                }
+                Err(VerifyError::Token(refused)) => why = refused.code(),
+                Err(VerifyError::Keys(error)) => return Err(problem(&ProofError::Keys(error))),
+            }
+        }
+        Err(Problem::bad_subject(&format!("the subject token was refused: {why}")))
     }
 }
 

@@ -52,6 +52,8 @@ impl Inner {
         if wanted.subject_token_type != SubjectTokenType::RefreshToken {
             return Err(Problem::invalid("here only refresh tokens show whose client asks: add `X-API-Key`"));
         }
+        // Whatever is sent on from here, now or later, is Auth0's to see.
+        request.forwarded()?;
         if request.texts().any(|(name, _)| name == "client_assertion") {
             // Once to show the client, once for the exchange; and Auth0 takes each assertion once.
             return Err(Problem::invalid(

@@ -69,10 +69,11 @@ impl Claim {
 
     /// Our key in its own header, or the certificate, whatever else there is.
     pub(super) fn of_ours(head: Head<'_>) -> Result<Self, Box<Response>> {
-        match head.headers.get("x-api-key").map(HeaderValue::to_str) {
-            Some(Ok(key)) => Ok(Self::new(Credential::Key(Secret::new(key.trim().to_owned())), BEARER)),
-            Some(Err(_)) => Err(unknown("`X-API-Key` is no key")),
-            None => Ok(Self::new(Credential::Certificate, BASIC)),
+        let mut keys = head.headers.get_all("x-api-key").iter().map(HeaderValue::to_str);
+        match (keys.next(), keys.next()) {
+            (Some(Ok(key)), None) => Ok(Self::new(Credential::Key(Secret::new(key.trim().to_owned())), BEARER)),
+            (Some(_), _) => Err(unknown("`X-API-Key` is no key")),
+            (None, _) => Ok(Self::new(Credential::Certificate, BASIC)),
         }
     }
 
@@ -148,7 +149,8 @@ fn completed(
     Ok(evidence)
 }
 
-/// The tenant's agent whose key signed the assertion. A name may be known to several tenants: the key decides.
+/// The tenant's agent whose key signed the assertion. A name may be known to several tenants: the key decides. Where it is
+/// registered in several, nobody knows whose agent asks, and what it shows must not reach the wrong tenant.
 fn asserted(
     app: &App,
     head: Head<'_>,
@@ -157,7 +159,7 @@ fn asserted(
 ) -> Result<(TenantId, VerifiedAssertion, AgentId), Box<Response>> {
     let refused = |reason: &str| challenged(&format!("the client assertion was refused: {reason}"), BEARER);
     let client = claimed_client(assertion).map_err(|why| refused(why.code()))?;
-    let (audiences, mut reason) = (head.audiences(app), "unknown_client");
+    let (audiences, mut reason, mut found) = (head.audiences(app), "unknown_client", None);
     let audiences: Vec<&str> = audiences.iter().map(String::as_str).collect();
     for tenant in app.core.tenants() {
         let agents = &app.identity.agents;
@@ -165,11 +167,12 @@ fn asserted(
         let Some(agent) = agents.by_client(&tenant, client.as_str()).or_else(itself) else { continue };
         let expect = AssertionExpect { client: &client, audiences: &audiences };
         match verify_client_assertion(assertion, &agent.keys, &expect, now) {
-            Ok(proof) => return Ok((tenant, proof, agent.said.agent_id.clone())),
+            Ok(_) if found.is_some() => return Err(refused("several_tenants")),
+            Ok(proof) => found = Some((tenant, proof, agent.said.agent_id.clone())),
             Err(why) => reason = AssertionRefused::code(why),
         }
     }
-    Err(refused(reason))
+    found.ok_or_else(|| refused(reason))
 }
 
 /// Uses the assertion up (RFC 7523, section 3): the row keeps it used.

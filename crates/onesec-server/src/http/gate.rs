@@ -97,9 +97,20 @@ pub(super) fn presented(headers: &HeaderMap) -> Option<Secret> {
         let bound = scheme.eq_ignore_ascii_case("dpop") && is_token(&secret);
         (bound || scheme.eq_ignore_ascii_case("bearer")).then_some(secret)
     };
-    match headers.get(AUTHORIZATION) {
-        Some(value) => bearer(value.to_str().ok()?),
-        None => headers.get("x-api-key").and_then(|v| v.to_str().ok()).map(|v| Secret::new(v.trim().to_owned())),
+    match (only(headers, AUTHORIZATION.as_str()), only(headers, "x-api-key")) {
+        (Ok(Some(text)), _) => bearer(text),
+        (Ok(None), Ok(Some(key))) => Some(Secret::new(key.trim().to_owned())),
+        _ => None,
+    }
+}
+
+/// The value of a header that must not stand twice: somebody in front of us may have looked at the other one.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ()> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(drop),
+        _ => Err(()),
     }
 }
 
@@ -245,5 +256,8 @@ mod tests {
         assert_eq!(key(&[("x-api-key", "os_y")]).as_deref(), Some("os_y"));
         assert_eq!(key(&[("authorization", "Basic os_x")]), None);
         assert_eq!(key(&[]), None);
+        let mut twice = headers(&[("authorization", "Bearer os_x")]);
+        twice.append(AUTHORIZATION, HeaderValue::from_static("Bearer os_y"));
+        assert!(presented(&twice).is_none());
     }
 }

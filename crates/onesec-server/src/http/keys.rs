@@ -98,6 +98,12 @@ fn spec(app: &App, caller: &Caller, wanted: Wanted) -> Result<KeySpec, Problem> 
     if !(own || caller.operator && known) {
         return Err(Problem::not_found("tenant"));
     }
+    let named = wanted.agent_id.as_ref();
+    let taken = named.and_then(|agent| app.identity.agents.by_client(&tenant, agent.as_str()));
+    if taken.is_some_and(|other| named != Some(&other.said.agent_id)) {
+        // It would be taken for that other agent wherever a token names its client.
+        return Err(Problem::new(StatusCode::CONFLICT, "taken", "`agent_id` is the name of another agent's client"));
+    }
     if app.keys.len() >= MAX_KEYS {
         return Err(Problem::new(StatusCode::CONFLICT, "too-many", "there are too many keys: take some back first"));
     }

@@ -116,7 +116,7 @@ fn registered_key(jwk: &Value) -> Result<RegisteredKey, Problem> {
 }
 
 /// Records it, and only then is the agent known by it.
-async fn register(app: &App, caller: &Caller, said: AgentRegistration) -> Result<(), Problem> {
+async fn register(app: &Arc<App>, caller: &Caller, said: AgentRegistration) -> Result<(), Problem> {
     let agents = &app.identity.agents;
     if let Some(other) = agents.clash(&caller.tenant, &said) {
         let detail = format!("`{other}` is known by one of these clients or certificates already");
@@ -126,9 +126,18 @@ async fn register(app: &App, caller: &Caller, said: AgentRegistration) -> Result
     if full && agents.of(&caller.tenant, &said.agent_id).is_none() {
         return Err(Problem::new(StatusCode::CONFLICT, "too-many", "there are too many registered agents"));
     }
-    order(app, caller, Command::RegisterAgent(Box::new(said.clone()))).await?;
-    agents.insert(&caller.tenant, said);
-    Ok(())
+    let (app, caller) = (app.clone(), caller.clone());
+    to_its_end(async move {
+        order(&app, &caller, Command::RegisterAgent(Box::new(said.clone()))).await?;
+        app.identity.agents.insert(&caller.tenant, said);
+        Ok(())
+    })
+    .await
+}
+
+/// Even if the client goes away: ledger and memory must agree on who an agent is.
+async fn to_its_end(work: impl Future<Output = Result<(), Problem>> + Send + 'static) -> Result<(), Problem> {
+    tokio::spawn(work).await.map_err(|_| Problem::internal())?
 }
 
 /// `DELETE /api/v1/agents/{id}`: what was delegated to the agent stays, and so does its history.
@@ -138,7 +147,8 @@ pub(super) async fn remove(State(app): State<Arc<App>>, caller: Caller, Path(id)
     agents.of(&caller.tenant, &agent).ok_or_else(|| Problem::not_found("registration"))?;
     // Forgotten at once: that it is on the disk only a moment later opens nothing.
     agents.remove(&caller.tenant, &agent);
-    order(&app, &caller, Command::UnregisterAgent { agent: agent.clone() }).await?;
+    let command = Command::UnregisterAgent { agent: agent.clone() };
+    to_its_end(async move { order(&app, &caller, command).await.map(|_| ()) }).await?;
     answer::ok(&json!({"agent_id": agent, "registered": false}))
 }
 

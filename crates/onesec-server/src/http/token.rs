@@ -19,7 +19,7 @@ use super::exchange::{
     understood,
 };
 use super::pairs::Pairs;
-use super::who::{Evidence, Head};
+use super::who::{Evidence, Head, by_certificate};
 use crate::gateway::{ExchangeRequest, PassedOn, TokenRequest, VAULT_GRANT};
 use crate::keys::Caller;
 
@@ -119,10 +119,10 @@ async fn answer(app: &App, custom: Option<TenantId>, request: Request) -> Respon
     };
     let asked = Requested { parts: &parts, pairs, network };
     let answered = match (asked.pairs.text("grant_type"), custom) {
-        (Some(VAULT_GRANT), Some(tenant)) if !shows_ours(&parts) => theirs(app, &tenant, asked).await,
+        (Some(VAULT_GRANT), Some(tenant)) if !shows_ours(app, &parts) => theirs(app, &tenant, asked).await,
         // Who says nothing at all is first asked who it is.
-        (Some(VAULT_GRANT) | None, _) => vault(app, &asked).await,
-        (Some(_), custom) => other(app, &custom.unwrap_or_else(TenantId::default_tenant), asked).await,
+        (Some(VAULT_GRANT) | None, custom) => vault(app, custom.as_ref(), &asked).await,
+        (Some(_), custom) => other(app, custom.as_ref(), asked).await,
     };
     answered.unwrap_or_else(|response| *response)
 }
@@ -134,22 +134,36 @@ struct Requested<'a> {
     network: Option<IpAddr>,
 }
 
-/// Whether the caller shows a credential of ours beside whatever it has of Auth0's.
-fn shows_ours(parts: &Parts) -> bool {
-    parts.headers.contains_key("x-api-key") || Head::of_parts(parts).certificate().is_some()
+/// Whether the caller shows a credential of ours beside whatever it has of Auth0's. A certificate that nobody registered
+/// is none: meshes give one to everybody.
+fn shows_ours(app: &App, parts: &Parts) -> bool {
+    has_own_header(parts) || by_certificate(app, Head::of_parts(parts)).is_some()
+}
+
+fn has_own_header(parts: &Parts) -> bool {
+    parts.headers.contains_key("x-api-key")
 }
 
 type Answered = Result<Response, Box<Response>>;
 
 /// The grant that this is all about.
-async fn vault(app: &App, asked: &Requested<'_>) -> Answered {
+async fn vault(app: &App, custom: Option<&TenantId>, asked: &Requested<'_>) -> Answered {
     let parameters = Parameters::of_exchange(&asked.pairs)?;
     let head = Head::of_parts(asked.parts);
-    let claim = if shows_ours(asked.parts) { Claim::of_ours(head) } else { Claim::of(head, &parameters) }?;
+    // At a custom domain all else is for Auth0. Here it is for us: who gives a secret is not whom the connection names.
+    let ours = has_own_header(asked.parts) || (custom.is_some() && shows_ours(app, asked.parts));
+    let claim = if ours { Claim::of_ours(head) } else { Claim::of(head, &parameters) }?;
     let (caller, evidence) = claim.authenticate(app, head).await?;
+    at_home(custom, &caller)?;
     let wanted = wanted(&parameters)?;
     let wanted = ExchangeRequest { network: asked.network, audiences: head.audiences(app), ..wanted };
     Ok(exchange(app, (&caller, evidence), wanted).await)
+}
+
+/// Whoever asks at a tenant's custom domain means that tenant: what it shows must not reach another one.
+fn at_home(custom: Option<&TenantId>, caller: &Caller) -> Result<(), Box<Response>> {
+    let abroad = custom.is_some_and(|tenant| *tenant != caller.tenant);
+    if abroad { Err(unknown("the credential is another tenant's")) } else { Ok(()) }
 }
 
 /// An exchange at the tenant's custom domain, by one of its own clients. Which agent that is was registered; that it is
@@ -179,19 +193,21 @@ fn token_request(parts: &Parts, pairs: Pairs, network: Option<IpAddr>) -> TokenR
 }
 
 /// Any other grant: refused, unless the allow-list has it. Governed ones are judged and recorded either way.
-async fn other(app: &App, tenant: &TenantId, asked: Requested<'_>) -> Answered {
+async fn other(app: &App, custom: Option<&TenantId>, asked: Requested<'_>) -> Answered {
     let (client, head) = (Parameters::of_client(&asked.pairs), Head::of_parts(asked.parts));
     let request = token_request(asked.parts, asked.pairs, asked.network);
     let configured = app.vaults.values().any(|vault| vault.gateway.is_some());
     if let Some(grant) = request.governed().filter(|_| configured) {
         // With a credential of ours beside it, everything else is the caller's business with Auth0.
-        let claim = if shows_ours(asked.parts) { Claim::of_ours(head) } else { Claim::of(head, &client) }?;
+        let claim = if shows_ours(app, asked.parts) { Claim::of_ours(head) } else { Claim::of(head, &client) }?;
         let (caller, evidence) = claim.authenticate(app, head).await?;
+        at_home(custom, &caller)?;
         let asking = asking(app, &caller, evidence)?;
         let gateway = gateway_of(app, &caller.tenant)?;
         return Ok(gateway.govern(asking, (grant, request)).await.map_or_else(render, passed_on));
     }
-    let gateway = app.vaults.get(tenant).and_then(|vault| vault.gateway.as_ref());
+    let tenant = custom.cloned().unwrap_or_else(TenantId::default_tenant);
+    let gateway = app.vaults.get(&tenant).and_then(|vault| vault.gateway.as_ref());
     match gateway.filter(|gateway| gateway.may_pass(&request)) {
         Some(gateway) => Ok(gateway.pass(request).await.map_or_else(render, passed_on)),
         None => {

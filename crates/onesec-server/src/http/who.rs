@@ -118,15 +118,17 @@ pub(super) async fn by_token(
     Ok((caller, Evidence { shown, bound_to, ledger }))
 }
 
-/// By the certificate of the connection (RFC 8705, section 2): of whichever tenant's agent it is.
+/// By the certificate of the connection (RFC 8705, section 2): of whichever tenant's agent it is, and of one only.
 pub(super) fn by_certificate(app: &App, head: Head<'_>) -> Option<Caller> {
     let shown = head.certificate()?;
     let agents = &app.identity.agents;
-    app.core.tenants().iter().find_map(|tenant| {
+    let tenants = app.core.tenants();
+    let mut found = tenants.iter().filter_map(|tenant| {
         let known = agents.by_certificate(tenant, shown.thumbprint);
         let named = || shown.names.iter().find_map(|name| agents.by_certificate_name(tenant, name));
         known.or_else(named).map(|agent| Caller::of_agent(tenant, &agent.said))
-    })
+    });
+    found.next().filter(|_| found.next().is_none())
 }
 
 pub(super) fn used(app: &App, caller: &Caller, shown: &Shown, now: Timestamp) -> Result<Vec<LedgerWrite>, Problem> {

@@ -21,7 +21,7 @@ pub(crate) enum LinksError {
     /// The chain does not verify.
     #[error(transparent)]
     Refused(#[from] LinkRefused),
-    /// A link names a key for an agent that is registered with others.
+    /// A link names a key for a registered agent that has not got it, or has it no more.
     #[error("a link is bound to a key that is not its delegate's")]
     NotItsKey,
     /// The root names no user, or an id that is none.
@@ -157,11 +157,13 @@ impl Links {
                 verified
             }
         };
-        // Asked every time: a key that was taken from an agent counts no more.
-        let foreign = |(agent, print): &(AgentId, Thumbprint)| {
-            agents.of(tenant, agent).is_some_and(|known| !known.said.keys.is_empty() && !known.holds(*print))
+        // Asked every time: a key that was taken from an agent counts no more. Our own links name registered keys only;
+        // of agents that were never registered, the one above says which key is theirs.
+        let foreign = |(place, (agent, print)): (usize, &(AgentId, Thumbprint))| match agents.of(tenant, agent) {
+            Some(known) => !known.holds(*print),
+            None => chain.root_is_ours && place == 0,
         };
-        if chain.delegates.iter().any(foreign) { Err(LinksError::NotItsKey) } else { Ok(chain) }
+        if chain.delegates.iter().enumerate().any(foreign) { Err(LinksError::NotItsKey) } else { Ok(chain) }
     }
 
     fn verify_now(

@@ -60,6 +60,9 @@ pub(crate) enum NotVouched {
     /// The issuer's keys cannot be had now.
     #[error("the keys of the token's issuer cannot be fetched")]
     Keys,
+    /// It is genuine, and agents of several tenants are known by its client: it must not reach the wrong one.
+    #[error("agents of several tenants are known by the client of this token")]
+    SeveralTenants,
     /// It is genuine, and nobody said which agent it belongs to.
     #[error("no registered agent is known by the client of this token")]
     UnknownAgent,
@@ -90,19 +93,22 @@ impl AgentIssuers {
         now: Timestamp,
     ) -> Result<Vouched, NotVouched> {
         let named = claimed_issuer(token).map_err(NotVouched::Token)?;
-        let mut why = NotVouched::UnknownIssuer;
+        let (mut why, mut found) = (NotVouched::UnknownIssuer, None);
         for (tenant, issuers) in &self.0 {
             for issuer in issuers.iter().filter(|issuer| issuer.name == named) {
                 match issuer.verify((token, shown), now).await {
                     Ok(token) => match find(agents, tenant, &token) {
-                        Some(agent) => return Ok(Vouched { tenant: tenant.clone(), agent, token }),
+                        Some(_) if found.as_ref().is_some_and(|found: &Vouched| found.tenant != *tenant) => {
+                            return Err(NotVouched::SeveralTenants);
+                        }
+                        Some(agent) => found = Some(Vouched { tenant: tenant.clone(), agent, token }),
                         None => why = NotVouched::UnknownAgent,
                     },
                     Err(refused) => why = refused,
                 }
             }
         }
-        Err(why)
+        found.ok_or(why)
     }
 }
 

@@ -119,7 +119,10 @@ impl Agents {
     /// Another agent that has one of the handles of `said` already: two agents must never share one.
     pub(crate) fn clash(&self, tenant: &TenantId, said: &AgentRegistration) -> Option<AgentId> {
         let found = self.0.read();
-        let taken = handles(said).filter_map(|handle| found.get(&(tenant.clone(), handle)));
+        // An agent and a client of the same name would be taken for each other: both are names in `act` and `may_act`.
+        let also = said.clients.iter().filter_map(|client| AgentId::new(client.as_ref()).ok()).map(Handle::Agent);
+        let also = also.chain([Handle::Client(said.agent_id.to_string())]);
+        let taken = handles(said).chain(also).filter_map(|handle| found.get(&(tenant.clone(), handle)));
         taken.map(|other| &other.said.agent_id).find(|other| **other != said.agent_id).cloned()
     }
 
@@ -172,7 +175,10 @@ mod tests {
         let theirs = TenantId::new("acme").expect("tenant");
         agents.insert(&ours, said("bot", &["app-1"]));
         assert_eq!(agents.clash(&ours, &said("mole", &["app-1"])).map(|a| a.to_string()).as_deref(), Some("bot"));
-        assert_eq!(agents.clash(&ours, &said("bot", &["app-1"])), None);
+        assert_eq!(agents.clash(&ours, &said("bot", &["app-1", "bot"])), None);
+        for (agent, client) in [("mole", "bot"), ("app-1", "app-3")] {
+            assert_eq!(agents.clash(&ours, &said(agent, &[client])).map(|a| a.to_string()).as_deref(), Some("bot"));
+        }
         assert_eq!(agents.clash(&theirs, &said("mole", &["app-1"])), None);
         assert!(agents.by_client(&theirs, "app-1").is_none());
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use onesec_identity::{Algorithm, KeySet, SigningKey};
+use onesec_identity::{Algorithm, KeySet, MAX_JWKS_KEYS, SigningKey};
 use onesec_telemetry::{Secret, Thumbprint, Timestamp};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
@@ -93,7 +93,7 @@ impl Signer {
             }
             Err(source) => return Err(SignerError::File { path, source }),
         };
-        let keys = ready(kept, now).ok_or_else(|| SignerError::Damaged(path.clone()))?;
+        let keys = ready(&kept, now).ok_or_else(|| SignerError::Damaged(path.clone()))?;
         Ok(Self { path: path.into(), keys: Arc::new(RwLock::new(Arc::new(keys))) })
     }
 
@@ -114,10 +114,14 @@ impl Signer {
             old.private = None;
         }
         kept.keys.retain(|key| key.retired_at.is_some_and(|at| now.since(at) < MAX_LINK_LIFE));
+        // Newest first: whoever rotates so often does without the oldest.
+        kept.keys.truncate(MAX_JWKS_KEYS - 1);
         let (thumbprint, new) = made(now)?;
         kept.keys.insert(0, new);
+        // What could not be read again is not written.
+        let ready = ready(&kept, now).ok_or(SignerError::Generate)?;
         keep(&self.path, &kept)?;
-        *current = Arc::new(ready(kept, now).ok_or(SignerError::Generate)?);
+        *current = Arc::new(ready);
         Ok(thumbprint)
     }
 
@@ -147,7 +151,7 @@ fn made(now: Timestamp) -> Result<(Thumbprint, KeptKey), SignerError> {
     Ok((thumbprint, KeptKey { kid, made_at: now, retired_at: None, private, public }))
 }
 
-fn ready(kept: Kept, now: Timestamp) -> Option<Keys> {
+fn ready(kept: &Kept, now: Timestamp) -> Option<Keys> {
     use base64::Engine as _;
     let newest = kept.keys.first()?;
     let der = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(newest.private.as_deref()?).ok()?;
@@ -193,6 +197,18 @@ mod tests {
         assert_eq!(text.matches("\"private\":null").count(), 1, "and cannot sign any more");
         let later = NOW + MAX_LINK_LIFE;
         assert_eq!(Signer::open(dir.path(), later).expect("read").keys().set.kids().count(), 1);
+    }
+
+    #[test]
+    fn rotating_again_and_again_leaves_a_file_that_can_be_read() {
+        let dir = tempfile::tempdir().expect("directory");
+        let signer = Signer::open(dir.path(), NOW).expect("made");
+        for _ in 0..MAX_JWKS_KEYS + 2 {
+            signer.rotate(NOW).expect("rotated");
+        }
+        let again = Signer::open(dir.path(), NOW).expect("read");
+        assert_eq!(again.keys().current().1, signer.keys().current().1);
+        assert_eq!(again.keys().set.kids().count(), MAX_JWKS_KEYS);
     }
 
     #[test]

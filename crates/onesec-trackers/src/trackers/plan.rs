@@ -127,6 +127,9 @@ impl State {
         match ground.plan(&wish, connections, |connection| self.meaning(connection.as_str())) {
             Err(why) => Plan::Refused(wish.id, why),
             Ok(Grown::Same(rows)) => Plan::Same(wish.id, rows),
+            Ok(Grown::New(_)) if self.suspended.contains_key(d.delegated_by.as_str()) => {
+                Plan::Refused(wish.id, Refusal::SuspendedDelegator)
+            }
             Ok(Grown::New(rows)) => Plan::Delegate { wish, rows, attested: proof.is_some() },
         }
     }

@@ -48,6 +48,16 @@ fn revoking_a_parent_ends_what_hangs_below() {
 }
 
 #[test]
+fn a_suspended_agent_lends_nothing_on() {
+    let mut t = family();
+    t.pass(&command(4, Command::SuspendAgent { agent: id("lead"), reason: None }));
+    assert_eq!(t.outcome(&delegate(5, ["d-3", "bot", "lead", "ann"])), refused(Refusal::SuspendedDelegator));
+    assert_eq!(t.outcome(&delegate(6, ["d-2", "worker", "lead", "ann"])), DelegationOutcome::Live, "lent before");
+    t.pass(&command(7, Command::ResumeAgent { agent: id("lead") }));
+    assert_eq!(t.outcome(&delegate(8, ["d-4", "bot", "lead", "ann"])), DelegationOutcome::Live);
+}
+
+#[test]
 fn every_rule_of_the_chain_is_refused_by_its_name() {
     let mut t = family();
     let cases = [
