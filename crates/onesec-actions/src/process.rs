@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use onesec_enforcement::{Action, ActionSpec, Job, Outcome, Working};
-use onesec_telemetry::AgentId;
+use onesec_telemetry::{AgentId, TenantId};
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -30,8 +30,8 @@ pub struct Process {
 
 /// Who knows which processes an agent has: those that `onesec run` or an administrator registered, never telemetry.
 pub trait Processes: Send + Sync {
-    /// Those of `agent`.
-    fn of(&self, agent: &AgentId) -> Vec<Process>;
+    /// Those of `agent` in `tenant`: in another it is another agent.
+    fn of(&self, tenant: &TenantId, agent: &AgentId) -> Vec<Process>;
 }
 
 /// Ends processes: asks, waits, forces, and looks whether they are gone.
@@ -48,8 +48,8 @@ impl<P: Processes> KillProcess<P> {
         Self { processes }
     }
 
-    async fn end(&self, agent: &AgentId, grace: Duration) -> Result<Ended, Refusal> {
-        let known = self.processes.of(agent);
+    async fn end(&self, (tenant, agent): (&TenantId, &AgentId), grace: Duration) -> Result<Ended, Refusal> {
+        let known = self.processes.of(tenant, agent);
         if known.is_empty() {
             return Err(Refusal::NoneKnown);
         }
@@ -76,7 +76,7 @@ impl<P: Processes> Action for KillProcess<P> {
             let Some(agent) = job.target.agent() else {
                 return failed("there is no agent to whom it is done".to_owned());
             };
-            match self.end(agent, grace).await {
+            match self.end((&job.tenant, agent), grace).await {
                 Ok(Ended::Before) => Outcome::Unneeded { why: "its processes had ended already".to_owned() },
                 Ok(Ended::Now { count, forced }) => {
                     Outcome::Verified { how: format!("{count} ended, {forced} of them by force"), undo_until: None }

@@ -77,6 +77,21 @@ pub enum HttpError {
 /// # Errors
 /// [`HttpError`].
 pub fn http_client(options: &HttpOptions) -> Result<reqwest::Client, HttpError> {
+    builder(options)?.build().map_err(|_| HttpError::Client)
+}
+
+/// The same, where somebody else looks names up, and may refuse what they lead to.
+///
+/// # Errors
+/// [`HttpError`].
+pub fn http_client_resolving(
+    options: &HttpOptions,
+    resolver: Arc<dyn reqwest::dns::Resolve>,
+) -> Result<reqwest::Client, HttpError> {
+    builder(options)?.dns_resolver(resolver).build().map_err(|_| HttpError::Client)
+}
+
+fn builder(options: &HttpOptions) -> Result<reqwest::ClientBuilder, HttpError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -85,7 +100,7 @@ pub fn http_client(options: &HttpOptions) -> Result<reqwest::Client, HttpError> 
         .with_no_client_auth();
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     let always = options.origin.as_ref().map(OriginOptions::headers).transpose().map_err(HttpError::Origin)?;
-    reqwest::Client::builder()
+    Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
@@ -97,9 +112,7 @@ pub fn http_client(options: &HttpOptions) -> Result<reqwest::Client, HttpError> 
         .pool_idle_timeout(IDLE)
         .tcp_nodelay(true)
         .user_agent(concat!("onesec/", env!("CARGO_PKG_VERSION")))
-        .default_headers(always.unwrap_or_default())
-        .build()
-        .map_err(|_| HttpError::Client)
+        .default_headers(always.unwrap_or_default()))
 }
 
 /// Shorter than the keep-alive of common load balancers: a connection they are about to close is not reused.

@@ -60,7 +60,7 @@ pub use config::{Auth0Config, ConfigError};
 pub use credentials::ClientKey;
 pub use endpoint::{EndpointOptions, TokenEndpoint};
 pub use error::{ExchangeError, OAuthCode};
-pub use http::{HttpClient, HttpError, HttpOptions, Roots, http_client};
+pub use http::{HttpClient, HttpError, HttpOptions, Roots, http_client, http_client_resolving};
 pub use jwks::{Jwks, JwksError, JwksOptions, VerifyError};
 pub use origin::{Forwarded, Origin, OriginOptions, ToForward};
 pub use pass_through::{PassThrough, PassedThrough};

@@ -13,6 +13,7 @@ use crate::exceptions::Exceptions;
 use crate::guard::Guarded;
 use crate::judge::{Judge, keep_first_exclusive, reads};
 use crate::output::{Answer, Brief, Output, Reported};
+use crate::processes::ProcessBook;
 use crate::respond::{self, Responder, Scene};
 use crate::restraints::{HeldBack, Restraints};
 use crate::settings::Settings;
@@ -35,6 +36,7 @@ pub struct Engine {
     preset: Preset,
     responder: Responder,
     restraints: Restraints,
+    processes: ProcessBook,
     found: Findings,
 }
 
@@ -70,6 +72,7 @@ impl Engine {
             preset,
             responder,
             restraints: Restraints::default(),
+            processes: ProcessBook::default(),
             found: Findings::new(),
         })
     }
@@ -93,6 +96,7 @@ impl Engine {
         engine.responder.take(policies(&engine.settings, preset)?, engine.settings.enforcement.four_eyes);
         engine.responder.load(state.below("respond/"))?;
         engine.restraints = state.get("restraints")?;
+        engine.processes = state.get("processes")?;
         engine.exceptions = state.get("exceptions")?;
         engine.alerts = AlertBook::from_saved(state)?;
         let config = tracker_config(&engine.settings)?;
@@ -112,6 +116,7 @@ impl Engine {
         out.put("exceptions", &self.exceptions);
         out.put("alerts", &self.alerts.to_saved());
         out.put("restraints", &self.restraints);
+        out.put("processes", &self.processes);
         out.nested("respond", |out| self.responder.save(out));
         out.nested("trackers", |out| self.trackers.save(out));
         out.nested("detector", |out| {
@@ -252,6 +257,7 @@ impl Engine {
             | Command::ReleaseAgent { .. }
             | Command::BlockAddress { .. }
             | Command::UnblockAddress { .. } => self.restraints.obey(command),
+            Command::RegisterProcess { .. } | Command::ProcessEnded { .. } => self.processes.obey(command),
             Command::SetMode(mode) => {
                 self.mode = *mode;
                 self.responder.made_by(record);
@@ -368,6 +374,12 @@ impl Engine {
     /// What waits for a person, in the order of ids.
     pub fn approvals(&self) -> impl Iterator<Item = &Approval> {
         self.responder.approvals().waiting()
+    }
+
+    /// Processes of agents.
+    #[must_use]
+    pub const fn processes(&self) -> &ProcessBook {
+        &self.processes
     }
 
     /// Who is held back for a while.

@@ -26,6 +26,7 @@ mod exceptions;
 mod guard;
 mod judge;
 mod output;
+mod processes;
 mod respond;
 mod restraints;
 mod settings;
@@ -35,6 +36,7 @@ mod tests;
 
 pub use engine::Engine;
 pub use output::{Answer, Brief, Output, Reported};
+pub use processes::ProcessBook;
 pub use respond::{Queued, Step};
 pub use restraints::{Restraint, Restraints};
 pub use settings::{EnforcementSettings, Settings};

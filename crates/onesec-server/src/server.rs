@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use onesec_actions::Webhooks;
+use onesec_auth0::HttpError;
 use onesec_detector::Detector;
 use onesec_engine::{Settings, SetupError};
 use onesec_journal::JournalError;
@@ -22,7 +24,7 @@ use self::detectors::{assemble, check_detectors};
 use self::vaults::vaults;
 use crate::config::Config;
 use crate::core::{Core, CoreError, CoreOptions, Order, SharedAssemble, TenantSetup};
-use crate::enforce::{Executors, own_actions};
+use crate::enforce::{Executors, know, outside_actions, own_actions};
 use crate::files::write_private;
 use crate::http::{App, AppParts, ServeLimits, Service, Tls, TlsError, router, serve};
 use crate::keys::{KeyRing, KeyScope, KeyScopes, KeySpec, OPERATOR};
@@ -115,6 +117,9 @@ pub enum StartError {
         /// Why.
         why: String,
     },
+    /// Messages cannot be sent.
+    #[error("messages cannot be sent: {0}")]
+    Messages(#[from] HttpError),
     /// Auth0 cannot be used as configured.
     #[error("token vault of tenant `{tenant}`: {why}")]
     TokenVault {
@@ -184,7 +189,7 @@ async fn finish(
         metrics: metrics.clone(),
         port: address.port(),
         hosts: config.hosts,
-        trusted_proxies: config.trusted_proxies,
+        trusted_proxies: config.trusted_proxies.clone(),
         vaults,
         identity,
         possession: config.possession,
@@ -192,7 +197,9 @@ async fn finish(
         stopping: stopping.clone(),
     });
     let service = Service { router: router(app), metrics: metrics.clone(), tls: tls.clone() };
-    let executors = Executors::new(core.clone(), own_actions(&core));
+    let (mut actions, webhooks) = outside_actions(&core, &config.hooks)?;
+    actions.extend(own_actions(&core, &config.trusted_proxies));
+    let executors = Executors::new(core.clone(), actions);
     let executing = tokio::spawn(executors.run(stopping.clone()));
     let counting = tokio::spawn(count_alerts(core.clone(), metrics, stopping.clone()));
     let serving = tokio::spawn(serve(listener, service, limits, stopping));
@@ -202,7 +209,7 @@ async fn finish(
         "AI agent containment started (OWASP Agentic AI Top 10 + agentic web access)"
     );
     let scheme = if tls.is_some() { "https" } else { "http" };
-    Ok(Running { url: format!("{scheme}://{address}"), admin_key, core, tls, stop, serving, counting, executing })
+    Ok(Running { url: format!("{scheme}://{address}"), admin_key, core, tls, stop, serving, counting, executing, webhooks })
 }
 
 fn check_address(config: &Config) -> Result<(), StartError> {
@@ -297,6 +304,7 @@ pub struct Running {
     serving: JoinHandle<()>,
     counting: JoinHandle<()>,
     executing: JoinHandle<()>,
+    webhooks: Arc<Webhooks>,
 }
 
 impl Running {
@@ -340,6 +348,7 @@ impl Running {
         if let (Some(tls), Some(files)) = (&self.tls, &config.tls) {
             tls.renew(files)?;
         }
+        know(&self.webhooks, &config.hooks);
         let mut changed = false;
         for tenant in self.core.tenants() {
             changed |= self.core.reconfigure(&tenant, &config.settings).await?;

@@ -108,6 +108,20 @@ pub enum Command {
         /// Which.
         address: IpAddr,
     },
+    /// A process belongs to an agent, and may be ended for what the agent does.
+    RegisterProcess {
+        /// Whose.
+        agent: AgentId,
+        /// Which.
+        process: ProcessId,
+    },
+    /// A process of an agent is gone.
+    ProcessEnded {
+        /// Whose.
+        agent: AgentId,
+        /// Which.
+        process: ProcessId,
+    },
     /// A person decides on what waits for one.
     DecideApproval {
         /// Which.
@@ -147,6 +161,17 @@ pub enum Command {
         /// Which.
         key: KeyId,
     },
+}
+
+/// A process, told from every other one that has the same number before or after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// Its number.
+    pub pid: u32,
+    /// When it started, in clock ticks since the boot.
+    pub start_ticks: u64,
+    /// Which boot.
+    pub boot_id: Name,
 }
 
 /// Whether verdicts about detections apply.

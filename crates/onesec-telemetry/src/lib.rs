@@ -39,7 +39,7 @@ pub mod suggest;
 pub mod time;
 
 pub use alert::{Alert, AlertStatus, Change, Response, ResponseStatus, Transition};
-pub use command::{Command, Decided, Exception, Mode};
+pub use command::{Command, Decided, Exception, Mode, ProcessId};
 pub use event::{
     BodyError, BodyFormat, Code, Common, DecodeOptions, Details, Event, Item, Kind, KnownConnections, Rejection, Text,
     Warning, decode_body, decode_event,

@@ -9,7 +9,7 @@ use crate::testing::job;
 struct Known(Vec<Process>);
 
 impl Processes for Known {
-    fn of(&self, agent: &AgentId) -> Vec<Process> {
+    fn of(&self, _: &onesec_telemetry::TenantId, agent: &AgentId) -> Vec<Process> {
         assert_eq!(agent.as_str(), "bot-7");
         self.0.clone()
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use onesec_enforcement::{Approval, Policy, Preset};
-use onesec_engine::{Engine, Restraints, Settings};
+use onesec_engine::{Engine, ProcessBook, Restraints, Settings};
 use onesec_telemetry::{ConnectionName, KnownConnections, Mode, Name, Seq, TenantId, Timestamp};
 use onesec_trackers::{LedgerChange, TrackerStats};
 
@@ -46,6 +46,8 @@ pub struct TenantView {
     pub approvals: Arc<Vec<Approval>>,
     /// Agents and addresses that are held back for a while.
     pub restraints: Arc<Restraints>,
+    /// Processes of agents.
+    pub processes: Arc<ProcessBook>,
 }
 
 /// A running detector.
@@ -91,6 +93,7 @@ pub(super) struct Viewer {
     policies: Arc<Vec<Policy>>,
     approvals: Arc<Vec<Approval>>,
     restraints: Arc<Restraints>,
+    processes: Arc<ProcessBook>,
     pub(super) counts: BTreeMap<&'static str, DetectorCounts>,
 }
 
@@ -104,6 +107,7 @@ impl Viewer {
             policies: engine.policies().clone(),
             approvals: Arc::new(engine.approvals().cloned().collect()),
             restraints: Arc::new(engine.restraints().clone()),
+            processes: Arc::new(engine.processes().clone()),
             counts: BTreeMap::new(),
         };
         for row in engine.ledger_rows() {
@@ -174,6 +178,7 @@ impl Viewer {
             policies: self.policies.clone(),
             approvals: self.approvals.clone(),
             restraints: self.restraints.clone(),
+            processes: self.processes.clone(),
         }
     }
 
@@ -187,6 +192,9 @@ impl Viewer {
         }
         if self.restraints.version() != engine.restraints().version() {
             self.restraints = Arc::new(engine.restraints().clone());
+        }
+        if self.processes.version() != engine.processes().version() {
+            self.processes = Arc::new(engine.processes().clone());
         }
     }
 }

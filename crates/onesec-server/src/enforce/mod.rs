@@ -4,6 +4,7 @@
 //! What is urgent and what is a message have workers of their own: neither a flood of small things nor a receiver that
 //! hangs keeps the one thing that matters waiting.
 
+mod outside;
 mod own;
 mod receipt;
 
@@ -20,6 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::core::{Core, Errand};
 
+pub(crate) use outside::{know, outside_actions};
 pub(crate) use own::own_actions;
 
 /// Actions by their kinds.

@@ -3,22 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use onesec_actions::Log;
+use onesec_actions::{Firewall, Log};
 use onesec_enforcement::{Action, ActionSpec, Job, Outcome, Target, Working};
 use onesec_journal::{LedgerFilter, LedgerTable};
+use onesec_telemetry::network::Network;
 use onesec_telemetry::{Command, DelegationId, Sender, Text, Timestamp};
 
 use super::Actions;
 use crate::core::{Core, CoreError, Order};
 
 /// The actions that need nothing but ourselves.
-pub(crate) fn own_actions(core: &Core) -> Actions {
+pub(crate) fn own_actions(core: &Core, trusted_proxies: &[Network]) -> Actions {
+    let block = BlockIp { core: core.clone(), firewall: firewall(trusted_proxies), proxies: trusted_proxies.to_vec() };
     let actions: [Arc<dyn Action>; 5] = [
         Arc::new(Log),
         Arc::new(Suspend(core.clone())),
         Arc::new(RateLimit(core.clone())),
         Arc::new(RevokeDelegation(core.clone())),
-        Arc::new(BlockIp(core.clone())),
+        Arc::new(block),
     ];
     actions.into_iter().map(|action| (action.kind().to_owned(), action)).collect()
 }
@@ -129,8 +131,23 @@ impl RevokeDelegation {
     }
 }
 
-/// `block_ip` at our own gateway.
-struct BlockIp(Core);
+/// `block_ip`: at our own gateway, and in the firewall where we may.
+struct BlockIp {
+    core: Core,
+    firewall: Option<Firewall>,
+    proxies: Vec<Network>,
+}
+
+/// The firewall, where there is one and we have the privilege.
+fn firewall(trusted_proxies: &[Network]) -> Option<Firewall> {
+    match Firewall::detect() {
+        Ok(firewall) => Some(firewall.sparing(trusted_proxies.iter().copied())),
+        Err(why) => {
+            tracing::debug!(why, "`block_ip` works at the gateway only");
+            None
+        }
+    }
+}
 
 impl Action for BlockIp {
     fn kind(&self) -> &'static str {
@@ -142,14 +159,24 @@ impl Action for BlockIp {
             let (Target::Address(address), ActionSpec::BlockIp { lasts }) = (&job.target, &job.spec) else {
                 return misdirected();
             };
-            let (address, until) = (*address, self.0.now() + *lasts);
+            if self.proxies.iter().any(|network| network.contains(*address)) {
+                return Outcome::Failed { why: "the address is a trusted proxy's: everybody comes from there".to_owned() };
+            }
+            let (address, until) = (*address, self.core.now() + *lasts);
             let command = Command::BlockAddress { address, until, reason: Some(because(job)) };
-            let done = order(&self.0, job, command).await;
+            let done = order(&self.core, job, command).await;
             let blocked = || {
-                let view = self.0.view(&job.tenant);
+                let view = self.core.view(&job.tenant);
                 view.is_some_and(|view| view.restraints.addresses().any(|(other, _)| other == address))
             };
-            looked(done, blocked, "the gateway refuses the address", Some(until))
+            let how = match &self.firewall {
+                None => "the gateway refuses the address".to_owned(),
+                Some(firewall) => match firewall.block(address, *lasts).await {
+                    Ok(()) => "gateway and firewall refuse the address".to_owned(),
+                    Err(why) => format!("the gateway refuses the address; the firewall does not: {why}"),
+                },
+            };
+            looked(done, blocked, &how, Some(until))
         })
     }
 }

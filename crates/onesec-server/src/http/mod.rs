@@ -24,6 +24,7 @@ mod openapi;
 mod pairs;
 mod params;
 mod problem;
+mod processes;
 mod records;
 mod registrations;
 mod responses;

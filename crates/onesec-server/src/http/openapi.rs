@@ -185,6 +185,7 @@ const BODIES: &[BodyMembers] = &[
         &["grant_type", "subject_token", "subject_token_type", "connection"],
         &["requested_token_type", "login_hint", "scope", "client_id", "client_secret"],
     ),
+    (("post", "/api/v1/agents/{id}/processes"), &["pid", "start_ticks"], &[]),
     (("post", "/api/v1/agents/{id}/suspend"), &[], &["reason"]),
     (("post", "/api/v1/agents/{id}/baselines/{connection}/accept"), &["scopes"], &["user_id"]),
     (

@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
     App, agents, alerts, approvals, catalogue, decide, delegations, discovery, enforcement, events, exceptions,
-    exchange, health, keys, layers, openapi, registrations, responses, stream, token, users,
+    exchange, health, keys, layers, openapi, processes, registrations, responses, stream, token, users,
 };
 use crate::keys::KeyScope;
 
@@ -131,6 +131,12 @@ pub(super) static ROUTES: &[Route] = &[
         post(registrations::bind_key)
     })
     .answers(&[201]),
+    route(("get", "/api/v1/agents/{id}/processes"), Key(Read), "An agent's processes", || get(processes::list)),
+    route(("post", "/api/v1/agents/{id}/processes"), Key(Admin), "Register a process", || post(processes::register))
+        .answers(&[201]),
+    route(("delete", "/api/v1/agents/{id}/processes/{pid}"), Key(Admin), "A process has ended", || {
+        delete(processes::ended)
+    }),
     route(("post", "/api/v1/agents/{id}/suspend"), Key(Respond), "Suspend an agent", || post(agents::suspend)),
     route(("post", "/api/v1/agents/{id}/resume"), Key(Respond), "Resume an agent", || post(agents::resume)),
     route(
