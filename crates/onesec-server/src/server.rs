@@ -209,7 +209,17 @@ async fn finish(
         "AI agent containment started (OWASP Agentic AI Top 10 + agentic web access)"
     );
     let scheme = if tls.is_some() { "https" } else { "http" };
-    Ok(Running { url: format!("{scheme}://{address}"), admin_key, core, tls, stop, serving, counting, executing, webhooks })
+    Ok(Running {
+        url: format!("{scheme}://{address}"),
+        admin_key,
+        core,
+        tls,
+        stop,
+        serving,
+        counting,
+        executing,
+        webhooks,
+    })
 }
 
 fn check_address(config: &Config) -> Result<(), StartError> {

@@ -11,6 +11,8 @@ pub(crate) enum Ended {
     Well,
     /// The answer is no.
     Negative,
+    /// As the program that was run.
+    Like(u8),
 }
 
 /// Why a command did not run to its end.
@@ -61,6 +63,7 @@ impl From<Ended> for ExitCode {
         match ended {
             Ended::Well => Self::SUCCESS,
             Ended::Negative => Self::from(1),
+            Ended::Like(code) => Self::from(code),
         }
     }
 }

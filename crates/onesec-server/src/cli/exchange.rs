@@ -103,7 +103,7 @@ pub(super) async fn can(args: CanArgs, client: &Client, out: &mut Out) -> Result
     let [agent, user, connection] = [&args.agent, &args.user, &args.connection].map(|text| clean(text, 80));
     let verdict = match ended {
         Ended::Well => Ink::Green.on("yes"),
-        Ended::Negative => Ink::Red.on("no"),
+        Ended::Negative | Ended::Like(_) => Ink::Red.on("no"),
     };
     out.line(format_args!("{verdict}  {agent} for {user} at {connection}"))?;
     for finding in answer.get("findings").and_then(Value::as_array).into_iter().flatten() {

@@ -67,7 +67,7 @@ fn verify(dir: &Path, out: &mut Out) -> Result<Ended, CliError> {
         counts.iter().map(|(name, count)| format!("{count} {}", name.replace('_', " "))).collect();
     let verdict = match ended {
         Ended::Well => Ink::Green.on("is what was written"),
-        Ended::Negative => Ink::Red.on("is NOT what was written"),
+        Ended::Negative | Ended::Like(_) => Ink::Red.on("is NOT what was written"),
     };
     out.line(format_args!("the journal {verdict}: {}", counted.join(", ")))?;
     Ok(ended)

@@ -14,6 +14,8 @@ mod lists;
 mod manage;
 pub(crate) mod out;
 mod replay;
+mod respond;
+mod run;
 mod schemas;
 pub(crate) mod table;
 mod up;
@@ -29,7 +31,7 @@ use onesec_engine::{Settings, SetupError};
 
 use crate::core::SharedAssemble;
 use crate::demo::{self, DemoOptions};
-use args::{AgentAct, AgentsArgs, Cli, Command, DemoArgs, ServerArgs};
+use args::{AgentAct, AgentsArgs, Cli, Command, DemoArgs, EnforceArgs, ServerArgs};
 use client::Client;
 use error::{CliError, Ended};
 use out::{Out, complain};
@@ -77,6 +79,12 @@ fn run(cli: Cli, more: SharedAssemble, out: &mut Out) -> Result<Ended, CliError>
         Command::Delegate(args) => identity::delegate(&args, out),
         Command::Agents(AgentsArgs { act: Some(AgentAct::Keygen(args)), .. }) => identity::keygen(&args, out),
         Command::Completions { shell } => completions(shell, out),
+        Command::Enforce(EnforceArgs { act: Some(act), .. }) => respond::presets(act, out),
+        Command::Run(args) => {
+            let url = server.url.clone();
+            let client = connect(server)?;
+            blocking(run::run((args, url), &client))
+        }
         command => {
             let client = connect(server)?;
             blocking(ask(command, &client, out))
@@ -97,6 +105,8 @@ async fn ask(command: Command, client: &Client, out: &mut Out) -> Result<Ended, 
         Command::Explain(args) => explain::explain(&args.id, client, out).await,
         Command::Keys(args) => manage::keys(args.act, client, out).await,
         Command::Enforce(args) => manage::enforce(args, client, out).await,
+        Command::Responses(args) => respond::responses(args, client, out).await,
+        Command::Approvals(args) => respond::approvals(args, client, out).await,
         _ => lists::status(client, out).await,
     }
 }

@@ -160,7 +160,9 @@ impl Action for BlockIp {
                 return misdirected();
             };
             if self.proxies.iter().any(|network| network.contains(*address)) {
-                return Outcome::Failed { why: "the address is a trusted proxy's: everybody comes from there".to_owned() };
+                return Outcome::Failed {
+                    why: "the address is a trusted proxy's: everybody comes from there".to_owned(),
+                };
             }
             let (address, until) = (*address, self.core.now() + *lasts);
             let command = Command::BlockAddress { address, until, reason: Some(because(job)) };

@@ -40,7 +40,8 @@ pub(super) async fn register(
     let agent = agent(&id)?;
     let wanted: Wanted = body::json(request).await?;
     let found = onesec_actions::identify(wanted.pid).ok().filter(|found| found.start_ticks == wanted.start_ticks);
-    let found = found.ok_or_else(|| Problem::unprocessable("no-such-process", "no such process runs on this machine"))?;
+    let found =
+        found.ok_or_else(|| Problem::unprocessable("no-such-process", "no such process runs on this machine"))?;
     let boot_id = Name::new(&found.boot_id).map_err(|_| Problem::internal())?;
     let process = ProcessId { pid: found.pid, start_ticks: found.start_ticks, boot_id };
     let command = Command::RegisterProcess { agent, process: process.clone() };
@@ -49,11 +50,7 @@ pub(super) async fn register(
 }
 
 /// `DELETE /api/v1/agents/{id}/processes/{pid}`: it has ended.
-pub(super) async fn ended(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Path((id, pid)): Path<(String, u32)>,
-) -> Answer {
+pub(super) async fn ended(State(app): State<Arc<App>>, caller: Caller, Path((id, pid)): Path<(String, u32)>) -> Answer {
     let agent = agent(&id)?;
     let view = app.core.view(&caller.tenant).ok_or_else(|| Problem::not_found("tenant"))?;
     let known: Vec<ProcessId> = view.processes.of(&agent).iter().filter(|known| known.pid == pid).cloned().collect();

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::respond::EnforceAct;
+
 use super::ask::Narrow;
 
 #[derive(Debug, Args)]
@@ -149,6 +151,8 @@ pub(crate) struct KeyCreate {
 
 #[derive(Debug, Args)]
 pub(crate) struct EnforceArgs {
+    #[command(subcommand)]
+    pub(crate) act: Option<EnforceAct>,
     /// `dry-run` says what would be done; `live` does it.
     #[arg(long, value_enum)]
     pub(crate) mode: Option<ModeArg>,

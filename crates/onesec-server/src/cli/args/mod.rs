@@ -3,6 +3,7 @@
 mod ask;
 mod identity;
 mod manage;
+mod respond;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use ask::*;
 pub(crate) use identity::*;
 pub(crate) use manage::*;
+pub(crate) use respond::*;
 
 /// The security layer between AI agents and the accounts that people lend them.
 #[derive(Debug, Parser)]
@@ -73,8 +75,15 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Keys of the API: list, create, revoke; rotate-signing for the key that signs delegations.
     Keys(KeysArgs),
-    /// Dry run, live, preset: shows or changes how verdicts are enforced.
+    /// Dry run, live, preset: shows or changes how verdicts are enforced; also: presets.
+    #[command(args_conflicts_with_subcommands = true)]
     Enforce(EnforceArgs),
+    /// Receipts of actions, or one of them step by step.
+    Responses(ResponsesArgs),
+    /// What waits for a person: list, approve, reject.
+    Approvals(ApprovalsArgs),
+    /// Run a program as an agent's process: with a key of its own, and known to `kill_process`.
+    Run(RunArgs),
     /// What would have fired: a file of events, or the journal, judged in this process.
     Replay(ReplayArgs),
     /// The kinds of events that onesec understands.

@@ -1,0 +1,79 @@
+//! What can be said about actions: receipts, approvals, processes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+pub(crate) struct ResponsesArgs {
+    /// One receipt, step by step.
+    pub(crate) id: Option<String>,
+    /// Only what answers this alert.
+    #[arg(long)]
+    pub(crate) alert: Option<String>,
+    /// Only this action, such as `webhook`.
+    #[arg(long)]
+    pub(crate) action: Option<String>,
+    /// Only in this state, such as `failed`.
+    #[arg(long)]
+    pub(crate) status: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApprovalsArgs {
+    #[command(subcommand)]
+    pub(crate) act: Option<ApprovalAct>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApprovalAct {
+    /// What waits for a person.
+    List,
+    /// Says yes to exactly what is shown.
+    Approve(Decide),
+    /// Says no.
+    Reject(Decide),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Decide {
+    /// Which, as `approvals list` shows it.
+    pub(crate) id: String,
+    /// The digest of what you saw; without it, what waits under the id is shown and asked about at a terminal.
+    #[arg(long)]
+    pub(crate) digest: Option<String>,
+    /// Why.
+    #[arg(long)]
+    pub(crate) note: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Whose process it is.
+    #[arg(long)]
+    pub(crate) agent: String,
+    /// Gives the program its key in this file, instead of in `ONESEC_API_KEY`. It is removed afterwards.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// The program and its arguments.
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EnforceAct {
+    /// The presets; `show NAME` prints one's policies, to copy and change.
+    Presets {
+        #[command(subcommand)]
+        act: Option<PresetAct>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PresetAct {
+    /// Prints the policies of a preset as configuration.
+    Show {
+        /// observe, balanced, strict or vps-agent.
+        name: String,
+    },
+}

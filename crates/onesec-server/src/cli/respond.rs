@@ -1,0 +1,119 @@
+//! Receipts and approvals.
+
+use std::io::{BufRead as _, Write as _};
+
+use hyper::Method;
+use onesec_enforcement::Preset;
+use onesec_telemetry::suggest::did_you_mean;
+use serde_json::{Value, json};
+
+use super::args::{ApprovalAct, ApprovalsArgs, Decide, EnforceAct, PresetAct, ResponsesArgs};
+use super::client::{Client, Query, segment};
+use super::error::{CliError, Ended};
+use super::lists::write_members;
+use super::out::{Out, clean};
+use super::table::{self, Column, field};
+
+const RESPONSES: &[Column] = &[
+    ("REQUESTED", &["/requested_at"]),
+    ("POLICY", &["/policy"]),
+    ("ACTION", &["/action"]),
+    ("TARGET", &["/target"]),
+    ("STATUS", &["/status"]),
+    ("HOW OR WHY", &["/verification", "/reason"]),
+    ("ID", &["/id"]),
+];
+
+const APPROVALS: &[Column] = &[
+    ("ASKED", &["/requested_at"]),
+    ("UNTIL", &["/expires_at"]),
+    ("POLICY", &["/policy"]),
+    ("TARGET", &["/target"]),
+    ("ACTION", &["/action"]),
+    ("ID", &["/id"]),
+];
+
+pub(super) async fn responses(args: ResponsesArgs, client: &Client, out: &mut Out) -> Result<Ended, CliError> {
+    if let Some(id) = args.id {
+        let answer = client.get(&format!("/api/v1/responses/{}", segment(&id)), &Query::default()).await?;
+        if out.json() {
+            out.document(&answer)?;
+        } else {
+            write_members(&answer, "", out)?;
+        }
+        return Ok(Ended::Well);
+    }
+    let query = Query::default().with("alert_id", args.alert).with("action", args.action).with("status", args.status);
+    table::list(out, &client.get("/api/v1/responses", &query).await?, "responses", RESPONSES)?;
+    Ok(Ended::Well)
+}
+
+pub(super) async fn approvals(args: ApprovalsArgs, client: &Client, out: &mut Out) -> Result<Ended, CliError> {
+    match args.act.unwrap_or(ApprovalAct::List) {
+        ApprovalAct::List => {
+            let answer = client.get("/api/v1/approvals", &Query::default()).await?;
+            table::list(out, &answer, "approvals", APPROVALS)?;
+            Ok(Ended::Well)
+        }
+        ApprovalAct::Approve(decide) => say(client, out, (decide, "approve")).await,
+        ApprovalAct::Reject(decide) => say(client, out, (decide, "reject")).await,
+    }
+}
+
+/// What is said counts for what was seen: the digest of it goes along.
+async fn say(client: &Client, out: &mut Out, (decide, word): (Decide, &str)) -> Result<Ended, CliError> {
+    let path = format!("/api/v1/approvals/{}", segment(&decide.id));
+    let digest = match decide.digest {
+        Some(digest) => digest,
+        None => seen(client, out, (&path, word)).await?,
+    };
+    let body = json!({"action_digest": digest, "note": decide.note});
+    let answer = client.call(Method::POST, &format!("{path}/{word}"), Some(&body)).await?;
+    if out.json() {
+        out.document(&answer)?;
+    } else {
+        out.line(format_args!("{}: {}", clean(&decide.id, 80), field(&answer, &["/decision"])))?;
+    }
+    Ok(Ended::Well)
+}
+
+/// Shows what waits and asks; its digest.
+async fn seen(client: &Client, out: &mut Out, (path, word): (&str, &str)) -> Result<String, CliError> {
+    if !out.is_terminal() {
+        return Err(CliError::usage("give the --digest of what you saw: nobody is there to be asked".to_owned()));
+    }
+    let waiting = client.get(path, &Query::default()).await?;
+    write_members(&waiting, "", out)?;
+    out.line(format_args!("{word} this? Type yes:"))?;
+    std::io::stdout().flush().map_err(|error| CliError::usage(error.to_string()))?;
+    let mut typed = String::new();
+    std::io::stdin().lock().read_line(&mut typed).map_err(|error| CliError::usage(error.to_string()))?;
+    if typed.trim() != "yes" {
+        return Err(CliError::refused("nothing was decided".to_owned()));
+    }
+    Ok(waiting.get("action_digest").and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
+/// `onesec enforce presets`: needs no server.
+pub(super) fn presets(act: EnforceAct, out: &mut Out) -> Result<Ended, CliError> {
+    let EnforceAct::Presets { act } = act;
+    let Some(PresetAct::Show { name }) = act else {
+        for preset in Preset::ALL {
+            out.line(preset.as_str())?;
+        }
+        return Ok(Ended::Well);
+    };
+    let Some(preset) = Preset::from_name(&name) else {
+        let meant = did_you_mean(&name, Preset::ALL.map(Preset::as_str));
+        let hint = meant.map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default();
+        return Err(CliError::usage(format!("there is no preset `{}`{hint}", clean(&name, 40))));
+    };
+    let document = json!({"enforcement": {"preset": preset.as_str(), "policies": preset.policies()}});
+    if out.json() {
+        out.document(&document)?;
+    } else {
+        let yaml = serde_saphyr::to_string(&document).map_err(|error| CliError::refused(error.to_string()))?;
+        out.line(yaml.trim_end())?;
+    }
+    Ok(Ended::Well)
+}
