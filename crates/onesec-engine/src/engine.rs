@@ -149,10 +149,10 @@ impl Engine {
             self.file(record, found, &mut output);
         }
         output.answer = self.answer(record, &output.findings);
-        if phase(record) == Some(Phase::Request) && output.answer.as_ref().is_some_and(|a| a.applies.passes()) {
-            self.restraints.count(record);
+        if phase(record) == Some(Phase::Request) {
+            self.settle_request(record, &mut output);
         }
-        let scene = Scene { record, alerts: &self.alerts, mode: self.mode };
+        let scene = Scene { record, alerts: &self.alerts, mode: self.mode, preset: self.preset };
         output.steps.extend(self.responder.respond(scene, &output.transitions));
         self.trackers.settle(settled(record, &output));
         output.ledger = self.trackers.changes();
@@ -182,6 +182,23 @@ impl Engine {
         let decision = self.decision(record, Phase::Request, &reported);
         let answer = down.unwrap_or_else(|| self.held_back(record, Phase::Request, Answer::new(decision, &reported)));
         (answer, reported)
+    }
+
+    /// What passes counts and uses up what let it pass; what is held is asked about.
+    fn settle_request(&mut self, record: &Record, output: &mut Output) {
+        let Some(answer) = &mut output.answer else { return };
+        if answer.applies.passes() {
+            self.restraints.count(record);
+            let covered = self.responder.covered(record, Phase::Request, &output.findings);
+            if self.mode == Mode::Live && covered.contains(&true) {
+                output.steps.extend(self.responder.use_up(record));
+            }
+        } else if answer.applies == Verdict::Hold {
+            let scene = Scene { record, alerts: &self.alerts, mode: self.mode, preset: self.preset };
+            let (approval, step) = self.responder.hold(scene, &output.findings, answer);
+            answer.approval = approval;
+            output.steps.extend(step);
+        }
     }
 
     fn file(&mut self, record: &Record, (index, mut finding): (usize, Finding), output: &mut Output) {
@@ -215,7 +232,13 @@ impl Engine {
             return answer;
         }
         let because = Brief { detector: "restraint", severity: Severity::High, reason, alert: None };
-        Answer { applies: verdict, would: verdict.max(answer.would), mode: self.mode, because: Some(because) }
+        Answer {
+            applies: verdict,
+            would: verdict.max(answer.would),
+            mode: self.mode,
+            because: Some(because),
+            approval: None,
+        }
     }
 
     /// A dead guard keeps its gate shut.
@@ -229,7 +252,7 @@ impl Engine {
             alert: None,
         };
         let verdict = if phase == Phase::Release { Verdict::Withhold } else { Verdict::Deny };
-        Some(Answer { applies: verdict, would: verdict, mode: self.mode, because: Some(because) })
+        Some(Answer { applies: verdict, would: verdict, mode: self.mode, because: Some(because), approval: None })
     }
 
     fn decision(&self, record: &Record, phase: Phase, findings: &[Reported]) -> Decision {
@@ -238,14 +261,20 @@ impl Engine {
             record.user().map(AsRef::as_ref),
             record.connection().map(AsRef::as_ref),
         ];
+        let covered = self.responder.covered(record, phase, findings);
         let judged: Vec<Judged<'_>> = findings
             .iter()
-            .map(|f| Judged {
+            .zip(covered)
+            .map(|(f, covered)| Judged {
                 detector: f.brief.detector,
                 severity: f.brief.severity,
                 binding: f.binding,
                 retry_after: f.retry_after,
-                ruled: ruled(self.responder.policies(), (f.brief.detector, f.brief.severity), whom),
+                ruled: if covered {
+                    Some(Verdict::Allow)
+                } else {
+                    ruled(self.responder.policies(), (f.brief.detector, f.brief.severity), whom)
+                },
             })
             .collect();
         decide(self.preset, self.mode, phase, &judged)

@@ -24,6 +24,7 @@ mod alerts;
 mod engine;
 mod exceptions;
 mod guard;
+mod holds;
 mod judge;
 mod output;
 mod processes;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onesec_enforcement::{ApprovalError, Decision, Verdict};
-use onesec_telemetry::{AlertId, Attribution, Mode, Severity, Transition};
+use onesec_telemetry::{AlertId, Attribution, Mode, Name, Severity, Transition};
 use onesec_trackers::LedgerChange;
 use onesec_trackers::facts::{DelegationOutcome, Refusal};
 
@@ -54,6 +54,8 @@ pub struct Answer {
     pub mode: Mode,
     /// The finding behind it.
     pub because: Option<Brief>,
+    /// Where it waits for a person: which approval.
+    pub approval: Option<Name>,
 }
 
 /// A finding in short.
@@ -85,6 +87,6 @@ pub struct Reported {
 impl Answer {
     pub(crate) fn new(decision: Decision, findings: &[Reported]) -> Self {
         let because = decision.because.and_then(|i| findings.get(i)).map(|f| f.brief.clone());
-        Self { applies: decision.applies, would: decision.would, mode: decision.mode, because }
+        Self { applies: decision.applies, would: decision.would, mode: decision.mode, because, approval: None }
     }
 }

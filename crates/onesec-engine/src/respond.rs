@@ -1,12 +1,13 @@
 //! From changes of alerts to actions, and from a person's word to what waited for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use onesec_detector::{StateError, StateReader, StateWriter};
 use onesec_enforcement::{
-    ActionSpec, Approval, ApprovalError, Approvals, Approver, Asked, Barred, Fate, FourEyes, Occasion, Planned,
-    Planner, Policy, Say, Target,
+    ActionSpec, Approval, ApprovalError, Approvals, Approver, Asked, Barred, Fate, FourEyes, Occasion, Phase, Planned,
+    Planner, Policy, Preset, Say, Target,
 };
 use onesec_telemetry::{
     Alert, Attribution, Change, Channel, Command, Mode, Name, Record, Response, ResponseStatus, Severity, Text,
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::alerts::AlertBook;
+use crate::holds::{HeldFor, Waivers, asked};
+use crate::output::{Answer, Reported};
 
 /// One step of an action: its receipt, and what is to be carried out with it.
 #[derive(Debug, Clone)]
@@ -39,11 +42,14 @@ pub struct Queued {
     pub urgent: bool,
 }
 
-/// What waits for a person, as an approval keeps it.
+/// What waits for a person, as an approval keeps it: an action, or a request that is held.
 #[derive(Serialize, Deserialize)]
 struct Waiting {
     response: Response,
-    queued: Queued,
+    queued: Option<Queued>,
+    held: Option<HeldFor>,
+    /// What is asked by the request, for people.
+    request: Option<Value>,
 }
 
 /// Policies at work.
@@ -55,6 +61,9 @@ pub(crate) struct Responder {
     /// Who last changed what is enforced.
     makers: Barred,
     eyes: FourEyes,
+    waivers: Waivers,
+    /// Receipts of waivers in force.
+    granted: BTreeMap<Name, Response>,
 }
 
 /// What the responder is told about the alerts that changed.
@@ -63,6 +72,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) record: &'a Record,
     pub(crate) alerts: &'a AlertBook,
     pub(crate) mode: Mode,
+    pub(crate) preset: Preset,
 }
 
 impl Responder {
@@ -82,12 +92,17 @@ impl Responder {
         out.put("planner", &self.planner);
         out.put("approvals", &self.approvals);
         out.put("makers", &self.makers);
+        out.put("waivers", &self.waivers);
+        out.put("granted", &serde_json::to_string(&self.granted).unwrap_or_default());
     }
 
     pub(crate) fn load(&mut self, state: StateReader<'_>) -> Result<(), StateError> {
         self.planner = state.get("planner")?;
         self.approvals = state.get("approvals")?;
         self.makers = state.get("makers")?;
+        self.waivers = state.get("waivers")?;
+        let granted: String = state.get("granted")?;
+        self.granted = serde_json::from_str(&granted).map_err(|_| StateError::Undecodable("granted".to_owned()))?;
         Ok(())
     }
 
@@ -106,7 +121,75 @@ impl Responder {
             close(&mut response, ResponseStatus::Expired, Some("nobody decided in time"), now);
             Some(Step { response, queued: None })
         };
-        self.approvals.expire(now).into_iter().filter_map(ended).collect()
+        let mut steps: Vec<Step> = self.approvals.expire(now).into_iter().filter_map(ended).collect();
+        for id in self.waivers.expire(now) {
+            steps.extend(self.granted.remove(&id).map(|mut response| {
+                close(&mut response, ResponseStatus::Expired, Some("nobody asked again in time"), now);
+                Step { response, queued: None }
+            }));
+        }
+        steps
+    }
+
+    /// Which findings of a request a person has seen and said yes to.
+    pub(crate) fn covered(&self, record: &Record, phase: Phase, findings: &[Reported]) -> Vec<bool> {
+        self.waivers.covered(record, phase, findings)
+    }
+
+    /// A request passed because a person said yes to it.
+    pub(crate) fn use_up(&mut self, record: &Record) -> Option<Step> {
+        let id = self.waivers.use_up(record)?;
+        let mut response = self.granted.remove(&id)?;
+        close(&mut response, ResponseStatus::Succeeded, None, record.observed_at);
+        response.verification = Some(Text::redacted("it passed, once"));
+        Some(Step { response, queued: None })
+    }
+
+    /// A request is held: a person is asked, under the id that comes back.
+    pub(crate) fn hold(
+        &mut self,
+        scene: Scene<'_>,
+        findings: &[Reported],
+        answer: &Answer,
+    ) -> (Option<Name>, Option<Step>) {
+        let (record, now) = (scene.record, scene.record.observed_at);
+        let alert = answer.because.as_ref().and_then(|because| because.alert.clone());
+        let (Some(held), Some(alert)) = (HeldFor::of(record, findings), alert) else { return (None, None) };
+        let digest = held.digest();
+        let id = held_id(record, &digest);
+        let mut response = Response {
+            id: id.clone(),
+            alert_id: alert.clone(),
+            policy: word(scene.preset.as_str()),
+            action: word("release"),
+            target: record.agent().map(|agent| Text::redacted(&format!("request of {agent}"))),
+            status: ResponseStatus::PendingApproval,
+            reason: None,
+            requested_at: now,
+            finished_at: None,
+            approved_by: None,
+            verification: None,
+            undo_until: None,
+        };
+        let mut barred = self.makers.clone();
+        barred.bar(record.sender.key.as_ref(), record.sender.owner.as_ref());
+        for reporters in findings.iter().filter_map(|f| scene.alerts.reporters(f.brief.alert.as_ref()?)) {
+            barred.join(reporters);
+        }
+        let request = asked(record);
+        let waiting = Waiting { response: response.clone(), queued: None, held: Some(held), request };
+        let approval =
+            Approval::new((id.clone(), digest), (now, now + Policy::PATIENCE), Some(alert), record.agent().cloned())
+                .about(serde_json::to_string(&waiting).unwrap_or_default())
+                .barring(barred);
+        match self.approvals.ask(approval) {
+            Asked::Waits => (Some(id), Some(Step { response, queued: None })),
+            Asked::Merged(same) => (Some(same), None),
+            _ => {
+                close(&mut response, ResponseStatus::Skipped, Some("too much waits for a person already"), now);
+                (None, Some(Step { response, queued: None }))
+            }
+        }
     }
 
     /// What is to be done about alerts that opened or got worse.
@@ -163,14 +246,12 @@ impl Responder {
         let exactly = serde_json::json!([response.policy, queued.action, queued.target]).to_string();
         let mut barred = scene.alerts.reporters(&queued.alert.id).cloned().unwrap_or_default();
         barred.join(&self.makers);
-        Approval::new(
-            (response.id.clone(), Thumbprint::of(exactly.as_bytes())),
-            (now, now + patience),
-            Some(queued.alert.id.clone()),
-            queued.alert.agent_id.clone(),
-        )
-        .about(serde_json::to_string(&Waiting { response, queued }).unwrap_or_default())
-        .barring(barred)
+        let (id, alert, agent) = (response.id.clone(), queued.alert.id.clone(), queued.alert.agent_id.clone());
+        let waiting = Waiting { response, queued: Some(queued), held: None, request: None };
+        let waiting = serde_json::to_string(&waiting).unwrap_or_default();
+        Approval::new((id, Thumbprint::of(exactly.as_bytes())), (now, now + patience), Some(alert), agent)
+            .about(waiting)
+            .barring(barred)
     }
 
     /// A person decides.
@@ -184,17 +265,25 @@ impl Responder {
         let (key, owner) = (record.sender.key.as_ref(), record.sender.owner.as_ref());
         let by = Approver { key, owner, eyes: self.eyes };
         let approval = self.approvals.decide((id, digest), (say, by), now)?;
-        let Ok(Waiting { mut response, queued }) = serde_json::from_str::<Waiting>(&approval.wanted) else {
+        let Ok(Waiting { mut response, queued, held, .. }) = serde_json::from_str::<Waiting>(&approval.wanted) else {
             return Ok(Vec::new());
         };
         response.approved_by = owner.cloned().or_else(|| key.and_then(|key| Name::new(key.as_str()).ok()));
+        if let (Say::Approve, Some(held)) = (say, held) {
+            response.status = ResponseStatus::Executing;
+            response.reason = Some(Text::redacted("the same request passes once within 10 minutes"));
+            self.waivers.grant(response.id.clone(), held, now);
+            self.granted.insert(response.id.clone(), response.clone());
+            return Ok(vec![Step { response, queued: None }]);
+        }
         // What was asked for must still be what is in force.
         let stands = self.policies.iter().find(|p| p.name == response.policy);
-        let stands = stands.is_some_and(|p| p.actions.iter().any(|spec| spec.shown() == queued.action));
+        let wanted = queued.as_ref().map(|queued| &queued.action);
+        let stands = stands.is_some_and(|p| p.actions.iter().any(|spec| Some(&spec.shown()) == wanted));
         let step = match (say, stands) {
             (Say::Approve, true) => {
                 (response.status, response.reason) = (ResponseStatus::Executing, None);
-                Step { response, queued: Some(queued) }
+                Step { response, queued }
             }
             (Say::Approve, false) => {
                 close(&mut response, ResponseStatus::Skipped, Some("its policy is no longer in force"), now);
@@ -210,13 +299,20 @@ impl Responder {
 }
 
 fn occasion<'a>(scene: Scene<'a>, transition: &'a Transition) -> Occasion<'a> {
-    let Scene { record, alerts, mode } = scene;
+    let Scene { record, alerts, mode, .. } = scene;
     let alert = &transition.after;
     // The agent's own socket, and nobody's word.
     let own = record.sender.agent.is_some() && record.sender.agent == alert.agent_id;
     let seen = matches!(record.sender.channel, Channel::Gateway | Channel::Decide | Channel::Ingest);
     let source = record.network.filter(|_| own && seen);
     Occasion { alert, seq: transition.seq, now: record.observed_at, source, proved: alerts.proved(&alert.id), mode }
+}
+
+/// The same for the same question at the same record, however often it is worked out.
+fn held_id(record: &Record, digest: &Thumbprint) -> Name {
+    let text = format!("{}\u{1f}{}\u{1f}{digest}", record.tenant, record.seq);
+    let hash = Thumbprint::of(text.as_bytes()).to_string();
+    word(&format!("hold_{}", hash.get(..26).unwrap_or_default()))
 }
 
 fn receipt(planned: &Planned, spec: &ActionSpec, alert: &Alert, now: Timestamp) -> Response {

@@ -1,6 +1,7 @@
 //! What the engine promises.
 
 mod guard;
+mod holds;
 mod merging;
 mod policy;
 mod replay;

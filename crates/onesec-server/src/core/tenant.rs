@@ -90,7 +90,7 @@ impl Tenant {
         let Some(answer) = output.answer else {
             // It has happened already: there is nothing to rule on, and nothing against it.
             let mode = self.engine.mode();
-            let answer = Answer { applies: Verdict::Allow, would: Verdict::Allow, mode, because: None };
+            let answer = Answer { applies: Verdict::Allow, would: Verdict::Allow, mode, because: None, approval: None };
             return Some(Ruling { seq, event_id, answer, findings: output.findings });
         };
         let decided = Decided {

@@ -192,7 +192,6 @@ impl GatewayAnswer {
         let description = because.map_or_else(|| REFUSED.to_owned(), |b| format!("{REFUSED}: {}", b.reason));
         let (status, error, retry_after) = match ruling.answer.applies {
             Verdict::RateLimit { retry_after } => (429, "too_many_requests", Some(retry_after)),
-            // Until approvals exist, hold means deny, in words that say so.
             Verdict::Hold => (403, "interaction_required", None),
             Verdict::Allow | Verdict::Withhold | Verdict::Deny => (403, "access_denied", None),
         };
@@ -200,6 +199,9 @@ impl GatewayAnswer {
         members.insert("exchange_id".into(), Value::String(id.to_string()));
         if let Some(alert) = because.and_then(|b| b.alert.as_ref()) {
             members.insert("alert_id".into(), Value::String(alert.to_string()));
+        }
+        if let Some(approval) = &ruling.answer.approval {
+            members.insert("approval_id".into(), Value::String(approval.to_string()));
         }
         if issued {
             members.insert("issued_not_released".into(), Value::Bool(true));

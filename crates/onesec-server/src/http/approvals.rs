@@ -42,7 +42,9 @@ fn shown(approval: &Approval) -> Value {
     json!({
         "id": approval.id,
         "action_digest": approval.digest,
-        "action": wanted.pointer("/queued/action"),
+        "action": wanted.pointer("/queued/action").or(wanted.pointer("/response/action")),
+        "request": wanted.get("request"),
+        "findings": wanted.pointer("/held/findings"),
         "target": wanted.pointer("/response/target"),
         "policy": wanted.pointer("/response/policy"),
         "alert_id": approval.alert,
