@@ -534,7 +534,8 @@ fn who_is_no_client_of_the_tenants_gets_nothing_at_the_custom_domain() {
         let assertion = Key::default().assertion("app-1", "https://tests.eu.auth0.test/", &json!({}));
         let asserted =
             [("client_id", "app-1"), ("client_assertion", &assertion), ("client_assertion_type", JWT_BEARER), vault];
-        refused("a forged assertion", &at_domain(&world, &[], (&anas, &asserted)), invalid);
+        let answer = at_domain(&world, &[], (&anas, &asserted));
+        refused("an assertion, forged or not", &answer, (400, "invalid_request", "by secret"));
         world.mode("live");
         let bens = at_domain(&world, &[], (&bens, &as_client("app-1", SECRET)));
         refused("another user's", &bens, (403, "access_denied", "unauthorized-agent"));

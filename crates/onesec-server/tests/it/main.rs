@@ -80,9 +80,12 @@ mod demo {
         fails_without("unauthorized-agent", "Agent without delegation");
     }
 
+    /// What a person took back stays taken back, whatever is switched off.
     #[test]
-    fn without_revoked_access_it_fails() {
-        fails_without("revoked-access", "Use after unlink");
+    fn without_revoked_access_an_unlink_still_counts() {
+        let output = run(&["demo", "--disable", "revoked-access"]);
+        let told = text(&output.stdout);
+        assert_eq!(code(&output), 0, "{told}{}", text(&output.stderr));
     }
 
     #[test]
