@@ -70,6 +70,8 @@ pub enum OutboxOutcome {
     Failed,
     /// Nobody knows, and nobody will try again.
     Unknown,
+    /// A person wants one that was given up to be tried once more, not before this time.
+    Again(Timestamp),
 }
 
 /// Moves a claimed action on.
@@ -93,10 +95,15 @@ impl OutboxUpdate {
             OutboxOutcome::Retry(due) => (OutboxState::Pending, Some(due.as_micros())),
             OutboxOutcome::Failed => (OutboxState::Failed, None),
             OutboxOutcome::Unknown => (OutboxState::Unknown, None),
+            OutboxOutcome::Again(due) => (OutboxState::Pending, Some(due.as_micros())),
+        };
+        let before = match self.outcome {
+            OutboxOutcome::Again(_) => "failed",
+            OutboxOutcome::Done | OutboxOutcome::Retry(_) | OutboxOutcome::Failed | OutboxOutcome::Unknown => "claimed",
         };
         let sql = "UPDATE outbox SET state = ?2, due_at = coalesce(?3, due_at), updated_at = ?4, result = ?5
-                   WHERE id = ?1 AND state = 'claimed'";
-        let row = params![self.id, state.name(), due, self.at.as_micros(), self.result];
+                   WHERE id = ?1 AND state = ?6";
+        let row = params![self.id, state.name(), due, self.at.as_micros(), self.result, before];
         Ok(conn.prepare_cached(sql)?.execute(row)? == 1)
     }
 }
@@ -203,10 +210,10 @@ impl Outbox {
     }
 }
 
-const COLUMNS: &str =
+pub(crate) const COLUMNS: &str =
     "id, tenant, alert_id, policy, action, doc, created_at, due_at, state, attempts, updated_at, result, urgent";
 
-fn read(row: &Row<'_>) -> rusqlite::Result<OutboxTask> {
+pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<OutboxTask> {
     let state: String = row.get(8)?;
     let known = OutboxState::ALL.into_iter().find(|s| s.name() == state);
     let wrong = || rusqlite::Error::InvalidColumnType(8, "state".into(), rusqlite::types::Type::Text);

@@ -183,23 +183,24 @@ async fn finish(
     let token_vault = config.token_vault.is_some();
     let identity = Arc::new(self::identity::identity(&config, &core)?);
     let vaults = vaults(&config, &core, &identity)?;
+    let (mut actions, webhooks) = outside_actions(&core, &config.hooks)?;
+    actions.extend(own_actions(&core, &config.trusted_proxies));
+    let executors = Arc::new(Executors::new(core.clone(), actions));
     let app = App::new(AppParts {
         core: core.clone(),
         keys,
         metrics: metrics.clone(),
         port: address.port(),
         hosts: config.hosts,
-        trusted_proxies: config.trusted_proxies.clone(),
+        trusted_proxies: config.trusted_proxies,
         vaults,
         identity,
         possession: config.possession,
+        executors: executors.clone(),
         tls: tls.is_some(),
         stopping: stopping.clone(),
     });
     let service = Service { router: router(app), metrics: metrics.clone(), tls: tls.clone() };
-    let (mut actions, webhooks) = outside_actions(&core, &config.hooks)?;
-    actions.extend(own_actions(&core, &config.trusted_proxies));
-    let executors = Executors::new(core.clone(), actions);
     let executing = tokio::spawn(executors.run(stopping.clone()));
     let counting = tokio::spawn(count_alerts(core.clone(), metrics, stopping.clone()));
     let serving = tokio::spawn(serve(listener, service, limits, stopping));

@@ -12,6 +12,7 @@ use crate::cursor::{self, Cursor, Page};
 use crate::db::{int, uint};
 use crate::error::JournalError;
 use crate::ledger::{self, LedgerRow, LedgerTable};
+use crate::outbox::{self, OutboxTask};
 use crate::rows::{AlertRow, DeadLetterRow};
 
 /// The conditions of a listing, all of which must hold.
@@ -119,6 +120,17 @@ impl Reader {
     /// What reading says.
     pub fn transitions(&self, tenant: &TenantId, alert: &AlertId) -> Result<Vec<StoredTransition>, JournalError> {
         self.steps("transitions", tenant, alert.as_str())
+    }
+
+    /// An action as the outbox has it, whatever became of it.
+    ///
+    /// # Errors
+    /// What reading says.
+    pub fn outbox_task(&self, tenant: &TenantId, id: &str) -> Result<Option<OutboxTask>, JournalError> {
+        self.with(|conn| {
+            let sql = format!("SELECT {} FROM outbox WHERE tenant = ?1 AND id = ?2", outbox::COLUMNS);
+            Ok(conn.prepare_cached(&sql)?.query_row([tenant.as_str(), id], outbox::read).optional()?)
+        })
     }
 
     /// The steps of a response, oldest first.

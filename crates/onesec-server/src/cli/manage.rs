@@ -3,12 +3,15 @@
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::args::{AgentAct, AgentsArgs, DelegationAct, DelegationAdd, EnforceArgs, KeyAct, KeyCreate, Narrow};
+use super::args::{
+    AgentAct, AgentsArgs, DelegationAct, DelegationAdd, EnforceArgs, KeyAct, KeyCreate, ModeArg, Narrow,
+};
 use super::client::{Client, Query, segment};
 use super::error::{CliError, Ended};
 use super::identity;
 use super::lists::write_members;
 use super::out::{Ink, Out, clean};
+use super::respond;
 use super::table::{self, Column, field};
 
 const AGENTS: &[Column] = &[
@@ -165,6 +168,9 @@ pub(super) async fn enforce(args: EnforceArgs, client: &Client, out: &mut Out) -
         client.call(Method::PUT, "/api/v1/enforcement/preset", Some(&body)).await?;
     }
     if let Some(mode) = args.mode {
+        if matches!(mode, ModeArg::Live) {
+            respond::going_live(client, out, (args.days, args.confirm.as_deref())).await?;
+        }
         let body = json!({"mode": mode.as_str()});
         client.call(Method::PUT, "/api/v1/enforcement/mode", Some(&body)).await?;
     }

@@ -5,6 +5,7 @@ pub(crate) mod args;
 pub(crate) mod builtin;
 pub(crate) mod client;
 mod connector;
+mod contain;
 pub(crate) mod error;
 pub(crate) mod exchange;
 mod explain;
@@ -105,6 +106,7 @@ async fn ask(command: Command, client: &Client, out: &mut Out) -> Result<Ended, 
         Command::Explain(args) => explain::explain(&args.id, client, out).await,
         Command::Keys(args) => manage::keys(args.act, client, out).await,
         Command::Enforce(args) => manage::enforce(args, client, out).await,
+        Command::Contain(args) => contain::contain(args, client, out).await,
         Command::Responses(args) => respond::responses(args, client, out).await,
         Command::Approvals(args) => respond::approvals(args, client, out).await,
         _ => lists::status(client, out).await,

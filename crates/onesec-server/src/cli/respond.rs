@@ -11,7 +11,7 @@ use super::args::{ApprovalAct, ApprovalsArgs, Decide, EnforceAct, PresetAct, Res
 use super::client::{Client, Query, segment};
 use super::error::{CliError, Ended};
 use super::lists::write_members;
-use super::out::{Out, clean};
+use super::out::{Out, clean, complain};
 use super::table::{self, Column, field};
 
 const RESPONSES: &[Column] = &[
@@ -85,13 +85,58 @@ async fn seen(client: &Client, out: &mut Out, (path, word): (&str, &str)) -> Res
     let waiting = client.get(path, &Query::default()).await?;
     write_members(&waiting, "", out)?;
     out.line(format_args!("{word} this? Type yes:"))?;
-    std::io::stdout().flush().map_err(|error| CliError::usage(error.to_string()))?;
-    let mut typed = String::new();
-    std::io::stdin().lock().read_line(&mut typed).map_err(|error| CliError::usage(error.to_string()))?;
-    if typed.trim() != "yes" {
+    if !answered_yes()? {
         return Err(CliError::refused("nothing was decided".to_owned()));
     }
     Ok(waiting.get("action_digest").and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
+/// Nobody goes live without having seen whom that would have cut off.
+pub(super) async fn going_live(
+    client: &Client,
+    out: &mut Out,
+    (days, confirm): (u8, Option<&str>),
+) -> Result<(), CliError> {
+    let query = Query::default().with("days", Some(days.to_string()));
+    let report = client.get("/api/v1/enforcement/would", &query).await?;
+    let digest = report.get("digest").and_then(Value::as_str).unwrap_or_default();
+    if confirm == Some(digest) {
+        return Ok(());
+    }
+    show_report(&report, days);
+    if confirm.is_some() {
+        return Err(CliError::refused(format!("that is not the digest of this report: it is {digest}")));
+    }
+    if !out.is_terminal() {
+        return Err(CliError::refused(format!("still dry run: to go live, repeat it with --confirm {digest}")));
+    }
+    out.line(format_args!("go live? Type yes:"))?;
+    if answered_yes()? { Ok(()) } else { Err(CliError::refused("still dry run".to_owned())) }
+}
+
+/// To standard error: standard output is for the answer.
+fn show_report(report: &Value, days: u8) {
+    let count = |name: &str| field(report, &[name]);
+    complain(format_args!(
+        "in the last {days} days live mode would have refused {} of {} requests",
+        count("/would_refuse"),
+        count("/requests")
+    ));
+    for row in report.get("cut_off").and_then(Value::as_array).into_iter().flatten() {
+        let get = |name: &str| field(row, &[name]);
+        complain(format_args!("  {} × {}: {}", get("/requests"), get("/detector"), get("/agent_id")));
+    }
+    for (action, count) in report.get("actions").and_then(Value::as_object).into_iter().flatten() {
+        complain(format_args!("  {count} × {}", clean(action, 200)));
+    }
+}
+
+fn answered_yes() -> Result<bool, CliError> {
+    let failed = |error: std::io::Error| CliError::usage(error.to_string());
+    std::io::stdout().flush().map_err(failed)?;
+    let mut typed = String::new();
+    std::io::stdin().lock().read_line(&mut typed).map_err(failed)?;
+    Ok(typed.trim() == "yes")
 }
 
 /// `onesec enforce presets`: needs no server.

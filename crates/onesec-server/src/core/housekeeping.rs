@@ -116,6 +116,10 @@ impl Keeper {
                 tracing::debug!(%error, "expired rows stay");
             }
         }
+        // As long as a person may want one to be tried again or taken back.
+        if let Err(error) = self.maintenance.purge_outbox(now.before(self.retention.alerts), 10_000) {
+            tracing::debug!(%error, "finished actions stay in the outbox");
+        }
         if let Err(error) = self.maintenance.vacuum(1_000) {
             tracing::debug!(%error, "no vacuum");
         }

@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onesec_enforcement::{Action, ActionSpec, Interrupted, Job, Outcome};
-use onesec_journal::{JournalError, Lane, Outbox, OutboxTask, OutboxUpdate};
-use onesec_telemetry::{Mode, ResponseStatus, Timestamp};
+use onesec_journal::{JournalError, Lane, Outbox, OutboxOutcome, OutboxTask, OutboxUpdate};
+use onesec_telemetry::{Mode, Response, ResponseStatus, Seq, Text, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use crate::core::{Core, Errand};
+use crate::core::{Core, CoreError, Errand};
 
 pub(crate) use outside::{know, outside_actions};
 pub(crate) use own::own_actions;
@@ -48,9 +48,9 @@ impl Executors {
     }
 
     /// Works until told to stop; what is under way is finished, what is not begun stays in the outbox.
-    pub(crate) async fn run(self, stopping: watch::Receiver<bool>) {
+    pub(crate) async fn run(self: Arc<Self>, stopping: watch::Receiver<bool>) {
         let Some(outbox) = self.core.take_outbox() else { return };
-        let this = Arc::new(self);
+        let this = self;
         let interrupted = outbox.claimed(10_000);
         let mut workers = Vec::new();
         for lane in Lane::ALL {
@@ -117,6 +117,51 @@ impl Executors {
         Ok((action.clone(), job))
     }
 
+    /// Takes an action back, where that can be done; the receipt says so.
+    ///
+    /// # Errors
+    /// [`NotUndone`].
+    pub(crate) async fn undo(&self, task: &OutboxTask, mut response: Response) -> Result<Response, NotUndone> {
+        let now = self.core.now();
+        let in_time = response.undo_until.is_some_and(|until| now < until);
+        if response.status != ResponseStatus::Verified || !in_time {
+            return Err(NotUndone::Over);
+        }
+        let errand = errand(task).ok_or(NotUndone::Over)?;
+        let spec = ActionSpec::read(&errand.queued.action, "action", None).map_err(|_| NotUndone::Over)?;
+        let action = self.actions.get(spec.kind()).ok_or(NotUndone::Over)?;
+        let names = (response.id.clone(), response.policy.clone());
+        let job = Job::new(names, spec, errand.queued.target.clone(), errand.queued.alert.clone());
+        match action.undo(&job).await {
+            Outcome::Verified { how, .. } | Outcome::Succeeded { how } => {
+                (response.status, response.finished_at) = (ResponseStatus::Undone, Some(now));
+                (response.verification, response.undo_until) = (Some(Text::redacted(&how)), None);
+                let row = crate::core::response_row((&task.row.tenant, errand.seq), &response, now);
+                self.core.receipt(row, None).await?;
+                Ok(response)
+            }
+            Outcome::Unneeded { why } | Outcome::Failed { why } | Outcome::Retry { why, .. } => {
+                Err(NotUndone::Failed(why))
+            }
+        }
+    }
+
+    /// Tries an action once more that was given up.
+    ///
+    /// # Errors
+    /// [`CoreError`]; nothing has happened then.
+    pub(crate) async fn again(&self, task: &OutboxTask, mut response: Response) -> Result<Response, CoreError> {
+        let now = self.core.now();
+        (response.status, response.finished_at) = (ResponseStatus::Executing, None);
+        response.reason = Some(Text::redacted("a person wants it to be tried again"));
+        let seq = errand(task).map_or(Seq(0), |errand| errand.seq);
+        let row = crate::core::response_row((&task.row.tenant, seq), &response, now);
+        let outcome = OutboxOutcome::Again(now);
+        let update = OutboxUpdate { id: task.row.id.clone(), outcome, at: now, result: None };
+        self.core.receipt(row, Some(update)).await?;
+        Ok(response)
+    }
+
     /// Writes the receipt, for as long as it takes: an action without one would look as if it had not happened.
     async fn note(&self, task: &OutboxTask, errand: Errand, ended: Ended) {
         let now = self.core.now();
@@ -130,7 +175,7 @@ impl Executors {
         for _ in 0..60 {
             match self.core.receipt(row.clone(), Some(update.clone())).await {
                 Ok(()) => return,
-                Err(crate::core::CoreError::Stopping) => break,
+                Err(CoreError::Stopping) => break,
                 Err(_) => tokio::time::sleep(TROUBLE).await,
             }
         }
@@ -141,6 +186,20 @@ impl Executors {
 
 fn errand(task: &OutboxTask) -> Option<Errand> {
     serde_json::from_str(&task.row.doc).ok()
+}
+
+/// Why an action was not taken back.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotUndone {
+    /// It was never done, was undone, or ended by itself.
+    #[error("there is nothing to take back, or its time is over")]
+    Over,
+    /// It did not work.
+    #[error("{0}")]
+    Failed(String),
+    /// The receipt cannot be written.
+    #[error(transparent)]
+    Core(#[from] CoreError),
 }
 
 /// How an attempt ended.

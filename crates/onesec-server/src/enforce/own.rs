@@ -7,7 +7,7 @@ use onesec_actions::{Firewall, Log};
 use onesec_enforcement::{Action, ActionSpec, Job, Outcome, Target, Working};
 use onesec_journal::{LedgerFilter, LedgerTable};
 use onesec_telemetry::network::Network;
-use onesec_telemetry::{Command, DelegationId, Sender, Text, Timestamp};
+use onesec_telemetry::{AgentId, Command, DelegationId, Sender, Text, Timestamp};
 
 use super::Actions;
 use crate::core::{Core, CoreError, Order};
@@ -57,6 +57,13 @@ impl Action for Suspend {
             }
         })
     }
+
+    fn undo<'a>(&'a self, job: &'a Job) -> Working<'a> {
+        Box::pin(async move {
+            let Target::Agent(agent) = &job.target else { return misdirected() };
+            release(&self.0, job, agent).await
+        })
+    }
 }
 
 /// `rate_limit_agent`.
@@ -79,6 +86,13 @@ impl Action for RateLimit {
             let done = order(&self.0, job, command).await;
             let held = || restrained(&self.0, job, &|name, at| *name == agent && at == *limit);
             looked(done, held, "the agent is held to its rate", Some(until))
+        })
+    }
+
+    fn undo<'a>(&'a self, job: &'a Job) -> Working<'a> {
+        Box::pin(async move {
+            let Target::Agent(agent) = &job.target else { return misdirected() };
+            release(&self.0, job, agent).await
         })
     }
 }
@@ -181,11 +195,38 @@ impl Action for BlockIp {
             looked(done, blocked, &how, Some(until))
         })
     }
+
+    fn undo<'a>(&'a self, job: &'a Job) -> Working<'a> {
+        Box::pin(async move {
+            let Target::Address(address) = job.target else { return misdirected() };
+            if let Err(error) = order(&self.core, job, Command::UnblockAddress { address }).await {
+                return Outcome::Failed { why: error.to_string() };
+            }
+            match &self.firewall {
+                None => Outcome::Verified { how: "the address is refused no more".to_owned(), undo_until: None },
+                Some(firewall) => match firewall.unblock(address).await {
+                    Ok(()) => Outcome::Verified { how: "the address is refused no more".to_owned(), undo_until: None },
+                    Err(why) => Outcome::Failed { why },
+                },
+            }
+        })
+    }
 }
 
 async fn order(core: &Core, job: &Job, command: Command) -> Result<(), CoreError> {
     let order = Order { tenant: job.tenant.clone(), sender: Sender::system(), command, ledger: Vec::new() };
     core.order(order).await.map(drop)
+}
+
+async fn release(core: &Core, job: &Job, agent: &AgentId) -> Outcome {
+    if let Err(error) = order(core, job, Command::ReleaseAgent { agent: agent.clone() }).await {
+        return Outcome::Failed { why: error.to_string() };
+    }
+    let held = restrained(core, job, &|name, _| name == agent);
+    if held {
+        return Outcome::Failed { why: "the agent is still held back".to_owned() };
+    }
+    Outcome::Verified { how: "the agent is held back no more".to_owned(), undo_until: None }
 }
 
 /// What was done, once it was seen to have effect.
@@ -197,7 +238,7 @@ fn looked(done: Result<(), CoreError>, seen: impl Fn() -> bool, how: &str, undo_
     }
 }
 
-fn restrained(core: &Core, job: &Job, is: &dyn Fn(&onesec_telemetry::AgentId, u32) -> bool) -> bool {
+fn restrained(core: &Core, job: &Job, is: &dyn Fn(&AgentId, u32) -> bool) -> bool {
     let view = core.view(&job.tenant);
     view.is_some_and(|view| view.restraints.agents().any(|(agent, restraint)| is(agent, restraint.limit)))
 }

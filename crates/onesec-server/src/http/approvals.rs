@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use onesec_enforcement::{Approval, ApprovalError};
-use onesec_telemetry::{Command, Name, Thumbprint};
+use onesec_telemetry::{Command, Name, ScopeSet, Thumbprint};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -61,6 +61,9 @@ fn shown(approval: &Approval) -> Value {
 struct Word {
     action_digest: Thumbprint,
     note: Option<String>,
+    /// What the request asks for becomes usual for that agent and user.
+    #[serde(default)]
+    accept_scopes: bool,
 }
 
 /// `POST /api/v1/approvals/{id}/approve`
@@ -87,12 +90,32 @@ async fn decide(app: &App, caller: &Caller, (id, approve): (&str, bool), request
     let word: Word = body::json(request).await?;
     let id = Name::new(id).map_err(|_| Problem::not_found("approval"))?;
     let (digest, note) = (word.action_digest, note(word.note)?);
+    let usual = if word.accept_scopes && approve { usual(app, caller, &id)? } else { None };
     let obeyed = order(app, caller, Command::DecideApproval { id: id.clone(), digest, approve, note }).await?;
     match obeyed.approval {
-        Some(Ok(())) => answer::ok(&json!({"id": id, "decision": if approve { "approved" } else { "rejected" }})),
+        Some(Ok(())) => {
+            if let Some(command) = usual {
+                order(app, caller, command).await?;
+            }
+            answer::ok(&json!({"id": id, "decision": if approve { "approved" } else { "rejected" }}))
+        }
         Some(Err(error)) => Err(refused(error)),
         None => Err(Problem::internal()),
     }
+}
+
+/// The command that makes usual what a held exchange asks for.
+fn usual(app: &App, caller: &Caller, id: &Name) -> Result<Option<Command>, Problem> {
+    let view = app.core.view(&caller.tenant).ok_or_else(|| Problem::not_found("tenant"))?;
+    let Some(approval) = view.approvals.iter().find(|approval| approval.id == *id) else { return Ok(None) };
+    let wanted: Value = serde_json::from_str(&approval.wanted).unwrap_or_default();
+    let nothing = || Problem::unprocessable("no-scopes", "`accept_scopes` is for an exchange that names its scopes");
+    let of = |place: &str| wanted.pointer(place).cloned().unwrap_or_default();
+    let scopes = serde_json::from_value::<ScopeSet>(of("/request/details/scopes")).map_err(|_| nothing())?;
+    let agent = serde_json::from_value(of("/request/agent_user_connection/0")).map_err(|_| nothing())?;
+    let user = serde_json::from_value(of("/request/agent_user_connection/1")).ok();
+    let connection = serde_json::from_value(of("/request/agent_user_connection/2")).map_err(|_| nothing())?;
+    Ok(Some(Command::AcceptScopes { agent, user, connection, scopes }))
 }
 
 fn refused(error: ApprovalError) -> Problem {

@@ -57,7 +57,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, request: R
         "mode": ruling.answer.mode,
         "event_id": ruling.event_id,
         "findings": findings_json(&ruling.findings),
-        "approval_id": null,
+        "approval_id": ruling.answer.approval,
     }))
 }
 

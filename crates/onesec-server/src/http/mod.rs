@@ -17,6 +17,7 @@ mod events;
 mod exceptions;
 mod exchange;
 mod gate;
+mod going_live;
 mod health;
 mod keys;
 mod layers;
@@ -55,6 +56,7 @@ use self::gate::Hosts;
 use self::problem::Problem;
 use crate::config::Network;
 use crate::core::Core;
+use crate::enforce::Executors;
 use crate::identity::Identity;
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
@@ -70,6 +72,7 @@ pub(crate) struct App {
     pub(crate) identity: Arc<Identity>,
     /// What every exchange must prove besides the credential.
     possession: Possession,
+    executors: Arc<Executors>,
     /// We speak TLS ourselves.
     tls: bool,
     /// Large bodies that may be in memory at once.
@@ -91,6 +94,7 @@ pub(crate) struct AppParts {
     pub(crate) vaults: BTreeMap<TenantId, Vault>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) possession: Possession,
+    pub(crate) executors: Arc<Executors>,
     pub(crate) tls: bool,
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -110,6 +114,7 @@ impl App {
             vaults: parts.vaults,
             identity: parts.identity,
             possession: parts.possession,
+            executors: parts.executors,
             tls: parts.tls,
             large_bodies: Semaphore::new(MAX_LARGE_BODIES),
             stopping: parts.stopping,

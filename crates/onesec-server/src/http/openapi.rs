@@ -195,7 +195,7 @@ const BODIES: &[BodyMembers] = &[
     ),
     (("post", "/api/v1/exceptions"), &["detector", "reason", "expires_at"], &["agent_id", "user_id", "connection"]),
     (("post", "/api/v1/keys"), &["name", "scopes"], &["owner", "agent_id", "tenant", "trusted_time", "expires_at"]),
-    (("post", "/api/v1/approvals/{id}/approve"), &["action_digest"], &["note"]),
+    (("post", "/api/v1/approvals/{id}/approve"), &["action_digest"], &["note", "accept_scopes"]),
     (("post", "/api/v1/approvals/{id}/reject"), &["action_digest"], &["note"]),
     (("put", "/api/v1/enforcement/mode"), &["mode"], &[]),
     (("put", "/api/v1/enforcement/preset"), &["preset"], &[]),
@@ -205,6 +205,7 @@ fn member_schema(name: &str) -> Value {
     match name {
         "scopes" => texts(),
         "expires_at" => time(),
+        "accept_scopes" => json!({"type": "boolean"}),
         "trusted_time" => json!({"type": "boolean"}),
         "mode" => json!({"enum": ["dry_run", "live"]}),
         _ => text(),

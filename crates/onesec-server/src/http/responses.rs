@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use onesec_journal::ResponseFilter;
+use axum::http::StatusCode;
+use onesec_journal::{OutboxState, OutboxTask, ResponseFilter};
+use onesec_telemetry::Response;
 use serde_json::json;
 
 use super::App;
 use super::answer::{self, Answer};
 use super::params::Params;
 use super::problem::Problem;
+use crate::enforce::NotUndone;
 use crate::keys::Caller;
 
 /// `GET /api/v1/responses`
@@ -38,4 +41,35 @@ pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller, Path(id): 
         .map(|step| json!({"at": step.at, "status": step.kind, "receipt": answer::raw(step.doc)}))
         .collect();
     answer::ok(&json!({"steps": steps}))
+}
+
+/// `POST /api/v1/responses/{id}/undo`: takes back what can be taken back.
+pub(super) async fn undo(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let (task, response) = found(&app, &caller, id).await?;
+    match app.executors.undo(&task, response).await {
+        Ok(response) => answer::ok(&response),
+        Err(NotUndone::Core(error)) => Err(error.into()),
+        Err(error) => Err(Problem::new(StatusCode::CONFLICT, "not-undone", error.to_string())),
+    }
+}
+
+/// `POST /api/v1/responses/{id}/retry`: what was given up is tried once more, such as a message nobody took.
+pub(super) async fn retry(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
+    let (task, response) = found(&app, &caller, id).await?;
+    if task.state != OutboxState::Failed {
+        return Err(Problem::new(StatusCode::CONFLICT, "not-failed", "only what failed is tried again"));
+    }
+    answer::json(StatusCode::ACCEPTED, &app.executors.again(&task, response).await?)
+}
+
+/// The action behind a receipt, and the receipt as it is now.
+async fn found(app: &App, caller: &Caller, id: String) -> Result<(OutboxTask, Response), Problem> {
+    let tenant = caller.tenant.clone();
+    let read = move |reader: &onesec_journal::Reader| {
+        let steps = reader.response_steps(&tenant, &id)?;
+        Ok((reader.outbox_task(&tenant, &id)?, steps))
+    };
+    let (task, steps) = app.read(read).await?;
+    let response = steps.last().and_then(|step| serde_json::from_str::<Response>(&step.doc).ok());
+    task.zip(response).ok_or_else(|| Problem::not_found("response"))
 }

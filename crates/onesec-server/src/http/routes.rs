@@ -7,7 +7,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
     App, agents, alerts, approvals, catalogue, decide, delegations, discovery, enforcement, events, exceptions,
-    exchange, health, keys, layers, openapi, processes, registrations, responses, stream, token, users,
+    exchange, going_live, health, keys, layers, openapi, processes, registrations, responses, stream, token, users,
 };
 use crate::keys::KeyScope;
 
@@ -187,6 +187,11 @@ pub(super) static ROUTES: &[Route] = &[
     route(("get", "/api/v1/responses"), Key(Read), "List receipts of actions", || get(responses::list))
         .query(&["limit", "cursor", "alert_id", "action", "status", "since"]),
     route(("get", "/api/v1/responses/{id}"), Key(Read), "One receipt, step by step", || get(responses::show)),
+    route(("post", "/api/v1/responses/{id}/undo"), Key(Respond), "Take an action back", || post(responses::undo)),
+    route(("post", "/api/v1/responses/{id}/retry"), Key(Respond), "Try a failed action again", || {
+        post(responses::retry)
+    })
+    .answers(&[202]),
     route(("get", "/api/v1/approvals"), Key(Read), "List what waits for a person", || get(approvals::list))
         .query(&["status"]),
     route(("get", "/api/v1/approvals/{id}"), Key(Read), "What waits for a person", || get(approvals::show)),
@@ -194,6 +199,10 @@ pub(super) static ROUTES: &[Route] = &[
     route(("post", "/api/v1/approvals/{id}/reject"), Key(Respond), "Say no", || post(approvals::reject)),
     route(("get", "/api/v1/enforcement"), Key(Read), "Mode, preset, policies", || get(enforcement::show)),
     route(("get", "/api/v1/enforcement/presets"), Key(Read), "Presets", || get(enforcement::presets)),
+    route(("get", "/api/v1/enforcement/would"), Key(Read), "What live mode would have cut off", || {
+        get(going_live::would)
+    })
+    .query(&["days"]),
     route(("put", "/api/v1/enforcement/mode"), Key(Admin), "Dry run or live", || put(enforcement::set_mode)),
     route(("put", "/api/v1/enforcement/preset"), Key(Admin), "Choose a preset", || put(enforcement::set_preset)),
 ];

@@ -153,9 +153,15 @@ pub(crate) struct KeyCreate {
 pub(crate) struct EnforceArgs {
     #[command(subcommand)]
     pub(crate) act: Option<EnforceAct>,
-    /// `dry-run` says what would be done; `live` does it.
+    /// `dry-run` says what would be done; `live` does it, once you have seen what it would have cut off.
     #[arg(long, value_enum)]
     pub(crate) mode: Option<ModeArg>,
+    /// Of how many days that is shown.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(1..=90))]
+    pub(crate) days: u8,
+    /// The digest of what you saw: goes live without a terminal.
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) confirm: Option<String>,
     /// observe, balanced, strict or vps-agent.
     #[arg(long)]
     pub(crate) preset: Option<String>,

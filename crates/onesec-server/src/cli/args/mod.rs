@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Responses(ResponsesArgs),
     /// What waits for a person: list, approve, reject.
     Approvals(ApprovalsArgs),
+    /// Stop an agent, or everything for a user, at once; says how it knows. `--undo` ends it.
+    Contain(ContainArgs),
     /// Run a program as an agent's process: with a key of its own, and known to `kill_process`.
     Run(RunArgs),
     /// What would have fired: a file of events, or the journal, judged in this process.

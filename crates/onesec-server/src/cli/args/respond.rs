@@ -60,6 +60,21 @@ pub(crate) struct RunArgs {
     pub(crate) command: Vec<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ContainArgs {
+    /// Nothing of this agent passes any more.
+    pub(crate) agent: Option<String>,
+    /// What this user lets agents do is taken back, with all that hangs below.
+    #[arg(long, conflicts_with = "agent")]
+    pub(crate) user: Option<String>,
+    /// Every agent that was ever seen.
+    #[arg(long, conflicts_with_all = ["agent", "user"])]
+    pub(crate) all: bool,
+    /// Ends it: agents pass again. What was taken back must be lent anew.
+    #[arg(long)]
+    pub(crate) undo: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum EnforceAct {
     /// The presets; `show NAME` prints one's policies, to copy and change.
