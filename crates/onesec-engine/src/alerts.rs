@@ -1,5 +1,7 @@
 //! Alerts: one per detector, entity and hour, with a counter.
 
+mod saved;
+
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -9,7 +11,6 @@ use onesec_telemetry::{
     Alert, AlertId, AlertStatus, Attribution, Change, Channel, Details, EventId, Name, Record, Seq, Severity, TenantId,
     Text, Timestamp, Transition,
 };
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -21,26 +22,6 @@ const WINDOW: Duration = Duration::from_secs(3600);
 const EVIDENCE: usize = 10;
 /// Alerts that can be counted on at a time; beyond it the oldest is closed early.
 const MAX_LIVE: usize = 100_000;
-
-/// An alert that still counts.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Live {
-    key: (String, Entity),
-    alert: StoredAlert,
-    opened_by: Seq,
-    closes: Timestamp,
-    aspects: std::collections::BTreeSet<String>,
-    standing: Option<u64>,
-    first: Vec<EventId>,
-    last: Vec<EventId>,
-    acknowledged_until: Option<Timestamp>,
-    proved: Option<Severity>,
-    reporters: Barred,
-}
-
-/// postcard cannot read JSON values back, so attributes are saved as text.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct StoredAlert(String);
 
 /// All alerts of a tenant that still count, and when each ceases to.
 #[derive(Debug, Default)]
@@ -253,59 +234,6 @@ impl AlertBook {
         self.by_key.remove(&entry.key);
         self.closing.remove(&(entry.closes, id.clone()));
         Some(entry)
-    }
-
-    /// In a stable order, for snapshots.
-    pub(crate) fn to_saved(&self) -> Vec<impl Serialize + use<>> {
-        let mut ids: Vec<&AlertId> = self.live.keys().collect();
-        ids.sort_unstable();
-        ids.into_iter().filter_map(|id| self.live.get(id)).map(Live::from).collect()
-    }
-
-    pub(crate) fn from_saved(state: onesec_detector::StateReader<'_>) -> Result<Self, onesec_detector::StateError> {
-        let mut book = Self::default();
-        let saved: Vec<Live> = state.get("alerts")?;
-        for live in saved {
-            let text = &live.alert.0;
-            let undecodable = || onesec_detector::StateError::Undecodable("alerts".into());
-            let alert: Alert = serde_json::from_str(text).map_err(|_| undecodable())?;
-            let id = alert.id.clone();
-            book.closing.insert((live.closes, id.clone()), ());
-            book.by_key.insert(live.key.clone(), id.clone());
-            let entry = Entry {
-                key: live.key,
-                alert,
-                opened_by: live.opened_by,
-                closes: live.closes,
-                aspects: live.aspects,
-                standing: live.standing,
-                first: live.first,
-                last: live.last,
-                acknowledged_until: live.acknowledged_until,
-                proved: live.proved,
-                reporters: live.reporters,
-            };
-            book.live.insert(id, entry);
-        }
-        Ok(book)
-    }
-}
-
-impl From<&Entry> for Live {
-    fn from(entry: &Entry) -> Self {
-        Self {
-            key: entry.key.clone(),
-            alert: StoredAlert(serde_json::to_string(&entry.alert).unwrap_or_default()),
-            opened_by: entry.opened_by,
-            closes: entry.closes,
-            aspects: entry.aspects.clone(),
-            standing: entry.standing,
-            first: entry.first.clone(),
-            last: entry.last.clone(),
-            acknowledged_until: entry.acknowledged_until,
-            proved: entry.proved,
-            reporters: entry.reporters.clone(),
-        }
     }
 }
 

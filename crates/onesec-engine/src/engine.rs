@@ -1,13 +1,17 @@
 //! The engine: one tenant's state, fed record by record.
 
+mod settings;
+mod verdict;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use onesec_detector::{Descriptor, Finding, Findings, Module, StateError, StateReader, StateWriter};
-use onesec_enforcement::{Approval, Decision, Judged, Phase, Policy, Preset, Verdict, decide, ruled};
-use onesec_telemetry::{Alert, AlertId, Body, Channel, Command, Details, Kind, Mode, Record, Severity, TenantId};
+use onesec_detector::{Finding, Findings, StateError, StateReader, StateWriter};
+use onesec_enforcement::{Approval, Phase, Policy, Preset};
+use onesec_telemetry::{Alert, AlertId, Body, Command, Kind, Mode, Record, Severity, TenantId};
 use onesec_trackers::{LedgerChange, Settled, TrackerStats, Trackers};
 
+use self::verdict::phase;
 use crate::alerts::{AlertBook, Found};
 use crate::exceptions::Exceptions;
 use crate::guard::Guarded;
@@ -15,7 +19,7 @@ use crate::judge::{Judge, keep_first_exclusive, reads};
 use crate::output::{Answer, Brief, Output, Reported};
 use crate::processes::ProcessBook;
 use crate::respond::{self, Responder, Scene};
-use crate::restraints::{HeldBack, Restraints};
+use crate::restraints::Restraints;
 use crate::settings::Settings;
 use crate::setup::{Assemble, SetupError, assembled, catalogue, policies, tracker_config};
 
@@ -184,23 +188,6 @@ impl Engine {
         (answer, reported)
     }
 
-    /// What passes counts and uses up what let it pass; what is held is asked about.
-    fn settle_request(&mut self, record: &Record, output: &mut Output) {
-        let Some(answer) = &mut output.answer else { return };
-        if answer.applies.passes() {
-            self.restraints.count(record);
-            let covered = self.responder.covered(record, Phase::Request, &output.findings);
-            if self.mode == Mode::Live && covered.contains(&true) {
-                output.steps.extend(self.responder.use_up(record));
-            }
-        } else if answer.applies == Verdict::Hold {
-            let scene = Scene { record, alerts: &self.alerts, mode: self.mode, preset: self.preset };
-            let (approval, step) = self.responder.hold(scene, &output.findings, answer);
-            answer.approval = approval;
-            output.steps.extend(step);
-        }
-    }
-
     fn file(&mut self, record: &Record, (index, mut finding): (usize, Finding), output: &mut Output) {
         let Some(guarded) = self.detectors.get(index) else { return };
         let by = guarded.descriptor();
@@ -214,70 +201,6 @@ impl Engine {
             output.touched.push(filed.alert.clone());
         }
         output.findings.push(reported_finding(record, by.code, &finding, Some(filed.alert)));
-    }
-
-    fn answer(&self, record: &Record, findings: &[Reported]) -> Option<Answer> {
-        let phase = phase(record)?;
-        if let Some(down) = self.guard_down(record, phase) {
-            return Some(down);
-        }
-        let answer = Answer::new(self.decision(record, phase, findings), findings);
-        Some(self.held_back(record, phase, answer))
-    }
-
-    /// The answer, where nothing holds agent or address back for a while.
-    fn held_back(&self, record: &Record, phase: Phase, answer: Answer) -> Answer {
-        let Some(HeldBack { verdict, reason }) = self.restraints.ask(record, phase) else { return answer };
-        if verdict <= answer.applies {
-            return answer;
-        }
-        let because = Brief { detector: "restraint", severity: Severity::High, reason, alert: None };
-        Answer {
-            applies: verdict,
-            would: verdict.max(answer.would),
-            mode: self.mode,
-            because: Some(because),
-            approval: None,
-        }
-    }
-
-    /// A dead guard keeps its gate shut.
-    fn guard_down(&self, record: &Record, phase: Phase) -> Option<Answer> {
-        let dead = self.detectors.iter().find(|g| g.blocks() && reads(g, record))?;
-        let detector = dead.descriptor().code;
-        let because = Brief {
-            detector,
-            severity: Severity::Critical,
-            reason: format!("detector `{detector}` is down, and what it guards is refused"),
-            alert: None,
-        };
-        let verdict = if phase == Phase::Release { Verdict::Withhold } else { Verdict::Deny };
-        Some(Answer { applies: verdict, would: verdict, mode: self.mode, because: Some(because), approval: None })
-    }
-
-    fn decision(&self, record: &Record, phase: Phase, findings: &[Reported]) -> Decision {
-        let whom = [
-            record.agent().map(AsRef::as_ref),
-            record.user().map(AsRef::as_ref),
-            record.connection().map(AsRef::as_ref),
-        ];
-        let covered = self.responder.covered(record, phase, findings);
-        let judged: Vec<Judged<'_>> = findings
-            .iter()
-            .zip(covered)
-            .map(|(f, covered)| Judged {
-                detector: f.brief.detector,
-                severity: f.brief.severity,
-                binding: f.binding,
-                retry_after: f.retry_after,
-                ruled: if covered {
-                    Some(Verdict::Allow)
-                } else {
-                    ruled(self.responder.policies(), (f.brief.detector, f.brief.severity), whom)
-                },
-            })
-            .collect();
-        decide(self.preset, self.mode, phase, &judged)
     }
 
     fn obey(&mut self, command: &Command, record: &Record, output: &mut Output) {
@@ -308,54 +231,6 @@ impl Engine {
             Command::Configure { content, .. } => self.configure(&content.to_value(), record),
             _ => {}
         }
-    }
-
-    /// Another table of verdicts, and other policies with it. One that cannot be used changes nothing.
-    fn set_preset(&mut self, name: &str, record: &Record) {
-        let Some(preset) = Preset::from_name(name) else { return };
-        let Ok(policies) = policies(&self.settings, preset) else { return };
-        self.preset = preset;
-        self.responder.take(policies, self.settings.enforcement.four_eyes);
-        self.responder.made_by(record);
-    }
-
-    /// That nothing is enforced any more is worth an alert of its own.
-    fn file_switched_off(&mut self, record: &Record, output: &mut Output) {
-        let by = Descriptor::new("enforcement-off", Module::TokenVault, "Enforcement was switched off");
-        let who = record.sender.owner.as_ref().map_or("the configuration", AsRef::as_ref);
-        let reason = format!("{who} went from live to dry run: what is found is no longer acted on");
-        let finding = Finding::about(record, Severity::High, reason);
-        let filed = self.alerts.file(Found { record, by: &by, finding: &finding, attribution: record.attribution() });
-        output.transitions.extend(filed.transitions);
-        output.touched.push(filed.alert.clone());
-        output.findings.push(reported_finding(record, by.code, &finding, Some(filed.alert)));
-    }
-
-    /// Takes new settings. They were checked before they became a record; what cannot be used changes nothing.
-    fn configure(&mut self, content: &serde_json::Value, record: &Record) {
-        let Ok(settings) = serde_json::from_value::<Settings>(content.clone()) else { return };
-        let Ok(detectors) = assembled(&settings, &self.assemble) else { return };
-        let (Ok(config), Ok(catalogue)) = (tracker_config(&settings), catalogue(&settings)) else { return };
-        let changed = settings.enforcement != self.settings.enforcement;
-        let preset = if changed { settings.enforcement.preset } else { self.preset };
-        let Ok(policies) = policies(&settings, preset) else { return };
-        let old = std::mem::replace(&mut self.detectors, detectors);
-        for guarded in &mut self.detectors {
-            let code = guarded.descriptor().code;
-            let Some(former) = old.iter().find(|g| g.descriptor().code == code) else { continue };
-            let mut out = StateWriter::default();
-            former.save(&mut out);
-            let sections = out.into_sections().into_iter().collect();
-            let state = StateReader::new(&sections);
-            guarded.load(state, state.below("state/"));
-        }
-        self.trackers.reconfigure(config, catalogue);
-        self.responder.take(policies, settings.enforcement.four_eyes);
-        if changed {
-            (self.mode, self.preset) = (settings.enforcement.mode, settings.enforcement.preset);
-            self.responder.made_by(record);
-        }
-        self.settings = settings;
     }
 
     /// An alert that still counts, as it is now.
@@ -447,15 +322,6 @@ fn reported_finding(record: &Record, detector: &'static str, finding: &Finding, 
         attribution: finding.attribution.unwrap_or_else(|| record.attribution()),
         binding: finding.binding,
         retry_after: finding.retry_after,
-    }
-}
-
-/// At which point of a request a record stands; `None` for what has happened already.
-fn phase(record: &Record) -> Option<Phase> {
-    match (record.sender.channel, record.event().map(|e| &e.details)) {
-        (Channel::Gateway, Some(Details::TokenExchange(_))) | (Channel::Decide, Some(_)) => Some(Phase::Request),
-        (Channel::Gateway, Some(Details::TokenExchangeResponse(d))) if d.success => Some(Phase::Release),
-        _ => None,
     }
 }
 

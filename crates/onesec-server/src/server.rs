@@ -1,6 +1,7 @@
 //! The server as a whole: configuration in, a running HTTP API out.
 
 mod detectors;
+mod error;
 mod identity;
 mod vaults;
 
@@ -31,6 +32,7 @@ use crate::keys::{KeyRing, KeyScope, KeyScopes, KeySpec, OPERATOR};
 use crate::metrics::Metrics;
 
 pub use self::detectors::builtin_detectors;
+pub use self::error::StartError;
 
 /// The file in the data directory that has the first key.
 pub const ADMIN_KEY_FILE: &str = "admin.key";
@@ -57,82 +59,6 @@ pub struct ServerBuilder {
 impl std::fmt::Debug for ServerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ServerBuilder").field("config", &self.config).finish_non_exhaustive()
-    }
-}
-
-/// Why a server does not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// Keys would cross the network in clear.
-    #[error("`{0}` is not a loopback address: configure `server.tls`, or listen on loopback behind a proxy with TLS")]
-    PublicWithoutTls(SocketAddr),
-    /// Certificate and key cannot be used.
-    #[error("cannot use `{}` for TLS: {why}", path.display())]
-    Tls {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        why: String,
-    },
-    /// The address is taken or not ours.
-    #[error("cannot listen on `{address}`")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// A file cannot be read or written.
-    #[error("cannot use `{}`", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The core does not start.
-    #[error(transparent)]
-    Core(#[from] crate::core::StartError),
-    /// A setting has no meaning.
-    #[error(transparent)]
-    Setup(#[from] SetupError),
-    /// Keys cannot be read.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The first key cannot be kept.
-    #[error("the first key cannot be kept: {0}")]
-    FirstKey(CoreError),
-    /// No randomness for the first key.
-    #[error(transparent)]
-    Randomness(#[from] onesec_identity::ApiKeyError),
-    /// Our keys for delegations cannot be used.
-    #[error("delegations cannot be signed: {0}")]
-    Signing(String),
-    /// An issuer of agents' tokens cannot be used as configured.
-    #[error("issuer `{issuer}` of agents' tokens: {why}")]
-    Issuer {
-        /// Which.
-        issuer: String,
-        /// Why.
-        why: String,
-    },
-    /// Messages cannot be sent.
-    #[error("messages cannot be sent: {0}")]
-    Messages(#[from] HttpError),
-    /// Auth0 cannot be used as configured.
-    #[error("token vault of tenant `{tenant}`: {why}")]
-    TokenVault {
-        /// Whose.
-        tenant: TenantId,
-        /// Why.
-        why: String,
-    },
-}
-
-impl From<TlsError> for StartError {
-    fn from(error: TlsError) -> Self {
-        Self::Tls { path: error.path, why: error.why }
     }
 }
 

@@ -1,3 +1,5 @@
+//! What waits for a person: who may say yes, to what, how often.
+
 use super::*;
 
 fn name(text: &str) -> Name {

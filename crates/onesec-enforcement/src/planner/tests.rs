@@ -1,3 +1,5 @@
+//! What is planned, how often, and for whom not.
+
 use onesec_telemetry::{AgentId, AlertId, AlertStatus, Attribution, ConnectionName, TenantId, UserId};
 use serde_json::{Value, json};
 

@@ -1,3 +1,5 @@
+//! Policies as they are written, and what is refused of them.
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Requests that are held, and what a yes is good for.
+
 use onesec_enforcement::{ApprovalError, Verdict};
 use onesec_telemetry::{KeyId, Mode, Name, ResponseStatus, Sender, Thumbprint};
 use std::time::Duration;

@@ -159,7 +159,7 @@ impl Answer {
         let said = clean(said.unwrap_or("the server refused"), 400);
         let hint = match self.status {
             401 => ": give a key with --key or ONESEC_API_KEY",
-            403 if self.text("onesec_reason").is_empty() => ": the key needs another scope; see `onesec keys list`",
+            403 if said.contains("scope") => ": the key needs another scope; see `onesec keys list`",
             421 => ": use the address that the server listens on, or list the name under `server.hosts`",
             429 | 503 => ": try again in a moment",
             _ => "",

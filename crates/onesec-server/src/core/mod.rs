@@ -14,6 +14,7 @@ mod rows;
 mod shard;
 mod stats;
 mod tenant;
+mod threads;
 mod view;
 
 use std::collections::{BTreeMap, HashMap};
@@ -45,9 +46,7 @@ use commit::{CommitPort, Held, Pending, Published};
 use housekeeping::{Keeper, Snapshot};
 use queue::{Queue, Work};
 use shard::Shard;
-
-/// Alerts that a slow watcher may lag behind.
-const NEWS_BACKLOG: usize = 1_024;
+use threads::{Beside, Threads, plan, published, spawn};
 
 /// The running core. Cheap to clone.
 #[derive(Clone)]
@@ -64,14 +63,6 @@ struct Inner {
     outbox: Mutex<Option<Outbox>>,
     stopping: AtomicBool,
     threads: Mutex<Threads>,
-}
-
-#[derive(Default)]
-struct Threads {
-    shards: Vec<JoinHandle<()>>,
-    committer: Option<JoinHandle<()>>,
-    snapshots: Option<(SyncSender<Snapshot>, JoinHandle<()>)>,
-    keeper: Option<(SyncSender<()>, JoinHandle<()>)>,
 }
 
 impl std::fmt::Debug for Core {
@@ -345,64 +336,6 @@ impl Core {
             drop(thread.join());
         }
     }
-}
-
-/// What works beside the shards.
-struct Beside {
-    to_save: (SyncSender<Snapshot>, Receiver<Snapshot>),
-    writer: Writer,
-    snapshots: SnapshotWriter,
-    indexer: Indexer,
-    maintenance: Maintenance,
-}
-
-impl Beside {
-    fn start(
-        self,
-        threads: &mut Threads,
-        (port, published): (&Arc<CommitPort>, &Arc<Published>),
-        (clock, options): (Clock, &CoreOptions),
-    ) -> Result<(), StartError> {
-        let Self { to_save: (sender, receiver), mut writer, mut snapshots, indexer, maintenance } = self;
-        let (port, public) = (port.clone(), published.clone());
-        threads.committer = Some(spawn("onesec-commit", move || commit::run(&port, &mut writer, &public))?);
-        let public = published.clone();
-        let write = move || housekeeping::write_snapshots(&receiver, &mut snapshots, &public);
-        threads.snapshots = Some((sender, spawn("onesec-snapshot", write)?));
-        let (wake, woken) = sync_channel::<()>(1);
-        let tenants = options.tenants.iter().map(|t| t.name.clone()).collect();
-        let keeper = Keeper { indexer, maintenance, clock, tenants, retention: options.retention };
-        threads.keeper = Some((wake, spawn("onesec-keeper", move || keeper.run(&woken))?));
-        Ok(())
-    }
-}
-
-/// Which tenants go to which shard: as many shards as there are cores and tenants to fill them.
-fn plan(options: &CoreOptions) -> Vec<Vec<TenantSetup>> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let shards = cores.min(options.tenants.len()).max(1);
-    let mut plan = vec![Vec::new(); shards];
-    for (index, setup) in options.tenants.iter().enumerate() {
-        if let Some(shard) = plan.get_mut(index % shards) {
-            shard.push(setup.clone());
-        }
-    }
-    plan
-}
-
-fn published(writer: &onesec_journal::Writer) -> Published {
-    let durable = writer.last_seqs().into_iter().map(|(tenant, seq)| (tenant, Seq(seq))).collect();
-    Published {
-        views: RwLock::default(),
-        durable: RwLock::new(durable),
-        errands: watch::Sender::new(()),
-        news: broadcast::channel(NEWS_BACKLOG).0,
-        journal_down: RwLock::new(None),
-    }
-}
-
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(StartError::Thread)
 }
 
 #[cfg(test)]
