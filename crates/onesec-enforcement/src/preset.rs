@@ -83,7 +83,7 @@ impl Preset {
                 },
                 {
                     "name": "vps-broad-consent",
-                    "match": {"detectors": ["broad-consent-grant"], "min_severity": "MEDIUM"},
+                    "match": {"detectors": ["consent-phishing"], "min_severity": "MEDIUM"},
                     "actions": ["log", "webhook"],
                 },
             ]),
