@@ -77,7 +77,7 @@ impl Action for RateLimit {
             let reason = Some(because(job));
             let command = Command::RestrainAgent { agent: agent.clone(), limit: *limit, per: *per, until, reason };
             let done = order(&self.0, job, command).await;
-            let held = || restrained(&self.0, job, &|name, at| *name == agent && at == *limit);
+            let held = || restrained(&self.0, job, &|name, at| *name == agent && at <= *limit);
             looked(done, held, "the agent is held to its rate", Some(until))
         })
     }
