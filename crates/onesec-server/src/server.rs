@@ -24,7 +24,7 @@ use self::detectors::{assemble, check_detectors};
 use self::vaults::vaults;
 use crate::config::Config;
 use crate::core::{Core, CoreError, CoreOptions, Order, SharedAssemble, TenantSetup};
-use crate::enforce::{Executors, know, outside_actions, own_actions};
+use crate::enforce::{Able, Executors, know, outside_actions, own_actions};
 use crate::files::write_private;
 use crate::http::{App, AppParts, ServeLimits, Service, Tls, TlsError, router, serve};
 use crate::keys::{KeyRing, KeyScope, KeyScopes, KeySpec, OPERATOR};
@@ -199,6 +199,9 @@ async fn finish(
     let service = Service { router: router(app), metrics: metrics.clone(), tls: tls.clone() };
     let (mut actions, webhooks) = outside_actions(&core, &config.hooks)?;
     actions.extend(own_actions(&core, &config.trusted_proxies));
+    let actions = Arc::new(actions);
+    let able = Able::new(actions.clone());
+    able.check(&config.settings, &config.hooks)?;
     let executors = Executors::new(core.clone(), actions);
     let executing = tokio::spawn(executors.run(stopping.clone()));
     let counting = tokio::spawn(count_alerts(core.clone(), metrics, stopping.clone()));
@@ -219,6 +222,7 @@ async fn finish(
         counting,
         executing,
         webhooks,
+        able,
     })
 }
 
@@ -315,6 +319,7 @@ pub struct Running {
     counting: JoinHandle<()>,
     executing: JoinHandle<()>,
     webhooks: Arc<Webhooks>,
+    able: Able,
 }
 
 impl Running {
@@ -355,6 +360,7 @@ impl Running {
     pub async fn reload(&self, config: &Config) -> Result<bool, StartError> {
         // Before anything changes: what stops a start must not slip in by a reload.
         check_detectors(&config.settings, self.core.assemble())?;
+        self.able.check(&config.settings, &config.hooks)?;
         if let (Some(tls), Some(files)) = (&self.tls, &config.tls) {
             tls.renew(files)?;
         }
