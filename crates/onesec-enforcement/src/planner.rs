@@ -74,7 +74,7 @@ pub struct Planner {
     cooling: BTreeMap<Key, Cooling>,
     /// Ends of cool-downs in order: the first to end makes room.
     ends: BTreeSet<(Timestamp, Key)>,
-    minutes: BTreeMap<(Name, bool, bool), Minute>,
+    minutes: BTreeMap<(Name, bool, bool, bool), Minute>,
 }
 
 type Key = [u8; 16];
@@ -117,25 +117,29 @@ impl Planner {
             let id = action_id(alert, occasion.seq, (policy.name.as_str(), index));
             Some(Planned { id, policy: policy.name.clone(), index, target, fate, urgent })
         };
-        let target = match Target::of(spec.aims_at(), alert, occasion.source) {
-            Ok(target) => target,
-            Err(why) => return planned(None, Fate::Skip(why)),
+        let (target, refusal) = match Target::of(spec.aims_at(), alert, occasion.source) {
+            Err(why) => (None, Some(why)),
+            Ok(target) => {
+                let spared = target.is_spared(&policy.never).then_some("the policy never touches it");
+                (Some(target), spared)
+            }
         };
-        if target.is_spared(&policy.never) {
-            return planned(Some(target), Fate::Skip("the policy never touches it"));
-        }
-        let key = key(policy, index, occasion);
+        // What is not done takes no room from what is; its receipts are bounded all the same.
+        let key = key(policy, (index, refusal), occasion);
         if self.cools(&key, alert.severity, now) {
             return None;
         }
-        match self.count((policy, urgent, mode), now) {
+        match self.count((policy, urgent, mode, refusal.is_none()), now) {
             Room::Left => {}
-            Room::None { told: false } => {
-                return planned(Some(target), Fate::Skip("the policy has acted as often as it may in a minute"));
+            Room::None { told: false } if refusal.is_none() => {
+                return planned(target, Fate::Skip("the policy has acted as often as it may in a minute"));
             }
-            Room::None { told: true } => return None,
+            Room::None { .. } => return None,
         }
         self.cool(key, Cooling { until: now + policy.cooldown, severity: alert.severity }, now);
+        if let Some(why) = refusal {
+            return planned(target, Fate::Skip(why));
+        }
         // Nobody is stopped on somebody's word alone: a person says whether it is true.
         let hearsay = spec.is_harmful() && occasion.is_hearsay(policy);
         let fate = match (mode, policy.approval) {
@@ -144,7 +148,7 @@ impl Planner {
             (Mode::Live, None) if hearsay => Fate::Ask(Policy::PATIENCE),
             (Mode::Live, None) => Fate::Execute,
         };
-        planned(Some(target), fate)
+        planned(target, fate)
     }
 
     /// Whether the same was done lately for something at least as bad.
@@ -165,11 +169,11 @@ impl Planner {
         self.ends.insert((cooling.until, key));
     }
 
-    fn count(&mut self, (policy, urgent, mode): (&Policy, bool, Mode), now: Timestamp) -> Room {
+    fn count(&mut self, (policy, urgent, mode, acts): (&Policy, bool, Mode, bool), now: Timestamp) -> Room {
         if self.minutes.len() >= MOST_LANES {
             self.minutes.retain(|_, minute| now < minute.began + MINUTE);
         }
-        let lane = (policy.name.clone(), urgent, mode == Mode::Live);
+        let lane = (policy.name.clone(), urgent, mode == Mode::Live, acts);
         let fresh = Minute { began: now, count: 0, told: false };
         let minute = self.minutes.entry(lane).or_insert(fresh);
         if now >= minute.began + MINUTE {
@@ -189,7 +193,7 @@ enum Room {
 }
 
 /// What a cool-down protects: never the address alone, so that no agent hides behind another's.
-fn key(policy: &Policy, index: usize, occasion: Occasion<'_>) -> Key {
+fn key(policy: &Policy, (index, refusal): (usize, Option<&str>), occasion: Occasion<'_>) -> Key {
     let alert = occasion.alert;
     let part = |id: Option<&str>| id.map_or_else(|| "\u{1e}".to_owned(), str::to_owned);
     let parts = [
@@ -202,6 +206,8 @@ fn key(policy: &Policy, index: usize, occasion: Occasion<'_>) -> Key {
         part(alert.connection.as_ref().map(AsRef::as_ref)),
         // An alert on somebody's word must not keep one that was seen from being acted on.
         occasion.is_hearsay(policy).to_string(),
+        // Nor must what could not be done keep what can.
+        part(refusal),
     ];
     let digest = Thumbprint::of(parts.join(UNIT).as_bytes());
     let mut key = Key::default();

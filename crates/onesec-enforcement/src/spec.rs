@@ -173,7 +173,7 @@ impl ActionSpec {
     /// As it is written, without secrets: for records, receipts and people.
     #[must_use]
     pub fn shown(&self) -> Value {
-        let seconds = |d: &Duration| format!("{}s", d.as_secs());
+        let seconds = |d: &Duration| shown_duration(*d);
         match self {
             Self::Log
             | Self::RevokeDelegation
@@ -219,6 +219,15 @@ impl ActionSpec {
     }
 }
 
+/// As configuration writes it: what is read back is what was meant, to the millisecond.
+pub(crate) fn shown_duration(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{}ms", duration.as_millis())
+    }
+}
+
 /// What an action is done to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aim {
@@ -247,23 +256,23 @@ fn read_kind(kind: &str, settings: &Value, path: &str) -> Result<ActionSpec, Pol
         "rate_limit_agent" => {
             let said = section(&["limit", "per", "for"])?;
             let limit = said.count("limit", 10_000)?.ok_or_else(|| said.wrong("limit", "is needed"))?;
-            let per = said.duration("per", HOUR)?.unwrap_or(MINUTE);
-            let lasts = said.duration("for", WEEK)?.unwrap_or(QUARTER);
+            let per = said.lasting("per", HOUR)?.unwrap_or(MINUTE);
+            let lasts = said.lasting("for", WEEK)?.unwrap_or(QUARTER);
             Ok(ActionSpec::RateLimitAgent { limit, per, lasts })
         }
-        "suspend_agent" => Ok(ActionSpec::SuspendAgent { lasts: section(&["for"])?.duration("for", WEEK)? }),
+        "suspend_agent" => Ok(ActionSpec::SuspendAgent { lasts: section(&["for"])?.lasting("for", WEEK)? }),
         "kill_process" => {
             let grace = section(&["grace"])?.duration("grace", MINUTE)?.unwrap_or(Duration::from_secs(5));
             Ok(ActionSpec::KillProcess { grace })
         }
-        "block_ip" => Ok(ActionSpec::BlockIp { lasts: section(&["for"])?.duration("for", WEEK)?.unwrap_or(HOUR) }),
+        "block_ip" => Ok(ActionSpec::BlockIp { lasts: section(&["for"])?.lasting("for", WEEK)?.unwrap_or(HOUR) }),
         "command" => {
             let said = section(&["argv", "timeout"])?;
             let argv = said.texts("argv")?;
             if !argv.first().is_some_and(|program| program.starts_with('/')) {
                 return Err(said.wrong("argv", "must begin with the absolute path of a program"));
             }
-            let timeout = said.duration("timeout", Duration::from_secs(600))?.unwrap_or(Duration::from_secs(30));
+            let timeout = said.lasting("timeout", Duration::from_secs(600))?.unwrap_or(Duration::from_secs(30));
             Ok(ActionSpec::Command { argv, timeout })
         }
         other => custom(other, settings, path),

@@ -243,7 +243,9 @@ impl Responder {
 
     fn question(&self, scene: Scene<'_>, (response, queued): (Response, Queued), patience: Duration) -> Approval {
         let now = scene.record.observed_at;
-        let exactly = serde_json::json!([response.policy, queued.action, queued.target]).to_string();
+        // Done to nobody in particular, it is about the alert: a message of one is not that of another.
+        let about = (queued.target == Target::Nothing).then_some(&queued.alert.id);
+        let exactly = serde_json::json!([response.policy, queued.action, queued.target, about]).to_string();
         let mut barred = scene.alerts.reporters(&queued.alert.id).cloned().unwrap_or_default();
         barred.join(&self.makers);
         let (id, alert, agent) = (response.id.clone(), queued.alert.id.clone(), queued.alert.agent_id.clone());

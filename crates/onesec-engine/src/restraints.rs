@@ -59,6 +59,11 @@ impl Restraints {
     pub(crate) fn obey(&mut self, command: &Command) {
         match command {
             Command::RestrainAgent { agent, limit, per, until, .. } => {
+                // Who is stopped is not let go by being held to a rate: another policy asks for no less.
+                let stopped = |former: &Restraint| former.limit == 0 && *limit > 0;
+                if self.agents.get(agent).is_some_and(stopped) {
+                    return;
+                }
                 if self.agents.len() < MOST || self.agents.contains_key(agent) {
                     let fresh = Restraint {
                         limit: (*limit).min(MOST_PASSED),
@@ -71,11 +76,12 @@ impl Restraints {
             }
             Command::ReleaseAgent { agent } => drop(self.agents.remove(agent)),
             Command::BlockAddress { address, until, .. } => {
-                if self.addresses.len() < MOST || self.addresses.contains_key(address) {
-                    self.addresses.insert(*address, *until);
+                if self.addresses.len() < MOST || self.addresses.contains_key(&address.to_canonical()) {
+                    let blocked = self.addresses.entry(address.to_canonical()).or_insert(*until);
+                    *blocked = (*blocked).max(*until);
                 }
             }
-            Command::UnblockAddress { address } => drop(self.addresses.remove(address)),
+            Command::UnblockAddress { address } => drop(self.addresses.remove(&address.to_canonical())),
             _ => return,
         }
         self.version += 1;

@@ -6,7 +6,6 @@ use onesec_detector::{Detector, GuardClass, Module, StateError};
 use onesec_enforcement::{Policy, Preset};
 use onesec_telemetry::Name;
 use onesec_telemetry::catalogue::Catalogue;
-use onesec_telemetry::suggest::did_you_mean;
 use onesec_trackers::TrackerConfig;
 use serde_json::Value;
 
@@ -38,7 +37,6 @@ pub enum SetupError {
 
 pub(crate) fn assembled(settings: &Settings, assemble: &Assemble) -> Result<Vec<Guarded>, SetupError> {
     let mut detectors: Vec<Guarded> = Vec::new();
-    let mut codes: Vec<&'static str> = Vec::new();
     for detector in assemble(settings)? {
         let descriptor = detector.descriptor();
         let code = descriptor.code;
@@ -48,7 +46,6 @@ pub(crate) fn assembled(settings: &Settings, assemble: &Assemble) -> Result<Vec<
         if !kebab || Name::new(code).is_err() || detectors.iter().any(|g| g.descriptor().code == code) {
             return Err(SetupError::Code(code.to_owned()));
         }
-        codes.push(code);
         let off = settings.detectors_off.iter().any(|c| c == code) || module_off(settings, descriptor.module);
         let guards = descriptor.guard == GuardClass::Closed;
         match (off, guards) {
@@ -57,7 +54,6 @@ pub(crate) fn assembled(settings: &Settings, assemble: &Assemble) -> Result<Vec<
             (true, false) => {}
         }
     }
-    check_codes(settings, &codes)?;
     Ok(detectors)
 }
 
@@ -80,24 +76,6 @@ pub(crate) fn policies(settings: &Settings, preset: Preset) -> Result<Vec<Policy
         }
     }
     Ok(policies)
-}
-
-/// A policy about a detector that does not exist would never act, and nobody would know.
-///
-/// # Errors
-/// [`SetupError`] that names the policy, and what was likely meant.
-pub(crate) fn check_codes(settings: &Settings, codes: &[&str]) -> Result<(), SetupError> {
-    let known = || codes.iter().copied().chain([SWITCHED_OFF]);
-    for (index, policy) in settings.enforcement.policies.iter().enumerate() {
-        let named = policy.pointer("/match/detectors").and_then(Value::as_array).into_iter().flatten();
-        for code in named.filter_map(Value::as_str).filter(|code| !known().any(|known| known == *code)) {
-            let meant = did_you_mean(code, known()).map(|meant| format!(", did you mean `{meant}`?"));
-            let setting = format!("enforcement.policies[{index}].match.detectors");
-            let why = format!("there is no detector `{code}`{}", meant.unwrap_or_default());
-            return Err(SetupError::Setting { setting, why });
-        }
-    }
-    Ok(())
 }
 
 /// The code of the alert that enforcement was switched off.

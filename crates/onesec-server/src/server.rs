@@ -6,14 +6,12 @@ mod identity;
 mod vaults;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use onesec_actions::Webhooks;
-use onesec_auth0::HttpError;
 use onesec_detector::Detector;
 use onesec_engine::{Settings, SetupError};
-use onesec_journal::JournalError;
 use onesec_telemetry::{Change, Command, Name, Secret, Sender, TenantId, Text};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -25,9 +23,9 @@ use self::detectors::{assemble, check_detectors};
 use self::vaults::vaults;
 use crate::config::Config;
 use crate::core::{Core, CoreError, CoreOptions, Order, SharedAssemble, TenantSetup};
-use crate::enforce::{Executors, know, outside_actions, own_actions};
+use crate::enforce::{Able, Executors, know, outside_actions, own_actions};
 use crate::files::write_private;
-use crate::http::{App, AppParts, ServeLimits, Service, Tls, TlsError, router, serve};
+use crate::http::{App, AppParts, ServeLimits, Service, Tls, router, serve};
 use crate::keys::{KeyRing, KeyScope, KeyScopes, KeySpec, OPERATOR};
 use crate::metrics::Metrics;
 
@@ -111,6 +109,9 @@ async fn finish(
     let vaults = vaults(&config, &core, &identity)?;
     let (mut actions, webhooks) = outside_actions(&core, &config.hooks)?;
     actions.extend(own_actions(&core, &config.trusted_proxies));
+    let actions = Arc::new(actions);
+    let able = Able::new(actions.clone());
+    able.check(&config.settings, &config.hooks)?;
     let executors = Arc::new(Executors::new(core.clone(), actions));
     let app = App::new(AppParts {
         core: core.clone(),
@@ -146,6 +147,7 @@ async fn finish(
         counting,
         executing,
         webhooks,
+        able,
     })
 }
 
@@ -242,6 +244,7 @@ pub struct Running {
     counting: JoinHandle<()>,
     executing: JoinHandle<()>,
     webhooks: Arc<Webhooks>,
+    able: Able,
 }
 
 impl Running {
@@ -282,6 +285,7 @@ impl Running {
     pub async fn reload(&self, config: &Config) -> Result<bool, StartError> {
         // Before anything changes: what stops a start must not slip in by a reload.
         check_detectors(&config.settings, self.core.assemble())?;
+        self.able.check(&config.settings, &config.hooks)?;
         if let (Some(tls), Some(files)) = (&self.tls, &config.tls) {
             tls.renew(files)?;
         }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::section::Section;
 use super::{Matching, Never, Policy, RequestRule};
 use crate::preset::never_waivable;
-use crate::spec::ActionSpec;
+use crate::spec::{ActionSpec, shown_duration};
 
 /// Why a policy cannot be used. Holds nothing of a value that may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +80,7 @@ impl Policy {
         let approval = match said.get("approval") {
             Some(value) => {
                 let approval = Section::of(value, &said.at("approval"), &["ttl"])?;
-                Some(approval.duration("ttl", LONGEST_APPROVAL)?.unwrap_or(Self::PATIENCE))
+                Some(approval.lasting("ttl", LONGEST_APPROVAL)?.unwrap_or(Self::PATIENCE))
             }
             None => None,
         };
@@ -101,7 +101,7 @@ impl Policy {
     /// As it is written, without secrets: for records and people. [`Policy::read_all`] reads it back as the same.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let seconds = |d: Duration| format!("{}s", d.as_secs());
+        let seconds = shown_duration;
         let when = &self.when;
         let networks: Vec<String> = self.never.networks.iter().map(ToString::to_string).collect();
         json!({

@@ -81,6 +81,14 @@ impl<'a> Section<'a> {
         number.map(Some).ok_or_else(|| self.wrong(name, &format!("must be 1 to {most}")))
     }
 
+    /// A duration that is one: what lasts no time at all would have no effect.
+    pub(crate) fn lasting(&self, name: &str, most: Duration) -> Result<Option<Duration>, PolicyError> {
+        match self.duration(name, most)? {
+            Some(Duration::ZERO) => Err(self.wrong(name, "must be longer than nothing")),
+            duration => Ok(duration),
+        }
+    }
+
     /// A duration such as `5m`, up to `most`.
     pub(crate) fn duration(&self, name: &str, most: Duration) -> Result<Option<Duration>, PolicyError> {
         let Some(value) = self.get(name) else { return Ok(None) };

@@ -20,15 +20,12 @@ mod view;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::sync_channel;
 
 use onesec_engine::{Answer, Engine, Reported, Settings};
-use onesec_journal::{
-    Indexer, Journal, Maintenance, Opened, Outbox, OutboxUpdate, Reader, ResponseRow, SnapshotWriter, Writer,
-};
-use onesec_telemetry::{Sender, Seq, TenantId, Timestamp};
-use parking_lot::{Mutex, RwLock};
+use onesec_journal::{Journal, Opened, Outbox, OutboxUpdate, Reader, ResponseRow};
+use onesec_telemetry::{Sender, TenantId, Timestamp};
+use parking_lot::Mutex;
 use tokio::sync::{broadcast, oneshot, watch};
 
 pub(crate) use housekeeping::index_keys;
@@ -43,7 +40,7 @@ pub use view::{DetectorView, TenantView, preset_name};
 
 use crate::clock::Clock;
 use commit::{CommitPort, Held, Pending, Published};
-use housekeeping::{Keeper, Snapshot};
+use housekeeping::Snapshot;
 use queue::{Queue, Work};
 use shard::Shard;
 use threads::{Beside, Threads, plan, published, spawn};

@@ -133,7 +133,9 @@ impl Tenant {
     pub(super) fn tick(&mut self, now: Timestamp, pending: &mut Pending) {
         let idle = self.since_tick == 0 && self.engine.alerts_open() == 0;
         let soon = self.since_tick == 0 && now.since(self.last_tick) < Duration::from_secs(60);
-        if idle || soon {
+        // A question that nobody answered in time is over then, and not whenever something else happens.
+        let over = self.engine.approvals().any(|approval| approval.expires_at <= now);
+        if (idle || soon) && !over {
             return;
         }
         let record = self.system(Body::Tick, now);

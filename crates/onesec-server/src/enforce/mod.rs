@@ -4,6 +4,7 @@
 //! What is urgent and what is a message have workers of their own: neither a flood of small things nor a receiver that
 //! hangs keeps the one thing that matters waiting.
 
+mod check;
 mod outside;
 mod own;
 mod receipt;
@@ -21,6 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::core::{Core, CoreError, Errand};
 
+pub(crate) use check::Able;
 pub(crate) use outside::{know, outside_actions};
 pub(crate) use own::own_actions;
 
@@ -43,8 +45,8 @@ const FAREWELL: Duration = Duration::from_secs(3);
 const TROUBLE: Duration = Duration::from_secs(1);
 
 impl Executors {
-    pub(crate) fn new(core: Core, actions: Actions) -> Self {
-        Self { core, actions: Arc::new(actions) }
+    pub(crate) const fn new(core: Core, actions: Arc<Actions>) -> Self {
+        Self { core, actions }
     }
 
     /// Works until told to stop; what is under way is finished, what is not begun stays in the outbox.

@@ -84,7 +84,7 @@ impl Action for RateLimit {
             let reason = Some(because(job));
             let command = Command::RestrainAgent { agent: agent.clone(), limit: *limit, per: *per, until, reason };
             let done = order(&self.0, job, command).await;
-            let held = || restrained(&self.0, job, &|name, at| *name == agent && at == *limit);
+            let held = || restrained(&self.0, job, &|name, at| *name == agent && at <= *limit);
             looked(done, held, "the agent is held to its rate", Some(until))
         })
     }
@@ -131,17 +131,21 @@ impl Action for RevokeDelegation {
 impl RevokeDelegation {
     async fn active(&self, job: &Job) -> Result<Vec<DelegationId>, ()> {
         let Target::Delegation { agent, user, connection } = &job.target else { return Ok(Vec::new()) };
-        let filter = LedgerFilter {
+        // A dormant one would come to life with the account.
+        let filters = ["live", "dormant"].map(|state| LedgerFilter {
             agent_id: Some(agent.clone()),
             user_id: Some(user.clone()),
             connection: connection.clone(),
-            state: Some("active".to_owned()),
+            state: Some(state.to_owned()),
             ..LedgerFilter::default()
-        };
+        });
         let (reader, tenant) = (self.0.reader().clone(), job.tenant.clone());
-        let page = move || reader.ledger((LedgerTable::Delegations, &tenant), &filter, (None, 500));
-        let page = tokio::task::spawn_blocking(page).await.map_err(|_| ())?.map_err(|_| ())?;
-        Ok(page.items.iter().filter_map(|row| DelegationId::new(&row.id).ok()).collect())
+        let rows = move || {
+            let page = |filter| reader.ledger((LedgerTable::Delegations, &tenant), filter, (None, 500));
+            filters.iter().map(page).collect::<Result<Vec<_>, _>>()
+        };
+        let pages = tokio::task::spawn_blocking(rows).await.map_err(|_| ())?.map_err(|_| ())?;
+        Ok(pages.iter().flat_map(|page| &page.items).filter_map(|row| DelegationId::new(&row.id).ok()).collect())
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) fn check_detectors(settings: &Settings, assemble: &SharedAssemble) ->
             return Err(SetupError::Setting { setting: format!("detectors.{code}"), why });
         }
     }
+    check_policies(settings, &codes)?;
     for detector in builtin_detectors(settings)? {
         let code = detector.descriptor().code;
         let known = BUILTIN_SETTINGS.iter().find(|(known, _)| *known == code).map_or(&[][..], |(_, names)| *names);
@@ -65,6 +66,25 @@ pub(super) fn check_detectors(settings: &Settings, assemble: &SharedAssemble) ->
         if let Some(name) = said.into_iter().find(|name| !known.contains(&name.as_str())) {
             let setting = format!("detectors.{code}.{name}");
             return Err(SetupError::Setting { setting, why: "this detector has no such setting".to_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// A policy about a detector that nobody brings would never act.
+fn check_policies(settings: &Settings, codes: &[&str]) -> Result<(), SetupError> {
+    let known = || codes.iter().copied().chain(["enforcement-off"]);
+    for (index, policy) in settings.enforcement.policies.iter().enumerate() {
+        let named = policy.pointer("/match/detectors").and_then(serde_json::Value::as_array).into_iter().flatten();
+        for name in named.filter_map(serde_json::Value::as_str) {
+            if !known().any(|code| code == name) {
+                let hint = did_you_mean(name, known()).map(|code| format!(", did you mean `{code}`?"));
+                let why = format!("there is no such detector{}", hint.unwrap_or_default());
+                return Err(SetupError::Setting {
+                    setting: format!("enforcement.policies[{index}].match.detectors"),
+                    why,
+                });
+            }
         }
     }
     Ok(())
