@@ -109,7 +109,7 @@ fn nobody_who_asked_says_yes_and_no_means_no() {
     own.sender = records([asks("0s", "bot-7", "x")]).remove(0).sender;
     assert_eq!(story.feed(own, 1).approval, Some(Err(ApprovalError::OwnRequest)));
     let said = story.decide((&id, digest), false, "boss");
-    assert_eq!((said.approval.clone(), status(&said)), (Some(Ok(())), vec![ResponseStatus::Rejected]));
+    assert_eq!((said.approval, status(&said)), (Some(Ok(())), vec![ResponseStatus::Rejected]));
     assert_eq!(verdict(&story.ask("bot-7", "CRITICAL suspicious", 1)), Verdict::Hold);
 }
 
