@@ -315,6 +315,8 @@ impl Core {
         for queue in &self.0.queues {
             queue.stop();
         }
+        // Whoever carries actions out has gone by now; the journal must not stay open for it.
+        drop(self.0.outbox.lock().take());
         let threads = std::mem::take(&mut *self.0.threads.lock());
         for shard in threads.shards {
             drop(shard.join());

@@ -74,6 +74,7 @@ impl Bench {
             vaults: std::collections::BTreeMap::new(),
             identity: Arc::new(Identity::without_past(dir.path(), core.now())),
             possession: onesec_telemetry::Possession::None,
+            executors: Arc::new(crate::enforce::Executors::new(core.clone(), Arc::default())),
             tls: false,
             stopping,
         });
