@@ -6,6 +6,7 @@ mod bypass;
 mod contract;
 mod crash;
 mod detectors;
+mod enforce;
 mod gateway;
 mod identity;
 mod recompute;

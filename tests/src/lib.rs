@@ -4,13 +4,30 @@ pub mod http;
 pub mod power;
 pub mod process;
 pub mod proofs;
+pub mod receiver;
 pub mod tls;
 pub mod world;
 
 pub use http::{Answer, Http};
 pub use process::{Process, Start};
 pub use proofs::Key;
+pub use receiver::{Receiver, Reply};
 pub use world::{Agent, Plan, World};
+
+/// Asks until there is an answer.
+///
+/// # Panics
+/// Where there is none within a minute.
+#[expect(clippy::panic, reason = "a test harness")]
+pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..3_000 {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("{what}: not within a minute")
+}
 
 /// The example of the README compiles.
 #[cfg(doctest)]

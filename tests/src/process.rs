@@ -131,6 +131,11 @@ impl Process {
         self.child.id()
     }
 
+    /// Sends a signal, such as `HUP`.
+    pub fn signal(&self, signal: &str) {
+        drop(Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status());
+    }
+
     /// `kill -9`, and waits until it is gone.
     pub fn kill(&mut self) {
         drop(self.child.kill());

@@ -115,14 +115,14 @@ impl Plan {
             sim.create_user(user);
         }
         let dir = tempfile::tempdir().expect("directory");
-        let start = self.start_of(&sim, dir.path());
+        let (start, config) = self.start_of(&sim, dir.path());
         let process = start.run();
-        let world = World { process, start, sim, runtime, dir, numbers: AtomicU32::new(0), authority: None };
+        let world = World { process, start, config, sim, runtime, dir, numbers: AtomicU32::new(0), authority: None };
         let authority = world.key(&json!({"name": "platform", "scopes": ["events:trust"]}));
         World { authority: Some(authority), ..world }
     }
 
-    fn start_of(&self, sim: &SimTenant, dir: &Path) -> Start {
+    fn start_of(&self, sim: &SimTenant, dir: &Path) -> (Start, Value) {
         let mut config = json!({"enforcement": {"mode": self.mode}});
         if self.vault {
             config["token_vault"] = json!({
@@ -144,7 +144,7 @@ impl Plan {
         for (name, value) in &self.env {
             start = start.env(name, value);
         }
-        start
+        (start, config)
     }
 }
 
@@ -154,6 +154,7 @@ pub struct World {
     /// The server. The first field, so that it goes before the tenant.
     pub process: Process,
     start: Start,
+    config: Value,
     /// The tenant.
     pub sim: SimTenant,
     /// On which the tenant runs.
@@ -222,6 +223,51 @@ impl World {
     pub fn killed(&mut self) {
         self.process.kill();
         self.process = self.start.run();
+    }
+
+    /// Changes the configuration at `pointer` and tells the server, as an operator does. What it said about it.
+    ///
+    /// # Panics
+    /// Where the configuration cannot be written.
+    pub fn reload(&mut self, pointer: &str, value: Value) -> String {
+        let mut changed = self.config.clone();
+        if let Some(there) = changed.pointer_mut(pointer) {
+            *there = value;
+        }
+        std::fs::write(self.dir().join("test-config.yaml"), changed.to_string()).expect("configuration written");
+        drop(self.process.log());
+        self.process.signal("HUP");
+        let said = crate::eventually("a word about the configuration", || {
+            self.process.log().into_iter().find(|line| line.contains("configuration"))
+        });
+        if said.contains("reloaded") {
+            self.start = self.start.clone().config(&changed.to_string());
+            self.config = changed;
+        }
+        said
+    }
+
+    /// A client with a new key that belongs to somebody.
+    #[must_use]
+    pub fn person(&self, owner: &str, scopes: &[&str]) -> Http {
+        let wanted = json!({"name": format!("key-{}", self.number()), "scopes": scopes, "owner": owner});
+        Http::new(self.process.url(), Some(&self.key(&wanted)))
+    }
+
+    /// The newest receipts that `filter` means.
+    #[must_use]
+    pub fn receipts(&self, filter: &str) -> Vec<Value> {
+        self.listed(&format!("/api/v1/responses?limit=1000&{filter}"), "responses")
+    }
+
+    /// The newest receipts that `filter` means, once there are so many and none is under way.
+    #[must_use]
+    pub fn settled(&self, filter: &str, count: usize) -> Vec<Value> {
+        crate::eventually(&format!("{count} receipts of {filter}"), || {
+            let receipts = self.receipts(filter);
+            let over = |receipt: &Value| receipt["status"] != "executing";
+            Some(receipts).filter(|all| all.len() >= count && all.iter().all(over))
+        })
     }
 
     /// A number that nobody had before.

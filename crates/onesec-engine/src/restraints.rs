@@ -59,9 +59,11 @@ impl Restraints {
     pub(crate) fn obey(&mut self, command: &Command) {
         match command {
             Command::RestrainAgent { agent, limit, per, until, .. } => {
-                // Who is stopped is not let go by being held to a rate: another policy asks for no less.
-                let stopped = |former: &Restraint| former.limit == 0 && *limit > 0;
-                if self.agents.get(agent).is_some_and(stopped) {
+                // Nobody is let go by being held back once more: not by a rate when stopped, nor for a shorter time.
+                let stays = |former: &Restraint| {
+                    former.limit == 0 && *limit > 0 || former.limit <= *limit && former.until >= *until
+                };
+                if self.agents.get(agent).is_some_and(stays) {
                     return;
                 }
                 if self.agents.len() < MOST || self.agents.contains_key(agent) {

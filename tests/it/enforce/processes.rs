@@ -1,0 +1,184 @@
+//! Processes: which may be ended, and `onesec run`.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use onesec_e2e::world::ANA;
+use onesec_e2e::{Http, World, eventually};
+use serde_json::{Value, json};
+
+use super::{Victim, lines, live, on_strays, receipt, strays};
+
+fn killing() -> Value {
+    on_strays(&json!([{"kill_process": {"grace": "2s"}}]))
+}
+
+fn register(by: &mut Http, agent: &str, process: &Value) -> u16 {
+    by.post(&format!("/api/v1/agents/{agent}/processes"), process).status
+}
+
+#[test]
+fn only_what_was_recognised_is_registered_and_only_by_those_who_may() {
+    let world = live(None, &killing()).start();
+    let mut process = Victim::start("sleep 300");
+    let good = process.described();
+    let mut wrong = good.clone();
+    wrong["start_ticks"] = json!(good["start_ticks"].as_u64().expect("a number") + 1);
+    assert_eq!(register(&mut world.admin(), "mallory", &wrong), 422, "its number, and another's start");
+    assert_eq!(register(&mut world.admin(), "mallory", &json!({"pid": 4_194_304, "start_ticks": 1})), 422);
+    assert_eq!(register(&mut world.admin(), "mallory", &json!({"pid": 0, "start_ticks": 0})), 422);
+    for scopes in [&["exchange", "events:write"][..], &["events:trust"], &["read", "respond"]] {
+        assert_eq!(register(&mut world.bound("mallory", scopes), "mallory", &good), 403, "{scopes:?}");
+    }
+    // Telemetry is no register.
+    let details = json!({"agent_id": "mallory", "action": "start", "pid": process.id(), "process_id": process.id()});
+    assert_eq!(
+        world.authority().post("/api/v1/events", &json!({"type": "agent_action", "details": details})).status,
+        202
+    );
+    strays(&world, "mallory", ANA);
+    let none = receipt(&world, "kill_process");
+    assert_eq!(none["status"], "failed", "{none}");
+    assert!(none["reason"].as_str().is_some_and(|why| why.contains("no process")), "{none}");
+    assert!(process.is_alive());
+}
+
+/// The first process of all, our own, and the one that we live by.
+#[test]
+fn the_wrong_processes_are_left_alone() {
+    let world = live(None, &killing()).start();
+    let (server, test) = (world.process.id(), std::process::id());
+    let mut accepted = 0;
+    for pid in [1, server, test] {
+        let described = json!({"pid": pid, "start_ticks": super::start_ticks(pid).expect("it runs")});
+        accepted += usize::from(register(&mut world.admin(), "mallory", &described) == 201);
+    }
+    let mut process = Victim::start("sleep 300");
+    process.belongs_to(&world, "mallory");
+    strays(&world, "mallory", ANA);
+    let receipt = receipt(&world, "kill_process");
+    if accepted > 0 {
+        assert_eq!(receipt["status"], "failed", "{receipt}");
+    }
+    assert!(!process.is_alive(), "one that must not be ended protects none of the others");
+    assert_eq!(world.admin().get("/healthz").status, 200);
+}
+
+#[test]
+fn an_agent_of_the_same_name_elsewhere_is_another() {
+    let world = live(None, &killing()).with("tenants", json!({"other": {}})).start();
+    let key = json!({"name": "o", "scopes": ["admin"], "tenant": "other", "owner": "olga"});
+    let mut elsewhere = Http::new(world.process.url(), Some(&world.key(&key)));
+    let (mut theirs, mut ours) = (Victim::start("sleep 300"), Victim::start("sleep 300"));
+    assert_eq!(register(&mut elsewhere, "mallory", &theirs.described()), 201);
+    ours.belongs_to(&world, "mallory");
+    let listed = |http: &mut Http| http.get("/api/v1/agents/mallory/processes").json()["processes"].clone();
+    assert_eq!(listed(&mut elsewhere)[0]["pid"], theirs.id());
+    assert_eq!(listed(&mut world.admin())[0]["pid"], ours.id());
+    strays(&world, "mallory", ANA);
+    assert_eq!(receipt(&world, "kill_process")["status"], "verified");
+    assert!(theirs.is_alive() && !ours.is_alive());
+    assert_eq!(elsewhere.get("/api/v1/responses").json()["responses"], json!([]));
+}
+
+/// `onesec run`, as an operator starts it.
+fn run(world: &World, more: &[&str], script: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onesec-under-test"));
+    command.args(["run", "--agent", "bot"]).args(more).args(["--", "sh", "-c", script]);
+    command.env("ONESEC_URL", world.process.url()).env("ONESEC_API_KEY", world.process.admin_key());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn processes(world: &World) -> Vec<Value> {
+    world.listed("/api/v1/agents/bot/processes", "processes")
+}
+
+/// What remains of the program once it has ended: nothing.
+#[track_caller]
+fn nothing_left(world: &World) {
+    assert_eq!(processes(world), [] as [Value; 0]);
+    let keys = world.listed("/api/v1/keys?limit=1000", "keys");
+    let own = |key: &&Value| key["name"].as_str().is_some_and(|name| name.starts_with("run-"));
+    let working: Vec<&Value> =
+        keys.iter().filter(own).filter(|key| key["revoked_at"].is_null() && key["state"] != "revoked").collect();
+    assert!(working.is_empty(), "{working:#?}");
+}
+
+fn told(file: &Path) -> Vec<String> {
+    eventually("the program has begun", || Some(lines(file)).filter(|lines| !lines.is_empty()))
+}
+
+fn signal(child: &Child, name: &str) {
+    drop(Command::new("sh").args(["-c", &format!("kill -s {name} {}", child.id())]).status());
+}
+
+#[test]
+fn exit_codes_and_signals_pass() {
+    let world = live(None, &killing()).start();
+    let ended = |script: &str| -> Output { run(&world, &[], script).output().expect("it runs") };
+    for (script, code) in [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -KILL $$", 137)] {
+        let output = ended(script);
+        assert_eq!(output.status.code(), Some(code), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        nothing_left(&world);
+    }
+    let own = String::from_utf8(ended("echo $ONESEC_AGENT $ONESEC_URL $ONESEC_API_KEY").stdout).expect("text");
+    let own: Vec<&str> = own.split_whitespace().collect();
+    assert_eq!((own[0], own[1]), ("bot", world.process.url()));
+    assert_ne!(own[2], world.process.admin_key(), "our own key is not the program's");
+    assert_eq!(Http::new(world.process.url(), Some(own[2])).get("/api/v1/alerts").status, 401, "it was taken back");
+    let dir = tempfile::tempdir().expect("directory");
+    let file = dir.path().join("began");
+    let script = format!("trap 'exit 42' TERM; echo began > {}; while :; do sleep 0.1; done", file.display());
+    let child = run(&world, &[], &script).spawn().expect("it runs");
+    told(&file);
+    signal(&child, "TERM");
+    assert_eq!(child.wait_with_output().expect("it ends").status.code(), Some(42), "the signal is the program's");
+    nothing_left(&world);
+}
+
+#[test]
+fn a_program_is_known_while_it_lives_and_ended_with_its_children() {
+    let world = live(None, &killing()).start();
+    let dir = tempfile::tempdir().expect("directory");
+    let (file, key_file) = (dir.path().join("children"), dir.path().join("key"));
+    let script = format!("sleep 301 & sleep 302 & echo $$ $! > {}; wait", file.display());
+    let key_path = key_file.to_str().expect("a path").to_owned();
+    let child = run(&world, &["--key-file", &key_path], &script).spawn().expect("it runs");
+    let pids: Vec<u32> = told(&file)[0].split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+    let known = eventually("it is registered", || Some(processes(&world)).filter(|known| !known.is_empty()));
+    assert_eq!(known[0]["pid"], pids[0]);
+    let key = std::fs::read_to_string(&key_file).expect("its key");
+    let mut own = Http::new(world.process.url(), Some(key.trim()));
+    let goal = json!({"type": "agent_goal", "details": {"goal": "tidy up"}});
+    assert_eq!(own.post("/api/v1/events", &goal).status, 202, "its key works");
+    assert_eq!(own.get("/api/v1/alerts").status, 403, "for what an agent does, and nothing else");
+    // What it does with that key ends it.
+    assert_eq!(own.post("/api/v1/events", &super::exchanged("bot", ANA)).status, 202);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(143), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(receipt(&world, "kill_process")["status"], "verified");
+    let alive = |pid: &u32| super::start_ticks(*pid).is_some();
+    assert!(!pids.iter().any(alive), "its children, too");
+    assert!(!key_file.exists());
+    assert_eq!(own.post("/api/v1/events", &goal).status, 401, "and its key is taken back");
+    nothing_left(&world);
+}
+
+#[test]
+fn what_cannot_run_leaves_nothing_behind() {
+    let world = live(None, &killing()).start();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_onesec-under-test"));
+    command.args(["run", "--agent", "bot", "--", "/nowhere/to/be/found"]);
+    command.env("ONESEC_URL", world.process.url()).env("ONESEC_API_KEY", world.process.admin_key());
+    let output = command.output().expect("it ends");
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    nothing_left(&world);
+    // Who may not register may not run.
+    let mut command = run(&world, &[], "echo ran; sleep 300");
+    command.env("ONESEC_API_KEY", world.key(&json!({"name": "r", "scopes": ["read", "respond"]})));
+    let output = command.output().expect("it ends");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0));
+    std::io::stderr().flush().expect("flushed");
+}
