@@ -10,6 +10,14 @@ use crate::respond::Scene;
 use crate::restraints::HeldBack;
 
 impl Engine {
+    /// What a request would be told that was not asked about before: what was reported of it later, judged by the preset
+    /// and the policies in force.
+    #[must_use]
+    pub fn would_answer(&self, record: &Record, findings: &[Reported]) -> Answer {
+        let answer = Answer::new(self.decision(record, Phase::Request, findings), findings);
+        self.held_back(record, Phase::Request, answer)
+    }
+
     pub(super) fn answer(&self, record: &Record, findings: &[Reported]) -> Option<Answer> {
         let phase = phase(record)?;
         if let Some(down) = self.guard_down(record, phase) {

@@ -1,10 +1,12 @@
 //! `onesec replay`: events or a journal judged in this process. The same input gives the same output, byte for byte.
 
+mod backtest;
+
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read as _;
 use std::path::Path;
 
-use onesec_engine::{Engine, Settings};
+use onesec_engine::{Engine, Output, Settings};
 use onesec_telemetry::catalogue::Catalogue;
 use onesec_telemetry::{
     Alert, AlertId, Attestation, Body, DecodeOptions, Event, EventId, KnownConnections, Record, Sender, Seq, Subject,
@@ -12,7 +14,7 @@ use onesec_telemetry::{
 };
 use serde_json::value::RawValue;
 
-use crate::core::SharedAssemble;
+use crate::core::{self, SharedAssemble, Trial};
 
 use super::args::ReplayArgs;
 use super::error::{CliError, Ended};
@@ -23,6 +25,13 @@ use super::{builtin, journal, table, up};
 const MAX_COMPLAINTS: usize = 20;
 
 pub(super) fn replay(args: ReplayArgs, more: &SharedAssemble, out: &mut Out) -> Result<Ended, CliError> {
+    if let Some(policy) = &args.policy {
+        let one = tried(&args, policy, more)?;
+        return match &args.against {
+            None => backtest::report(&one, out),
+            Some(other) => backtest::difference((&one, &tried(&args, other, more)?), out),
+        };
+    }
     let (alerts, judged) = match (&args.events, &args.since, &args.data_dir) {
         (Some(file), _, _) => {
             let settings = up::configured(args.config.as_deref())?.settings;
@@ -32,7 +41,7 @@ pub(super) fn replay(args: ReplayArgs, more: &SharedAssemble, out: &mut Out) -> 
                 return Err(CliError::usage(format!("no event in `{}` can be read", file.display())));
             }
             let judged = format!("{} events, {} rejected", input.events.len(), input.rejected.len());
-            (judge(input.events, settings, more)?, judged)
+            (judge(input.events, settings, (more, |_: &Engine, _: &Record, _: &Output| {}))?, judged)
         }
         (None, Some(since), Some(dir)) => {
             let since: Timestamp = since.parse().map_err(|error| CliError::usage(format!("--since: {error}")))?;
@@ -43,6 +52,26 @@ pub(super) fn replay(args: ReplayArgs, more: &SharedAssemble, out: &mut Out) -> 
         _ => return Err(CliError::usage("give --events FILE, or --since TIME with --data-dir DIR")),
     };
     report(alerts, &judged, out)
+}
+
+/// What the policies in a file would have done to the events of another, or to the journal.
+fn tried(args: &ReplayArgs, policy: &Path, more: &SharedAssemble) -> Result<Trial, CliError> {
+    let enforcement = backtest::enforcement(policy)?;
+    if let Some(file) = &args.events {
+        let settings = up::configured(args.config.as_deref())?.settings;
+        let input = Input::read(file)?;
+        input.complain();
+        let mut trial = Trial::default();
+        let watch = |engine: &Engine, record: &Record, output: &Output| trial.watch(engine, record, output);
+        judge(input.events, Settings { enforcement, ..settings }, (more, watch))?;
+        return Ok(trial);
+    }
+    let (Some(since), Some(dir)) = (&args.since, &args.data_dir) else {
+        return Err(CliError::usage("give --events FILE, or --since TIME with --data-dir DIR"));
+    };
+    let since: Timestamp = since.parse().map_err(|error| CliError::usage(format!("--since: {error}")))?;
+    core::backtest(dir, (&TenantId::default_tenant(), since), &enforcement, &builtin::with(more))
+        .map_err(|error| CliError::refused(format!("cannot judge `{}` again: {error}", dir.display())))
 }
 
 fn report(mut alerts: Vec<Alert>, judged: &str, out: &mut Out) -> Result<Ended, CliError> {
@@ -187,7 +216,11 @@ fn in_order(dated: Vec<(Option<Timestamp>, Event)>) -> Vec<(Timestamp, Event)> {
 }
 
 /// Feeds the events to an engine of its own, and gives the alerts as they stand after the last of them.
-fn judge(events: Vec<(Timestamp, Event)>, settings: Settings, more: &SharedAssemble) -> Result<Vec<Alert>, CliError> {
+fn judge(
+    events: Vec<(Timestamp, Event)>,
+    settings: Settings,
+    (more, mut watch): (&SharedAssemble, impl FnMut(&Engine, &Record, &Output)),
+) -> Result<Vec<Alert>, CliError> {
     let tenant = TenantId::default_tenant();
     let assemble = builtin::with(more);
     let engine = Engine::new(tenant.clone(), settings, Box::new(move |settings| assemble(settings)));
@@ -196,7 +229,9 @@ fn judge(events: Vec<(Timestamp, Event)>, settings: Settings, more: &SharedAssem
     let mut seq = Seq(0);
     for (at, event) in events {
         seq = seq.next();
-        let output = engine.apply(&record(&tenant, seq, at, event));
+        let record = record(&tenant, seq, at, event);
+        let output = engine.apply(&record);
+        watch(&engine, &record, &output);
         for transition in output.transitions {
             alerts.insert(transition.alert, transition.after);
         }

@@ -2,6 +2,7 @@
 //! does anybody hear of it.
 
 mod api;
+mod backtest;
 mod codec;
 mod commit;
 mod dedup;
@@ -32,6 +33,7 @@ pub(crate) use housekeeping::index_keys;
 pub(crate) use rows::{Errand, response_row};
 
 pub use api::{CoreError, Draft, Durable, Health, News, Obeyed, Order, Ruling, Submission, Taken};
+pub use backtest::{Trial, backtest};
 pub use codec::{decode_record, encode_record};
 pub use options::{CoreOptions, Retention, SharedAssemble, StartError, TenantSetup};
 pub use recompute::recompute;

@@ -142,6 +142,12 @@ pub(crate) struct ReplayArgs {
     /// Where the journal lives.
     #[arg(long)]
     pub(crate) data_dir: Option<PathBuf>,
+    /// What would this configuration's policies have done, live? Nothing is carried out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// And what would this one have done otherwise? Exit code 1 where they differ.
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    pub(crate) against: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -20,7 +20,7 @@ const STORY: &str = concat!(
 fn alerts(text: &str) -> Vec<Alert> {
     let more: SharedAssemble = Arc::new(|_| Ok(Vec::new()));
     let input = Input::parse(text).expect("readable");
-    judge(input.events, Settings::default(), &more).expect("settings")
+    judge(input.events, Settings::default(), (&more, |_: &Engine, _: &Record, _: &Output| {})).expect("settings")
 }
 
 /// What `--json` prints.
