@@ -237,8 +237,9 @@ fn hold((pid, start_ticks): (u32, u64)) -> Result<Option<(Held, Stat)>, Refusal>
     Held::open(pid, start_ticks).map_err(|error| Refusal::Signal(pid, error))
 }
 
-/// Ourselves, our parent, and the first process of all.
-fn is_protected(pid: u32) -> bool {
+/// Whether nobody may end it: ourselves, our parent, and the first process of all.
+#[must_use]
+pub fn is_protected(pid: u32) -> bool {
     matches!(pid, 0 | 1) || pid == std::process::id() || pid == std::os::unix::process::parent_id()
 }
 
