@@ -77,6 +77,10 @@ impl<P: Processes> Action for KillProcess<P> {
                 return failed("there is no agent to whom it is done".to_owned());
             };
             match self.end((&job.tenant, agent), grace).await {
+                // A crash came between an attempt and its receipt: what it wanted is so.
+                Ok(Ended::Before) | Err(Refusal::NoneKnown) if job.attempt > 1 => {
+                    Outcome::Verified { how: "none of its processes is left".to_owned(), undo_until: None }
+                }
                 Ok(Ended::Before) => Outcome::Unneeded { why: "its processes had ended already".to_owned() },
                 Ok(Ended::Now { count, forced }) => {
                     Outcome::Verified { how: format!("{count} ended, {forced} of them by force"), undo_until: None }
