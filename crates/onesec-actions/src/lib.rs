@@ -37,5 +37,5 @@ mod testing;
 pub use command::RunCommand;
 pub use firewall::Firewall;
 pub use log::Log;
-pub use process::{KillProcess, Process, Processes, identify};
+pub use process::{KillProcess, Process, Processes, identify, is_protected};
 pub use webhook::{ClientFor, Hook, Webhooks};

@@ -77,6 +77,10 @@ impl<P: Processes> Action for KillProcess<P> {
                 return failed("there is no agent to whom it is done".to_owned());
             };
             match self.end((&job.tenant, agent), grace).await {
+                // A crash came between an attempt and its receipt: what it wanted is so.
+                Ok(Ended::Before) | Err(Refusal::NoneKnown) if job.attempt > 1 => {
+                    Outcome::Verified { how: "none of its processes is left".to_owned(), undo_until: None }
+                }
                 Ok(Ended::Before) => Outcome::Unneeded { why: "its processes had ended already".to_owned() },
                 Ok(Ended::Now { count, forced }) => {
                     Outcome::Verified { how: format!("{count} ended, {forced} of them by force"), undo_until: None }
@@ -237,8 +241,9 @@ fn hold((pid, start_ticks): (u32, u64)) -> Result<Option<(Held, Stat)>, Refusal>
     Held::open(pid, start_ticks).map_err(|error| Refusal::Signal(pid, error))
 }
 
-/// Ourselves, our parent, and the first process of all.
-fn is_protected(pid: u32) -> bool {
+/// Whether nobody may end it: ourselves, our parent, and the first process of all.
+#[must_use]
+pub fn is_protected(pid: u32) -> bool {
     matches!(pid, 0 | 1) || pid == std::process::id() || pid == std::os::unix::process::parent_id()
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use onesec_telemetry::{Alert, Mode, Name, Seq, Severity, Thumbprint, Timestamp};
+use onesec_telemetry::{AgentId, Alert, Mode, Name, Seq, Severity, Thumbprint, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
@@ -74,7 +74,18 @@ pub struct Planner {
     cooling: BTreeMap<Key, Cooling>,
     /// Ends of cool-downs in order: the first to end makes room.
     ends: BTreeSet<(Timestamp, Key)>,
-    minutes: BTreeMap<(Name, bool, bool, bool), Minute>,
+    minutes: BTreeMap<Lane, Minute>,
+}
+
+/// What has room of its own, so that nothing in another lane takes it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Lane {
+    policy: Name,
+    urgent: bool,
+    live: bool,
+    /// Something is done, and not merely said to have been left.
+    acts: bool,
+    hearsay: bool,
 }
 
 type Key = [u8; 16];
@@ -85,11 +96,13 @@ struct Cooling {
     severity: Severity,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Minute {
     began: Timestamp,
     count: u32,
     told: bool,
+    /// Whose alerts it was used for, each with the first; no more than `count`.
+    agents: BTreeMap<Option<AgentId>, Seq>,
 }
 
 impl Planner {
@@ -129,7 +142,14 @@ impl Planner {
         if self.cools(&key, alert.severity, now) {
             return None;
         }
-        match self.count((policy, urgent, mode, refusal.is_none()), now) {
+        let lane = Lane {
+            policy: policy.name.clone(),
+            urgent,
+            live: mode == Mode::Live,
+            acts: refusal.is_none(),
+            hearsay: occasion.is_hearsay(policy),
+        };
+        match self.count((lane, policy.max_per_minute), occasion) {
             Room::Left => {}
             Room::None { told: false } if refusal.is_none() => {
                 return planned(target, Fate::Skip("the policy has acted as often as it may in a minute"));
@@ -169,18 +189,21 @@ impl Planner {
         self.ends.insert((cooling.until, key));
     }
 
-    fn count(&mut self, (policy, urgent, mode, acts): (&Policy, bool, Mode, bool), now: Timestamp) -> Room {
+    /// Takes a place in the lane. The last third of them is kept for agents that have had none: however much one of them
+    /// does, the next is not overlooked.
+    fn count(&mut self, (lane, most): (Lane, u32), Occasion { alert, seq, now, .. }: Occasion<'_>) -> Room {
         if self.minutes.len() >= MOST_LANES {
             self.minutes.retain(|_, minute| now < minute.began + MINUTE);
         }
-        let lane = (policy.name.clone(), urgent, mode == Mode::Live, acts);
-        let fresh = Minute { began: now, count: 0, told: false };
-        let minute = self.minutes.entry(lane).or_insert(fresh);
+        let fresh = || Minute { began: now, count: 0, told: false, agents: BTreeMap::new() };
+        let minute = self.minutes.entry(lane).or_insert_with(fresh);
         if now >= minute.began + MINUTE {
-            *minute = fresh;
+            *minute = fresh();
         }
-        if minute.count < policy.max_per_minute {
+        let is_first = minute.agents.get(&alert.agent_id).is_none_or(|first| *first == seq);
+        if minute.count < if is_first { most } else { most - most / 3 } {
             minute.count += 1;
+            minute.agents.entry(alert.agent_id.clone()).or_insert(seq);
             return Room::Left;
         }
         Room::None { told: std::mem::replace(&mut minute.told, true) }

@@ -154,6 +154,21 @@ fn questions_about_one_agent_leave_room_for_others() {
     assert_eq!(skipped.len(), 20, "what was not asked has a receipt");
 }
 
+/// Who changed what is enforced is behind all that follows from it.
+#[test]
+fn who_made_it_so_cannot_say_yes_to_it() {
+    let world = live(None, &asking("10m")).start();
+    let mut pat = world.person("pat", &["admin"]);
+    let preset = pat.call("PUT", "/api/v1/enforcement/preset", &json!({"preset": "strict"}));
+    assert_eq!(preset.status, 200, "{}", preset.text());
+    strays(&world, "mallory", ANA);
+    let (path, asked) = waiting(&world);
+    let digest = &asked["action_digest"];
+    refused(&say(&mut pat, (&path, "approve"), digest), 403, "own-request");
+    refused(&say(&mut world.person("pat", &["respond"]), (&path, "approve"), digest), 403, "own-request");
+    assert_eq!(say(&mut world.person("ann", &["respond"]), (&path, "approve"), digest).status, 200);
+}
+
 /// What is done to nobody in particular is about its alert: a yes to one is none to another.
 #[test]
 fn two_alerts_are_two_questions() {

@@ -119,6 +119,24 @@ fn a_process_that_was_being_ended_is_ended() {
     assert!(steps.iter().any(interrupted), "the kill came in the middle: {steps:#?}");
 }
 
+/// The process is gone, `onesec run` has said so, and there is no receipt yet.
+#[test]
+fn what_was_done_before_the_receipt_is_seen_to_be_done() {
+    let mut world = live(None, &on_strays(&json!([{"kill_process": {"grace": "60s"}}, "revoke_delegation"]))).start();
+    let mut process = Victim::start("trap '' TERM; while :; do sleep 1; done");
+    process.belongs_to(&world, "mallory");
+    strays(&world, "mallory", ANA);
+    std::thread::sleep(Duration::from_millis(700));
+    let pid = process.id();
+    let gone = world.admin().call("DELETE", &format!("/api/v1/agents/mallory/processes/{pid}"), &Value::Null);
+    assert_eq!((gone.status, process.is_alive()), (200, true));
+    world.process.kill();
+    drop(process);
+    world.killed();
+    let receipt = receipt(&world, "kill_process");
+    assert_eq!(receipt["status"], "verified", "{receipt}");
+}
+
 #[test]
 fn a_stop_in_order_loses_nothing_either() {
     let receiver = Receiver::start(&[Reply::Hang]);

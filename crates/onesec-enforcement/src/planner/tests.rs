@@ -113,6 +113,43 @@ fn a_flood_of_small_alerts_leaves_room_for_the_one_that_matters() {
 }
 
 #[test]
+fn no_agent_takes_all_the_room_and_hearsay_takes_none_of_what_was_seen() {
+    let mut planner = Planner::default();
+    let policies = policies(json!(["suspend_agent", "log"]));
+    let critical = |agent: &str, user: &str| Alert {
+        user_id: Some(UserId::new(user).expect("a user")),
+        ..alert(agent, Severity::Critical)
+    };
+    for n in 0..100 {
+        let said = critical(&format!("agent-{n}"), "auth0|ada");
+        planner.plan(&policies, Occasion { proved: None, ..occasion(&said, n) });
+    }
+    let mut done = 0;
+    for n in 0..50 {
+        let plan = planner.plan(&policies, occasion(&critical("mallory", &format!("user-{n}")), 1 + n));
+        done += plan.iter().filter(|p| p.fate == Fate::Execute).count();
+    }
+    assert_eq!(done, 7, "of ten");
+    let plan = planner.plan(&policies, occasion(&critical("oscar", "auth0|ada"), 55));
+    assert_eq!(fates(&plan), [Fate::Execute; 2], "the next agent is not overlooked");
+}
+
+#[test]
+fn what_cannot_be_done_is_said_so_often_and_no_more_and_takes_no_room() {
+    let mut planner = Planner::default();
+    let policies = policies(json!(["block_ip"]));
+    let mut said = Vec::new();
+    for n in 0..1_000 {
+        let stray = alert(&format!("agent-{n}"), Severity::Critical);
+        said.extend(planner.plan(&policies, Occasion { source: None, ..occasion(&stray, 30) }));
+    }
+    assert_eq!(said.len(), 10);
+    assert!(said.iter().all(|p| matches!(p.fate, Fate::Skip(_))));
+    let first = alert("agent-0", Severity::Critical);
+    assert_eq!(fates(&planner.plan(&policies, occasion(&first, 31))), [Fate::Execute], "now its address is known");
+}
+
+#[test]
 fn who_is_spared_or_unknown_is_not_touched_and_a_receipt_says_why() {
     let mut planner = Planner::default();
     let list = json!([{

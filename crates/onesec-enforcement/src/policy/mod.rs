@@ -32,7 +32,8 @@ pub struct Policy {
     pub approval: Option<Duration>,
     /// How long the same protected thing is left alone after an action.
     pub cooldown: Duration,
-    /// Actions a minute at most; alerts that are CRITICAL have as many again of their own.
+    /// Actions a minute at most; alerts that are CRITICAL, and those that rest on what others report, have as many again
+    /// of their own. A third is kept for agents that have caused none.
     pub max_per_minute: u32,
     /// Whom it never touches.
     pub never: Never,

@@ -70,7 +70,9 @@ impl<'a> Section<'a> {
         match self.get(name) {
             None => Ok(false),
             Some(Value::Bool(on)) => Ok(*on),
-            Some(_) => Err(self.wrong(name, "must be `true` or `false`")),
+            // As the rest of the configuration has it.
+            Some(Value::String(text)) if text == "on" || text == "off" => Ok(text == "on"),
+            Some(_) => Err(self.wrong(name, "must be `on` or `off`")),
         }
     }
 

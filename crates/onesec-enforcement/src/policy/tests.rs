@@ -107,3 +107,33 @@ fn two_policies_of_a_name_are_refused() {
     let error = Policy::read_all(&json!([one, one]), "p", None).expect_err("twice");
     assert!(error.to_string().contains("taken"), "{error}");
 }
+
+#[test]
+fn durations_are_read_back_as_they_were_meant() {
+    let list = json!([{
+        "name": "p", "match": {}, "approval": {"ttl": "1500ms"}, "cooldown": "0s",
+        "actions": [{"kill_process": {"grace": "500ms"}}, {"rate_limit_agent": {"limit": 1, "per": "250ms", "for": "1m"}},
+                    {"suspend_agent": null}],
+    }]);
+    let policies = Policy::read_all(&list, "p", None).expect("policies");
+    let shown = json!(policies.iter().map(Policy::to_json).collect::<Vec<_>>());
+    assert_eq!(Policy::read_all(&shown, "p", None).as_ref(), Ok(&policies));
+    assert_eq!(shown[0]["actions"][0], json!({"kill_process": {"grace": "500ms"}}));
+    for nothing in [json!({"block_ip": {"for": "0s"}}), json!({"rate_limit_agent": {"limit": 1, "per": "0ms"}})] {
+        let list = json!([{"name": "p", "match": {}, "actions": [nothing]}]);
+        let error = Policy::read_all(&list, "p", None).expect_err("it has no effect");
+        assert!(error.to_string().contains("longer than nothing"), "{error}");
+    }
+}
+
+#[test]
+fn switches_of_webhooks_are_written_as_elsewhere() {
+    for (said, meant) in
+        [(json!(true), Ok(true)), (json!("on"), Ok(true)), (json!("off"), Ok(false)), (json!("x"), Err(()))]
+    {
+        let action = json!({"webhook": {"url": "https://example.com/x", "allow_private": said}});
+        let read = ActionSpec::read(&action, "a", None).map_err(drop);
+        let read = read.map(|spec| matches!(spec, ActionSpec::Webhook(hook) if hook.allow_private));
+        assert_eq!(read, meant, "{said}");
+    }
+}

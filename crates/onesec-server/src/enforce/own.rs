@@ -108,6 +108,10 @@ impl Action for RevokeDelegation {
     fn run<'a>(&'a self, job: &'a Job) -> Working<'a> {
         Box::pin(async move {
             let Ok(active) = self.active(job).await else { return later("the ledger cannot be read") };
+            if active.is_empty() && job.attempt > 1 {
+                // A crash came between an attempt and its receipt: what it wanted is so.
+                return Outcome::Verified { how: "none is active".to_owned(), undo_until: None };
+            }
             if active.is_empty() {
                 return Outcome::Unneeded { why: "no delegation of that kind is active".to_owned() };
             }

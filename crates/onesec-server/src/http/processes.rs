@@ -39,6 +39,9 @@ pub(super) async fn register(
 ) -> Answer {
     let agent = agent(&id)?;
     let wanted: Wanted = body::json(request).await?;
+    if onesec_actions::is_protected(wanted.pid) {
+        return Err(Problem::unprocessable("protected", "the process is onesec itself, or one that it lives by"));
+    }
     let found = onesec_actions::identify(wanted.pid).ok().filter(|found| found.start_ticks == wanted.start_ticks);
     let found =
         found.ok_or_else(|| Problem::unprocessable("no-such-process", "no such process runs on this machine"))?;
