@@ -53,18 +53,12 @@ async fn agent_step(client: &Client, agent: &str, undo: bool) -> Step {
     }
 }
 
-/// Every delegation of the user, one by one, until none is active.
+/// Every delegation of the user, one by one, until none is left that counts, now or once an account is linked again.
 async fn user_steps(client: &Client, user: &str) -> Result<Vec<Step>, CliError> {
-    let query = || Query::default().with("user_id", Some(user.to_owned())).with("state", Some("active".to_owned()));
     let mut steps = Vec::new();
     for _ in 0..MOST_PAGES {
-        let active = client.get("/api/v1/delegations", &query()).await?;
-        let ids: Vec<String> = members(&active, "delegations", "id");
-        if ids.is_empty() {
-            break;
-        }
         let before = steps.len();
-        for id in ids {
+        for id in in_force(client, user).await? {
             let path = format!("/api/v1/delegations/{}", segment(&id));
             let done = client.call(Method::DELETE, &path, None).await;
             // One above it may have taken it along.
@@ -75,10 +69,19 @@ async fn user_steps(client: &Client, user: &str) -> Result<Vec<Step>, CliError> 
             break;
         }
     }
-    let left = members(&client.get("/api/v1/delegations", &query()).await?, "delegations", "id");
-    let what = format!("nothing that {user} lent is active");
+    let left = in_force(client, user).await?;
+    let what = format!("nothing that {user} lent counts any more");
     steps.push(Step { what, verified: left.is_empty(), why: None });
     Ok(steps)
+}
+
+async fn in_force(client: &Client, user: &str) -> Result<Vec<String>, CliError> {
+    let mut ids = Vec::new();
+    for state in ["live", "dormant"] {
+        let query = Query::default().with("user_id", Some(user.to_owned())).with("state", Some(state.to_owned()));
+        ids.extend(members(&client.get("/api/v1/delegations", &query).await?, "delegations", "id"));
+    }
+    Ok(ids)
 }
 
 async fn everybody(client: &Client) -> Result<Vec<String>, CliError> {

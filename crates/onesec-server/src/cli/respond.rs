@@ -35,7 +35,18 @@ const APPROVALS: &[Column] = &[
 
 pub(super) async fn responses(args: ResponsesArgs, client: &Client, out: &mut Out) -> Result<Ended, CliError> {
     if let Some(id) = args.id {
-        let answer = client.get(&format!("/api/v1/responses/{}", segment(&id)), &Query::default()).await?;
+        let path = format!("/api/v1/responses/{}", segment(&id));
+        if args.undo || args.retry {
+            let act = if args.undo { "undo" } else { "retry" };
+            let answer = client.call(Method::POST, &format!("{path}/{act}"), None).await?;
+            if out.json() {
+                out.document(&answer)?;
+            } else {
+                write_members(&answer, "", out)?;
+            }
+            return Ok(Ended::Well);
+        }
+        let answer = client.get(&path, &Query::default()).await?;
         if out.json() {
             out.document(&answer)?;
         } else {
@@ -67,7 +78,10 @@ async fn say(client: &Client, out: &mut Out, (decide, word): (Decide, &str)) -> 
         Some(digest) => digest,
         None => seen(client, out, (&path, word)).await?,
     };
-    let body = json!({"action_digest": digest, "note": decide.note});
+    let mut body = json!({"action_digest": digest, "note": decide.note});
+    if let (true, Some(members)) = (decide.accept_scopes, body.as_object_mut()) {
+        members.insert("accept_scopes".to_owned(), Value::Bool(true));
+    }
     let answer = client.call(Method::POST, &format!("{path}/{word}"), Some(&body)).await?;
     if out.json() {
         out.document(&answer)?;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use onesec_engine::{Answer, Engine, EnforcementSettings, Output, Settings};
+use onesec_engine::{Answer, EnforcementSettings, Engine, Output, Settings};
 use onesec_journal::Reader;
 use onesec_telemetry::event::Json;
 use onesec_telemetry::{Body, Channel, Command, Mode, Record, ResponseStatus, TenantId, Timestamp};
@@ -138,9 +138,9 @@ fn instead(record: &mut Record, enforcement: &Value) -> bool {
             true
         }
         // A person's word is on a question that may not be asked now; restraints followed from what was enforced then.
-        Body::Command(Command::DecideApproval { .. } | Command::RestrainAgent { .. } | Command::BlockAddress { .. }) => {
-            false
-        }
+        Body::Command(
+            Command::DecideApproval { .. } | Command::RestrainAgent { .. } | Command::BlockAddress { .. },
+        ) => false,
         _ => true,
     }
 }

@@ -344,3 +344,67 @@ fn a_server_with_tls_is_reached_by_those_who_trust_its_certificate() {
     assert!(code(&clear) != 0, "{}", text(&clear.stdout));
     up.stop();
 }
+
+#[test]
+fn replay_says_what_policies_would_have_done_and_how_two_differ() {
+    let dir = tempfile::tempdir().expect("directory");
+    let path = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).expect("written");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let exchange = serde_json::json!({"type": "token_exchange", "timestamp": "2026-01-01T00:00:00Z",
+        "details": {"agent_id": "stranger", "user_id": "ana", "connection": "github", "scopes": "repo:status"}});
+    let events = path("events.ndjson", &exchange.to_string());
+    let policy = |name: &str, action: &str| {
+        let policy = format!("{{name: stop, match: {{detectors: unauthorized-agent}}, actions: [{action}]}}");
+        path(name, &format!("enforcement: {{policies: [{policy}]}}"))
+    };
+    let (one, other) = (policy("one.yaml", "{suspend_agent: {for: 1h}}"), policy("other.yaml", "log"));
+    let tried = run(&["replay", "--events", &events, "--policy", &one]);
+    let told = text(&tried.stdout);
+    assert_eq!(code(&tried), 0, "{told}{}", text(&tried.stderr));
+    assert!(told.contains("1 of 1 requests would not have passed"), "{told}");
+    assert!(told.contains("1 × suspend_agent on agent stranger: done (stop)"), "{told}");
+    let same = run(&["replay", "--events", &events, "--policy", &one, "--against", &one]);
+    assert_eq!((code(&same), text(&same.stdout).trim()), (0, "both would have done the same"));
+    let differ = run(&["replay", "--events", &events, "--policy", &one, "--against", &other]);
+    let told = text(&differ.stdout);
+    assert_eq!(code(&differ), 1, "{told}");
+    assert!(told.contains("- suspend_agent on agent stranger") && told.contains("+ log on -"), "{told}");
+    let wrong = policy("wrong.yaml", "susspend_agent");
+    let wrong = run(&["replay", "--events", &events, "--policy", &wrong]);
+    assert_eq!(code(&wrong), 2);
+    assert!(text(&wrong.stderr).contains("did you mean `suspend_agent`?"), "{}", text(&wrong.stderr));
+}
+
+#[test]
+fn nobody_goes_live_by_a_flag_alone_and_what_is_contained_is_seen_to_be() {
+    let up = Up::start();
+    let alone = up.ask(&["enforce", "--mode", "live"]);
+    let told = text(&alone.stderr);
+    assert_eq!(code(&alone), 3, "{told}");
+    let digest = told.split("--confirm ").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("a digest");
+    let mode = || {
+        let shown: serde_json::Value = serde_json::from_slice(&up.ask(&["enforce", "--json"]).stdout).expect("JSON");
+        shown["mode"].as_str().expect("a mode").to_owned()
+    };
+    assert_eq!(code(&up.ask(&["enforce", "--mode", "live", "--confirm", "0"])), 3);
+    assert_eq!(mode(), "dry_run");
+    assert_eq!(code(&up.ask(&["enforce", "--mode", "live", "--confirm", digest])), 0);
+    assert_eq!(mode(), "live");
+
+    let add = ["delegations", "add", "--user", "auth0|ana", "--agent", "bot-7", "--connection", "github"];
+    assert_eq!(code(&up.ask(&add)), 0);
+    let can = ["can", "bot-7", "auth0|ana", "github"];
+    assert_eq!(code(&up.ask(&can)), 0);
+    let contained = up.ask(&["contain", "bot-7"]);
+    assert_eq!(code(&contained), 0, "{}", text(&contained.stdout));
+    assert_eq!(code(&up.ask(&can)), 1);
+    assert_eq!(code(&up.ask(&["contain", "bot-7", "--undo"])), 0);
+    assert_eq!(code(&up.ask(&can)), 0);
+    let user = up.ask(&["contain", "--user", "auth0|ana"]);
+    assert_eq!(code(&user), 0, "{}", text(&user.stdout));
+    assert_eq!(code(&up.ask(&can)), 1, "{}", text(&user.stdout));
+    assert_eq!(code(&up.ask(&["contain", "--all"])), 0);
+}

@@ -8,6 +8,12 @@ use clap::{Args, Subcommand};
 pub(crate) struct ResponsesArgs {
     /// One receipt, step by step.
     pub(crate) id: Option<String>,
+    /// Takes this one back, where that can be done.
+    #[arg(long, requires = "id")]
+    pub(crate) undo: bool,
+    /// Tries this one again, which failed.
+    #[arg(long, requires = "id", conflicts_with = "undo")]
+    pub(crate) retry: bool,
     /// Only what answers this alert.
     #[arg(long)]
     pub(crate) alert: Option<String>,
@@ -45,6 +51,9 @@ pub(crate) struct Decide {
     /// Why.
     #[arg(long)]
     pub(crate) note: Option<String>,
+    /// Of an exchange that is held: its scopes become usual for that agent and user.
+    #[arg(long)]
+    pub(crate) accept_scopes: bool,
 }
 
 #[derive(Debug, Args)]
