@@ -5,6 +5,7 @@ mod holds;
 mod merging;
 mod policy;
 mod replay;
+mod respond;
 
 use onesec_detector::{Descriptor, Detector, Facts, Finding, Findings, GuardClass, Module, Record, Severity};
 use onesec_telemetry::event::Details;
