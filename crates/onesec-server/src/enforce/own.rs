@@ -13,8 +13,12 @@ use super::Actions;
 use crate::core::{Core, CoreError, Order};
 
 /// The actions that need nothing but ourselves.
-pub(crate) fn own_actions(core: &Core, trusted_proxies: &[Network]) -> Actions {
-    let block = BlockIp { core: core.clone(), firewall: firewall(trusted_proxies), proxies: trusted_proxies.to_vec() };
+pub(crate) fn own_actions(core: &Core, trusted_proxies: &[Network], with_firewall: bool) -> Actions {
+    let block = BlockIp {
+        core: core.clone(),
+        firewall: with_firewall.then(|| firewall(trusted_proxies)).flatten(),
+        proxies: trusted_proxies.to_vec(),
+    };
     let actions: [Arc<dyn Action>; 5] = [
         Arc::new(Log),
         Arc::new(Suspend(core.clone())),
