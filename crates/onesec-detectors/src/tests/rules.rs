@@ -1,6 +1,6 @@
 //! What takes more than one story to say, or a look at the alert itself.
 
-use onesec_enforcement::{Preset, Verdict};
+use onesec_enforcement::Verdict;
 use onesec_engine::{EnforcementSettings, Engine, Output, Settings};
 use onesec_telemetry::{Change, Mode, TenantId};
 use onesec_testkit::{Draft, at, records};
