@@ -127,7 +127,6 @@ impl RevokeDelegation {
             user_id: Some(user.clone()),
             connection: connection.clone(),
             state: Some(state.to_owned()),
-            ..LedgerFilter::default()
         });
         let (reader, tenant) = (self.0.reader().clone(), job.tenant.clone());
         let rows = move || {
