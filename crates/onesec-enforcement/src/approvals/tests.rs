@@ -1,3 +1,5 @@
+//! What waits for a person, decided and not.
+
 use super::*;
 
 fn name(text: &str) -> Name {

@@ -1,3 +1,5 @@
+//! Plans: what is done, to whom, how often.
+
 use onesec_telemetry::{AgentId, AlertId, AlertStatus, Attribution, ConnectionName, TenantId, UserId};
 use serde_json::{Value, json};
 

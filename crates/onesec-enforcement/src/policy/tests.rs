@@ -1,3 +1,5 @@
+//! Policies that are read and refused.
+
 use serde_json::{Value, json};
 
 use super::*;
