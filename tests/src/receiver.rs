@@ -91,7 +91,6 @@ impl Receiver {
     /// # Panics
     /// Where it cannot listen.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "bounded by the life of a test's receiver")]
     pub fn start(replies: &[Reply]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();

@@ -71,7 +71,7 @@ pub use index::{Column, Extract, IndexProgress, Indexer};
 pub use ledger::{LedgerRow, LedgerTable, LedgerWrite};
 pub use maintenance::{Maintenance, Retained, RetentionCutoffs};
 pub use open::{DB_FILE, Journal, JournalInfo, JournalOptions, KEY_FILE, LOCK_FILE, Opened, Synchronous};
-pub use outbox::{Lane, Outbox, OutboxOutcome, OutboxState, OutboxTask, OutboxUpdate};
+pub use outbox::{Lane, Outbox, OutboxOutcome, OutboxState, OutboxTask, OutboxUpdate, Pace};
 pub use reader::{
     AlertFilter, DedupIter, LedgerFilter, QueryResult, Reader, RecordFilter, RecordStream, ResponseFilter, SeenRecord,
     SeverityFilter, StoredDeadLetter, StoredResponse, StoredTransition,

@@ -131,17 +131,41 @@ impl OutboxRow {
 pub struct Lane {
     /// What goes ahead, or everything else.
     pub urgent: bool,
-    /// Messages, whose receivers may be slow, or everything else.
-    pub messages: bool,
+    /// On whom it depends how long they take.
+    pub pace: Pace,
+}
+
+/// On whom it depends how long an action takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// On nobody but us.
+    Ours,
+    /// Messages: their receivers may be slow.
+    Messages,
+    /// Programs of the operator's.
+    Programs,
+}
+
+impl Pace {
+    /// How the file tells them apart.
+    const fn number(self) -> u8 {
+        match self {
+            Self::Ours => 0,
+            Self::Messages => 1,
+            Self::Programs => 2,
+        }
+    }
 }
 
 impl Lane {
     /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self { urgent: true, messages: false },
-        Self { urgent: true, messages: true },
-        Self { urgent: false, messages: false },
-        Self { urgent: false, messages: true },
+    pub const ALL: [Self; 6] = [
+        Self { urgent: true, pace: Pace::Ours },
+        Self { urgent: true, pace: Pace::Messages },
+        Self { urgent: true, pace: Pace::Programs },
+        Self { urgent: false, pace: Pace::Ours },
+        Self { urgent: false, pace: Pace::Messages },
+        Self { urgent: false, pace: Pace::Programs },
     ];
 }
 
@@ -169,11 +193,12 @@ impl Outbox {
     /// What reading says.
     pub fn due(&self, lane: Lane, now: Timestamp, limit: u32) -> Result<Vec<OutboxTask>, JournalError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND urgent = ?1 AND due_at <= ?2 AND (action = 'webhook') = ?3
+            "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND urgent = ?1 AND due_at <= ?2
+             AND CASE action WHEN 'webhook' THEN 1 WHEN 'command' THEN 2 ELSE 0 END = ?3
              ORDER BY due_at, created_at, id LIMIT ?4"
         );
         let mut statement = self.db.conn.prepare_cached(&sql)?;
-        let rows = statement.query_map(params![lane.urgent, now.as_micros(), lane.messages, limit], read)?;
+        let rows = statement.query_map(params![lane.urgent, now.as_micros(), lane.pace.number(), limit], read)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use onesec_e2e::world::{ANA, CALENDAR, EXCHANGE, GOOGLE, MAIL};
-use onesec_e2e::{Receiver, Reply, World, eventually};
+use onesec_e2e::{Http, Receiver, Reply, World, eventually};
 use serde_json::{Value, json};
 
 use super::{Victim, lines, live, on_strays, program, receipt, send_from, statuses, strays};
@@ -48,34 +48,18 @@ fn messages_arrive_at_least_once_and_are_recognised() {
 }
 
 #[test]
-fn programs_run_at_most_once_and_what_waited_behind_them_is_done() {
+fn programs_run_at_most_once() {
     let dir = tempfile::tempdir().expect("directory");
     let ran = dir.path().join("ran");
     let slow = program(dir.path(), &format!("echo \"$ONESEC_ACTION_ID\" >> {}; sleep 5", ran.display()));
-    let stop = json!([{"suspend_agent": {"for": "1h"}}, "revoke_delegation", {"block_ip": {"for": "1h"}},
-                      {"kill_process": {"grace": "1s"}}]);
-    let policies = json!([
-        {"name": "slow", "match": {"agents": ["mallory"], "min_severity": "CRITICAL"},
-         "actions": [{"command": {"argv": [slow]}}], "max_per_minute": 100},
-        {"name": "stop", "match": {"agents": ["helper"], "min_severity": "CRITICAL"}, "actions": stop},
-    ]);
-    let mut world = live(None, &policies).start();
-    let (mut helper, token) = world.lent("helper");
-    let mut process = Victim::start("sleep 300");
-    process.belongs_to(&world, "helper");
+    let actions = json!([{"command": {"argv": [slow]}}, {"suspend_agent": {"for": "1h"}}]);
+    let mut world = live(None, &on_strays(&actions)).start();
     many_strays(&world, AT_ONCE + 2);
     eventually("as many programs run as may", || (lines(&ran).len() == AT_ONCE).then_some(()));
-    let body = json!({"subject_token": token, "connection": GOOGLE, "scopes": [CALENDAR, MAIL]});
-    // What the agent has had is its baseline; more is CRITICAL.
-    assert_eq!(helper.exchange(GOOGLE, &token).status, 200);
-    assert_eq!(send_from(&mut helper.http, ("198.51.100.9", EXCHANGE), &body).status, 403);
-    assert_eq!(world.alert("scope-escalation")["severity"], "CRITICAL");
-    assert_eq!(statuses(&world.receipts("")), vec!["executing"; AT_ONCE + 6]);
-    assert!(process.is_alive(), "nothing was begun");
+    assert!(!world.settled("action=suspend_agent", 1).is_empty(), "programs keep nothing else waiting");
     world.killed();
     let commands = world.settled("action=command", AT_ONCE + 2);
-    let expected = [vec!["failed"; AT_ONCE], vec!["succeeded"; 2]].concat();
-    assert_eq!(statuses(&commands), expected);
+    assert_eq!(statuses(&commands), [vec!["failed"; AT_ONCE], vec!["succeeded"; 2]].concat());
     for receipt in commands.iter().filter(|receipt| receipt["status"] == "failed") {
         assert!(receipt["reason"].as_str().is_some_and(|why| why.contains("nobody knows")), "{receipt}");
     }
@@ -83,22 +67,52 @@ fn programs_run_at_most_once_and_what_waited_behind_them_is_done() {
     ran.sort();
     ran.dedup();
     assert_eq!(ran.len(), AT_ONCE + 2, "each has run once");
-    for action in ["suspend_agent", "revoke_delegation", "block_ip", "kill_process"] {
-        let receipt = receipt(&world, action);
-        assert_eq!(receipt["status"], "verified", "{receipt}");
-    }
-    assert!(!process.is_alive());
-    assert_eq!(world.receipts("").len(), AT_ONCE + 6, "nothing stands twice");
-    assert_eq!(helper_may(&mut helper, &world, &token), 403);
-    let active = world
-        .listed(&format!("/api/v1/delegations?agent_id=helper&user_id={}", ANA.replace('|', "%7C")), "delegations");
-    assert!(active.len() == 1 && active[0]["state"] == "ended", "{active:#?}");
+    assert_eq!(world.receipts("action=command").len(), AT_ONCE + 2, "nothing stands twice");
 }
 
-fn helper_may(helper: &mut onesec_e2e::Agent, world: &World, token: &str) -> u16 {
-    let key = world.key(&json!({"name": "again", "scopes": ["exchange"], "agent_id": helper.id}));
-    helper.http = onesec_e2e::Http::new(world.process.url(), Some(&key));
-    helper.exchange(GOOGLE, token).status
+/// Behind as many ends of processes as are made at a time, and each of those takes long.
+#[test]
+fn what_was_not_begun_is_done_once_the_server_is_up_again() {
+    let stop = json!([{"suspend_agent": {"for": "1h"}}, "revoke_delegation", {"block_ip": {"for": "1h"}},
+                      {"kill_process": {"grace": "1s"}}]);
+    let policies = json!([
+        {"name": "slow", "match": {"detectors": ["unauthorized-agent"], "min_severity": "CRITICAL"},
+         "actions": [{"kill_process": {"grace": "60s"}}], "max_per_minute": 100},
+        {"name": "stop", "match": {"detectors": ["scope-escalation"], "min_severity": "CRITICAL"}, "actions": stop},
+    ]);
+    let mut world = live(None, &policies).start();
+    let (mut helper, token) = world.lent("helper");
+    assert_eq!(helper.exchange(GOOGLE, &token).status, 200);
+    let (stubborn, mut process) =
+        (Victim::start("trap '' TERM; while :; do sleep 1; done"), Victim::start("sleep 300"));
+    process.belongs_to(&world, "helper");
+    for n in 0..AT_ONCE {
+        let agent = format!("bot-{n}");
+        stubborn.belongs_to(&world, &agent);
+        strays(&world, &agent, ANA);
+    }
+    let body = json!({"subject_token": token, "connection": GOOGLE, "scopes": [CALENDAR, MAIL]});
+    assert_eq!(send_from(&mut helper.http, ("198.51.100.9", EXCHANGE), &body).status, 403);
+    assert_eq!(world.alert("scope-escalation")["severity"], "CRITICAL");
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(statuses(&world.receipts("")), vec!["executing"; AT_ONCE + 4]);
+    assert!(process.is_alive(), "nothing of it was begun");
+    world.process.kill();
+    drop(stubborn);
+    world.killed();
+    let receipts = world.settled("", AT_ONCE + 4);
+    assert_eq!(statuses(&receipts), vec!["verified"; AT_ONCE + 4], "{receipts:#?}");
+    assert!(!process.is_alive());
+    let now = world.admin().get("/api/v1/enforcement").json();
+    assert_eq!(
+        (&now["restrained_agents"][0]["agent_id"], &now["blocked_addresses"][0]["address"]),
+        (&json!("helper"), &json!("198.51.100.9"))
+    );
+    let delegations = world.listed("/api/v1/delegations?agent_id=helper", "delegations");
+    assert!(delegations.len() == 1 && delegations[0]["state"] == "ended", "{delegations:#?}");
+    let key = world.key(&json!({"name": "again", "scopes": ["exchange"], "agent_id": "helper"}));
+    let mut again = onesec_e2e::Agent { id: "helper".to_owned(), http: Http::new(world.process.url(), Some(&key)) };
+    assert_eq!(again.exchange(GOOGLE, &token).status, 403);
 }
 
 #[test]

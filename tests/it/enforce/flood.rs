@@ -32,7 +32,6 @@ fn at(receipt: &Value, member: &str) -> Timestamp {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "figures are for people")]
 fn a_flood_of_small_alerts_does_not_keep_the_one_that_matters_waiting() {
     let receiver = Receiver::start(&[Reply::Status(204)]);
     let policy = json!([{"name": "all", "match": {"min_severity": "MEDIUM"},

@@ -77,3 +77,40 @@ fn a_word_on_top_of_what_was_seen_is_a_word() {
     onesec_e2e::eventually("it was seen", || world.receipts("status=verified").pop());
     assert_eq!(restrained(&world), 1);
 }
+
+/// A key that is bound to one agent and speaks of another is a stranger to it.
+#[test]
+fn one_agent_s_word_about_another_stops_nobody() {
+    let actions = json!([{"suspend_agent": {"for": "1h"}}, {"block_ip": {"for": "1h"}}, "revoke_delegation"]);
+    let policies =
+        json!([{"name": "all", "match": {"min_severity": "LOW"}, "actions": actions, "max_per_minute": 100}]);
+    let world = live(None, &policies).start();
+    let (mut victim, token) = world.lent("victim");
+    let mut mallory = world.bound("mallory", &["events:write"]);
+    for n in 0..20 {
+        let said = super::exchanged("victim", &format!("user-{n}"));
+        super::send_from(&mut mallory, ("198.51.100.8", "/api/v1/events"), &said);
+        super::send_from(&mut mallory, ("198.51.100.8", "/api/v1/decide"), &said);
+    }
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(victim.exchange(GOOGLE, &token).status, 200, "{:#?}", world.receipts(""));
+    let now = world.admin().get("/api/v1/enforcement").json();
+    let held = now["restrained_agents"].as_array().expect("a list");
+    assert!(held.iter().all(|held| held["agent_id"] != "victim"), "{held:#?}");
+}
+
+/// Without an end of its own it lasts until a person ends it, in every mode.
+#[test]
+fn a_suspension_lasts_until_a_person_ends_it() {
+    let mut world = live(None, &on_strays(&json!(["suspend_agent"]))).start();
+    let (mut helper, token) = world.lent("helper");
+    strays(&world, "helper", "auth0|somebody");
+    assert_eq!(super::receipt(&world, "suspend_agent")["status"], "verified");
+    assert_eq!(helper.exchange(GOOGLE, &token).status, 403);
+    world.mode("dry_run");
+    world.restart();
+    helper = world.agent("helper");
+    assert_eq!(helper.exchange(GOOGLE, &token).status, 403);
+    assert_eq!(world.admin().post("/api/v1/agents/helper/resume", &json!({})).status, 200);
+    assert_eq!(helper.exchange(GOOGLE, &token).status, 200);
+}

@@ -105,7 +105,6 @@ fn p99(world: &World) -> Duration {
 
 /// Figures for people: a machine that is busy with other things must not fail this.
 #[test]
-#[expect(clippy::print_stderr, reason = "figures are for people")]
 fn verdicts_while_messages_hang() {
     let receiver = Receiver::start(&[Reply::Hang]);
     let mut policies = on_strays(&json!(["webhook"]));

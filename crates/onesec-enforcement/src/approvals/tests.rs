@@ -1,4 +1,4 @@
-//! What waits for a person: who may say yes, to what, how often.
+//! What waits for a person, decided and not.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What is planned, how often, and for whom not.
+//! Plans: what is done, to whom, how often.
 
 use onesec_telemetry::{AgentId, AlertId, AlertStatus, Attribution, ConnectionName, TenantId, UserId};
 use serde_json::{Value, json};

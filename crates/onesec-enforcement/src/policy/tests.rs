@@ -1,4 +1,4 @@
-//! Policies as they are written, and what is refused of them.
+//! Policies that are read and refused.
 
 use serde_json::{Value, json};
 

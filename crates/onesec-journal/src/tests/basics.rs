@@ -23,7 +23,7 @@ fn ledger_row(id: &str, agent: &str) -> LedgerRow {
 }
 
 /// The lane of [`wish`].
-const MESSAGES: Lane = Lane { urgent: false, messages: true };
+const MESSAGES: Lane = Lane { urgent: false, pace: crate::Pace::Messages };
 
 #[test]
 fn what_was_acknowledged_is_there_after_reopening() {

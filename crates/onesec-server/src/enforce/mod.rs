@@ -1,8 +1,8 @@
 //! Carries out what is in the outbox: claims, acts, and writes the receipt. Beside the path of events, so that nothing
 //! slow here delays a verdict.
 //!
-//! What is urgent and what is a message have workers of their own: neither a flood of small things nor a receiver that
-//! hangs keeps the one thing that matters waiting.
+//! What is urgent, what is a message and what is somebody's program have workers of their own: neither a flood of small
+//! things nor a receiver or a program that hangs keeps the one thing that matters waiting.
 
 mod check;
 mod outside;
