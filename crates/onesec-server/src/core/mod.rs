@@ -327,6 +327,8 @@ impl Core {
         for queue in &self.0.queues {
             queue.stop();
         }
+        // Nobody took it: it would keep the journal locked for as long as anybody has this core.
+        drop(self.take_outbox());
         let threads = std::mem::take(&mut *self.0.threads.lock());
         for shard in threads.shards {
             drop(shard.join());
