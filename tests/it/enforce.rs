@@ -3,6 +3,7 @@
 mod approvals;
 mod crash;
 mod flood;
+mod held;
 mod hearsay;
 mod hidden;
 mod modes;
