@@ -3,8 +3,8 @@
 mod approvals;
 mod crash;
 mod flood;
-mod held;
 mod hearsay;
+mod held;
 mod hidden;
 mod modes;
 mod preset;

@@ -35,7 +35,7 @@ fn what_was_approved_passes_once_for_exactly_what_was_asked() {
     world.link(ANA, GOOGLE, READ);
     world.link(BEN, GOOGLE, READ);
     let (anas, bens) = (world.refresh(ANA), world.refresh(BEN));
-    let (mut agent, mut other) = (world.agent("helper"), world.agent("other"));
+    let mut agent = world.agent("helper");
     let id = held(&agent.exchange_for(GOOGLE, &anas, &[READ]));
     // Asking again is the same question.
     assert_eq!(held(&agent.exchange_for(GOOGLE, &anas, &[READ])), id);
@@ -43,6 +43,7 @@ fn what_was_approved_passes_once_for_exactly_what_was_asked() {
     assert_eq!(shown["request"]["agent_user_connection"], json!(["helper", ANA, GOOGLE]), "{shown}");
     // Nobody has said anything: nothing passes, and a restart changes nothing about that.
     world.restart();
+    let (mut agent, mut other) = (world.agent("helper"), world.agent("other"));
     assert_eq!(held(&agent.exchange_for(GOOGLE, &anas, &[READ])), id);
     approve(&world, &id);
     // Another agent, another user, other scopes: other questions.
@@ -55,11 +56,13 @@ fn what_was_approved_passes_once_for_exactly_what_was_asked() {
         assert_ne!(answer.status, 200, "{}", answer.text());
     }
     world.restart();
+    let mut agent = world.agent("helper");
     let passed = agent.exchange_for(GOOGLE, &anas, &[READ]);
     assert_eq!(passed.status, 200, "{}", passed.text());
     assert_ne!(held(&agent.exchange_for(GOOGLE, &anas, &[READ])), id, "once");
     let steps = world.admin().get(&format!("/api/v1/responses/{id}")).json();
-    let states: Vec<&str> = steps["steps"].as_array().expect("steps").iter().filter_map(|s| s["status"].as_str()).collect();
+    let states: Vec<&str> =
+        steps["steps"].as_array().expect("steps").iter().filter_map(|s| s["status"].as_str()).collect();
     assert_eq!(states, ["pending_approval", "executing", "succeeded"]);
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use onesec_detector::StateWriter;
-use onesec_enforcement::ApprovalError;
+use onesec_enforcement::{ApprovalError, Preset};
 use onesec_telemetry::{AgentId, Mode, Name, ResponseStatus, Thumbprint};
 use onesec_testkit::START;
 use serde_json::{Value, json};
@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 use super::*;
 use crate::EnforcementSettings;
 
+/// Nothing is held: what waits is what policies ask.
 fn settings(policies: Value) -> Settings {
     let Value::Array(policies) = policies else { panic!("a list") };
-    let enforcement = EnforcementSettings { mode: Mode::Live, policies, ..EnforcementSettings::default() };
+    let enforcement =
+        EnforcementSettings { mode: Mode::Live, preset: Preset::Observe, policies, ..EnforcementSettings::default() };
     Settings { enforcement, ..Settings::default() }
 }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onesec_enforcement::{Action, ActionSpec, Interrupted, Job, Outcome};
+use onesec_enforcement::{Action, ActionSpec, Interrupted, Job, Outcome, Policy};
 use onesec_journal::{JournalError, Lane, Outbox, OutboxOutcome, OutboxTask, OutboxUpdate};
 use onesec_telemetry::{Mode, Response, ResponseStatus, Seq, Text, Timestamp};
 use parking_lot::Mutex;
@@ -105,9 +105,16 @@ impl Executors {
     /// What was planned is looked at again: it must still be wanted, and possible.
     fn prepared(&self, task: &OutboxTask, errand: &Errand) -> Result<(Arc<dyn Action>, Job), Ended> {
         let failed = |why: &str| Ended::With(Outcome::Failed { why: why.to_owned() });
-        let mode = self.core.view(&task.row.tenant).map(|view| view.mode);
-        if mode != Some(Mode::Live) && errand.response.approved_by.is_none() {
-            return Err(Ended::With(Outcome::Unneeded { why: "it is dry run by now".to_owned() }));
+        let unneeded = |why: &str| Ended::With(Outcome::Unneeded { why: why.to_owned() });
+        let view = self.core.view(&task.row.tenant);
+        if view.as_ref().map(|view| view.mode) != Some(Mode::Live) && errand.response.approved_by.is_none() {
+            return Err(unneeded("it is dry run by now"));
+        }
+        let wanted = |policy: &Policy| {
+            policy.name == errand.response.policy && policy.actions.iter().any(|a| a.shown() == errand.queued.action)
+        };
+        if !view.is_some_and(|view| view.policies.iter().any(wanted)) {
+            return Err(unneeded("its policy is no longer in force"));
         }
         let spec = ActionSpec::read(&errand.queued.action, "action", None);
         let spec = spec.map_err(|_| failed("this version does not know the action"))?;
