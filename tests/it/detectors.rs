@@ -292,7 +292,9 @@ fn modules_and_detectors_can_be_switched_off_one_by_one() {
 
 #[test]
 fn presets_decide_over_the_request_in_flight() {
-    let world = plan().live().start();
+    let receiver = onesec_e2e::Receiver::start(&[]);
+    let webhook = json!({"url": receiver.url("/"), "allow_private": true});
+    let world = plan().live().with("enforcement", json!({"webhook": webhook})).start();
     world.link(ANA, GOOGLE, CALENDAR);
     let (mut agent, token) = (world.agent("stranger"), world.refresh(ANA));
     let mut seen = 0;
