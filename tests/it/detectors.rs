@@ -292,9 +292,9 @@ fn modules_and_detectors_can_be_switched_off_one_by_one() {
 
 #[test]
 fn presets_decide_over_the_request_in_flight() {
-    // Nobody listens there: vps-agent must have somewhere to send to.
-    let hook = json!({"mode": "live", "webhook": {"url": "http://127.0.0.1:9/", "allow_private": "on"}});
-    let world = plan().with("enforcement", hook).start();
+    let receiver = onesec_e2e::Receiver::start(&[]);
+    let webhook = json!({"url": receiver.url("/"), "allow_private": true});
+    let world = plan().live().with("enforcement", json!({"webhook": webhook})).start();
     world.link(ANA, GOOGLE, CALENDAR);
     let (mut agent, token) = (world.agent("stranger"), world.refresh(ANA));
     let mut seen = 0;
