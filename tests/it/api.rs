@@ -124,7 +124,6 @@ fn a_key_opens_what_its_scopes_say() {
         ("DELETE", "/api/v1/agents/x") | ("POST", "/api/v1/signing-keys/rotate") => &[],
         ("POST" | "DELETE", path) if path.contains("/processes") => &[],
         (_, path) if path.starts_with("/api/v1/keys") || path.starts_with("/api/v1/exceptions") => &[],
-        ("POST" | "DELETE", path) if path.contains("/processes") => &[],
         ("PUT", _) => &[],
         ("GET", _) => &["read"],
         _ => &["respond"],
