@@ -122,6 +122,7 @@ fn a_key_opens_what_its_scopes_say() {
         ("POST", EXCHANGE | "/oauth/token") => &["exchange"],
         ("POST", "/api/v1/agents/x/keys") | ("GET", "/api/v1/delegations/x/link") => &["exchange"],
         ("DELETE", "/api/v1/agents/x") | ("POST", "/api/v1/signing-keys/rotate") => &[],
+        ("POST", "/api/v1/enforcement/test") => &["read"],
         ("POST" | "DELETE", path) if path.contains("/processes") => &[],
         (_, path) if path.starts_with("/api/v1/keys") || path.starts_with("/api/v1/exceptions") => &[],
         ("PUT", _) => &[],

@@ -150,3 +150,25 @@ fn a_webhook_is_known_after_a_reload() {
     strays(&world, "oscar", ANA);
     assert_eq!((second.at_least(1).len(), first.messages().len()), (1, 1));
 }
+
+#[test]
+fn what_policies_would_do_can_be_asked_and_does_nothing() {
+    let world = live(None, &on_strays(&json!(["log", {"suspend_agent": {"for": "1h"}}, "block_ip"]))).start();
+    let mut reader = world.client(&["read"]);
+    let mut ask = |alert: Value, address: Value| {
+        let answer = reader.post("/api/v1/enforcement/test", &json!({"alert": alert, "address": address}));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let would = answer.json()["would"].clone();
+        let would = would.as_array().expect("a list").iter();
+        would.map(|w| w["status"].as_str().expect("a status").to_owned()).collect::<Vec<_>>()
+    };
+    let alert = |severity: &str, attribution: &str| json!({"detector": "unauthorized-agent", "severity": severity, "agent_id": "x", "attribution": attribution});
+    let here = json!("192.0.2.9");
+    assert_eq!(ask(alert("CRITICAL", "observed"), here.clone()), ["executing"; 3]);
+    assert_eq!(ask(alert("CRITICAL", "observed"), Value::Null), ["executing", "executing", "skipped"]);
+    assert_eq!(ask(alert("CRITICAL", "reported"), here.clone()), ["executing", "pending_approval", "pending_approval"]);
+    assert!(ask(alert("HIGH", "observed"), here).is_empty());
+    assert_eq!(world.client(&["read"]).post("/api/v1/enforcement/test", &json!({"alert": {}})).status, 422);
+    assert!(world.listed("/api/v1/responses", "responses").is_empty(), "nothing was done");
+    assert!(world.listed("/api/v1/approvals", "approvals").is_empty());
+}

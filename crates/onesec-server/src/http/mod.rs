@@ -28,6 +28,7 @@ mod problem;
 mod processes;
 mod records;
 mod registrations;
+mod rehearsal;
 mod responses;
 mod routes;
 mod serve;

@@ -197,6 +197,7 @@ const BODIES: &[BodyMembers] = &[
     (("post", "/api/v1/keys"), &["name", "scopes"], &["owner", "agent_id", "tenant", "trusted_time", "expires_at"]),
     (("post", "/api/v1/approvals/{id}/approve"), &["action_digest"], &["note", "accept_scopes"]),
     (("post", "/api/v1/approvals/{id}/reject"), &["action_digest"], &["note"]),
+    (("post", "/api/v1/enforcement/test"), &["alert"], &["address"]),
     (("put", "/api/v1/enforcement/mode"), &["mode"], &[]),
     (("put", "/api/v1/enforcement/preset"), &["preset"], &[]),
 ];
@@ -205,6 +206,7 @@ fn member_schema(name: &str) -> Value {
     match name {
         "scopes" => texts(),
         "expires_at" => time(),
+        "alert" => json!({"type": "object"}),
         "accept_scopes" => json!({"type": "boolean"}),
         "trusted_time" => json!({"type": "boolean"}),
         "mode" => json!({"enum": ["dry_run", "live"]}),

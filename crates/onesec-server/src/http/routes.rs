@@ -7,7 +7,8 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
     App, agents, alerts, approvals, catalogue, decide, delegations, discovery, enforcement, events, exceptions,
-    exchange, going_live, health, keys, layers, openapi, processes, registrations, responses, stream, token, users,
+    exchange, going_live, health, keys, layers, openapi, processes, registrations, rehearsal, responses, stream, token,
+    users,
 };
 use crate::keys::KeyScope;
 
@@ -203,6 +204,9 @@ pub(super) static ROUTES: &[Route] = &[
         get(going_live::would)
     })
     .query(&["days"]),
+    route(("post", "/api/v1/enforcement/test"), Key(Read), "What policies would do about an alert", || {
+        post(rehearsal::test)
+    }),
     route(("put", "/api/v1/enforcement/mode"), Key(Admin), "Dry run or live", || put(enforcement::set_mode)),
     route(("put", "/api/v1/enforcement/preset"), Key(Admin), "Choose a preset", || put(enforcement::set_preset)),
 ];
