@@ -79,17 +79,27 @@ struct Waiver {
     used: bool,
 }
 
+/// What became of a yes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Granted {
+    InForce { instead_of: Option<Name> },
+    NoRoom,
+}
+
 /// Every yes, by what was asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Waivers(BTreeMap<Thumbprint, Waiver>);
 
 impl Waivers {
-    /// A person said yes.
-    pub(crate) fn grant(&mut self, approval: Name, held: HeldFor, now: Timestamp) {
-        if self.0.len() < MOST {
-            let waiver = Waiver { approval, until: now + GOOD_FOR, used_by: None, used: false, held: held.clone() };
-            self.0.insert(held.request, waiver);
+    /// A person said yes. An older yes to the same request that nobody used is over: its id comes back.
+    pub(crate) fn grant(&mut self, approval: Name, held: HeldFor, now: Timestamp) -> Granted {
+        if self.0.len() >= MOST && !self.0.contains_key(&held.request) {
+            return Granted::NoRoom;
         }
+        let request = held.request;
+        let waiver = Waiver { approval, held, until: now + GOOD_FOR, used_by: None, used: false };
+        let former = self.0.insert(request, waiver);
+        Granted::InForce { instead_of: former.filter(|former| !former.used).map(|former| former.approval) }
     }
 
     /// Forgets what is over; the ids of those that nobody used.
@@ -144,3 +154,24 @@ impl Waivers {
 
 const GOOD_FOR: Duration = Duration::from_secs(600);
 const MOST: usize = 2_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_yes_takes_the_place_of_one_that_nobody_used() {
+        let held = HeldFor { request: Thumbprint::of(b"a request"), findings: Vec::new() };
+        let name = |text: &str| Name::new(text).expect("a name");
+        let (mut waivers, now) = (Waivers::default(), Timestamp::EPOCH);
+        assert_eq!(waivers.grant(name("one"), held.clone(), now), Granted::InForce { instead_of: None });
+        assert_eq!(waivers.grant(name("two"), held, now), Granted::InForce { instead_of: Some(name("one")) });
+        for n in 1..MOST {
+            let other = HeldFor { request: Thumbprint::of(&n.to_le_bytes()), findings: Vec::new() };
+            assert_ne!(waivers.grant(name("more"), other, now), Granted::NoRoom);
+        }
+        let beyond = HeldFor { request: Thumbprint::of(b"one too many"), findings: Vec::new() };
+        assert_eq!(waivers.grant(name("beyond"), beyond, now), Granted::NoRoom);
+        assert_eq!(waivers.expire(now + GOOD_FOR).len(), MOST);
+    }
+}

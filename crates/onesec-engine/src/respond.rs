@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::alerts::AlertBook;
-use crate::holds::{HeldFor, Waivers, asked};
+use crate::holds::{Granted, HeldFor, Waivers, asked};
 use crate::output::{Answer, Reported};
 
 /// One step of an action: its receipt, and what is to be carried out with it.
@@ -256,6 +256,22 @@ impl Responder {
             .barring(barred)
     }
 
+    /// A person said yes to a request that was held.
+    fn grant(&mut self, mut response: Response, held: HeldFor, now: Timestamp) -> Vec<Step> {
+        let Granted::InForce { instead_of } = self.waivers.grant(response.id.clone(), held, now) else {
+            close(&mut response, ResponseStatus::Skipped, Some("too many requests may pass already"), now);
+            return vec![Step { response, queued: None }];
+        };
+        let former = instead_of.and_then(|id| self.granted.remove(&id)).map(|mut former| {
+            close(&mut former, ResponseStatus::Expired, Some("a later yes took its place"), now);
+            Step { response: former, queued: None }
+        });
+        response.status = ResponseStatus::Executing;
+        response.reason = Some(Text::redacted("the same request passes once within 10 minutes"));
+        self.granted.insert(response.id.clone(), response.clone());
+        former.into_iter().chain([Step { response, queued: None }]).collect()
+    }
+
     /// A person decides.
     pub(crate) fn decide(
         &mut self,
@@ -272,11 +288,7 @@ impl Responder {
         };
         response.approved_by = owner.cloned().or_else(|| key.and_then(|key| Name::new(key.as_str()).ok()));
         if let (Say::Approve, Some(held)) = (say, held) {
-            response.status = ResponseStatus::Executing;
-            response.reason = Some(Text::redacted("the same request passes once within 10 minutes"));
-            self.waivers.grant(response.id.clone(), held, now);
-            self.granted.insert(response.id.clone(), response.clone());
-            return Ok(vec![Step { response, queued: None }]);
+            return Ok(self.grant(response, held, now));
         }
         // What was asked for must still be what is in force.
         let stands = self.policies.iter().find(|p| p.name == response.policy);
