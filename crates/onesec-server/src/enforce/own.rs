@@ -88,6 +88,9 @@ impl Action for RateLimit {
             let reason = Some(because(job));
             let command = Command::RestrainAgent { agent: agent.clone(), limit: *limit, per: *per, until, reason };
             let done = order(&self.0, job, command).await;
+            if restrained(&self.0, job, &|name, at| *name == agent && at == 0 && *limit > 0) {
+                return Outcome::Unneeded { why: "nothing of the agent passes as it is".to_owned() };
+            }
             let held = || restrained(&self.0, job, &|name, at| *name == agent && at <= *limit);
             looked(done, held, "the agent is held to its rate", Some(until))
         })
