@@ -158,6 +158,8 @@ pub struct Approvals {
     ends: BTreeSet<(Timestamp, Name)>,
     over: BTreeMap<Name, Over>,
     forgotten_at: BTreeSet<(Timestamp, Name)>,
+    /// Changes with every change of what waits, so that readers need not compare.
+    version: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,6 +187,7 @@ impl Approvals {
             && let Some(same) = self.waiting.get_mut(&id)
         {
             same.times += 1;
+            self.version += 1;
             // Whoever asks too is barred too, whoever asked first.
             same.barred.join(&approval.barred);
             return Asked::Merged(id);
@@ -193,6 +196,7 @@ impl Approvals {
         if of_agent >= MOST_PER_AGENT || self.waiting.len() >= MOST {
             return Asked::NoRoom;
         }
+        self.version += 1;
         self.by_digest.insert(approval.digest, approval.id.clone());
         self.ends.insert((approval.expires_at, approval.id.clone()));
         self.waiting.insert(approval.id.clone(), approval);
@@ -250,11 +254,18 @@ impl Approvals {
 
     fn take(&mut self, id: &Name, over: Over, now: Timestamp) -> Option<Approval> {
         let approval = self.waiting.remove(id)?;
+        self.version += 1;
         self.by_digest.remove(&approval.digest);
         self.ends.remove(&(approval.expires_at, id.clone()));
         self.over.insert(id.clone(), over);
         self.forgotten_at.insert((now + REMEMBERED, id.clone()));
         Some(approval)
+    }
+
+    /// The same number means that the same waits.
+    #[must_use]
+    pub const fn version(&self) -> u64 {
+        self.version
     }
 
     /// What waits, in the order of ids.

@@ -280,6 +280,12 @@ impl Engine {
         self.responder.approvals().waiting()
     }
 
+    /// The same number means that the same waits.
+    #[must_use]
+    pub const fn approvals_version(&self) -> u64 {
+        self.responder.approvals().version()
+    }
+
     /// Processes of agents.
     #[must_use]
     pub const fn processes(&self) -> &ProcessBook {

@@ -92,6 +92,7 @@ pub(super) struct Viewer {
     known: Arc<KnownConnections>,
     policies: Arc<Vec<Policy>>,
     approvals: Arc<Vec<Approval>>,
+    approvals_version: u64,
     restraints: Arc<Restraints>,
     processes: Arc<ProcessBook>,
     pub(super) counts: BTreeMap<&'static str, DetectorCounts>,
@@ -106,6 +107,7 @@ impl Viewer {
             known: Arc::default(),
             policies: engine.policies().clone(),
             approvals: Arc::new(engine.approvals().cloned().collect()),
+            approvals_version: engine.approvals_version(),
             restraints: Arc::new(engine.restraints().clone()),
             processes: Arc::new(engine.processes().clone()),
             counts: BTreeMap::new(),
@@ -187,7 +189,8 @@ impl Viewer {
         if !Arc::ptr_eq(&self.policies, engine.policies()) {
             self.policies = engine.policies().clone();
         }
-        if !engine.approvals().eq(self.approvals.iter()) {
+        if self.approvals_version != engine.approvals_version() {
+            self.approvals_version = engine.approvals_version();
             self.approvals = Arc::new(engine.approvals().cloned().collect());
         }
         if self.restraints.version() != engine.restraints().version() {
