@@ -18,13 +18,18 @@ mod confused_deputy;
 mod consent_phishing;
 mod delegation_chain;
 mod exchange_rate;
+mod goal_hijack;
+mod memory_poisoning;
 mod over_scoped_token;
 mod revoked_access;
 mod scope_escalation;
 mod scopes;
 mod settings;
+mod tool_misuse;
 mod unauthorized_agent;
+mod unexpected_execution;
 mod untrusted_claim;
+mod words;
 
 use onesec_detector::Detector;
 
@@ -32,11 +37,15 @@ pub use confused_deputy::ConfusedDeputy;
 pub use consent_phishing::{ConsentLimits, ConsentPhishing};
 pub use delegation_chain::DelegationChain;
 pub use exchange_rate::ExchangeRate;
+pub use goal_hijack::GoalHijack;
+pub use memory_poisoning::MemoryPoisoning;
 pub use over_scoped_token::OverScopedToken;
 pub use revoked_access::RevokedAccess;
 pub use scope_escalation::ScopeEscalation;
 pub use settings::Settings;
+pub use tool_misuse::{ToolLimits, ToolMisuse};
 pub use unauthorized_agent::UnauthorizedAgent;
+pub use unexpected_execution::UnexpectedExecution;
 pub use untrusted_claim::UntrustedClaim;
 
 /// Every built-in detector, set up by `settings`, in the order in which they judge.
@@ -53,6 +62,10 @@ pub fn all(settings: &Settings) -> Vec<Box<dyn Detector>> {
         Box::new(ExchangeRate::new()),
         Box::new(ConsentPhishing::new(catalogue.clone(), settings.consent)),
         Box::new(UntrustedClaim::new()),
+        Box::new(GoalHijack::new()),
+        Box::new(MemoryPoisoning::new()),
+        Box::new(UnexpectedExecution::new()),
+        Box::new(ToolMisuse::new(settings.tools.clone())),
     ]
 }
 

@@ -133,6 +133,17 @@ pub enum Command {
         /// In whose words.
         note: Option<Text>,
     },
+    /// A person approves a tool's manifest as it is now.
+    ApproveTool {
+        /// Which tool.
+        tool: Name,
+        /// Of which server.
+        server: Option<Name>,
+        /// Of exactly the manifest that the person saw.
+        digest: Thumbprint,
+        /// In whose words.
+        note: Option<Text>,
+    },
     /// The configuration that is in force from here on.
     Configure {
         /// SHA-256 of its content.

@@ -28,6 +28,7 @@ pub mod command;
 pub mod event;
 pub mod id;
 pub mod limits;
+pub mod mandate;
 pub mod network;
 pub mod record;
 pub mod redact;
@@ -36,6 +37,7 @@ pub mod scope;
 pub mod secret;
 pub mod severity;
 pub mod suggest;
+pub mod text;
 pub mod time;
 
 pub use alert::{Alert, AlertStatus, Change, Response, ResponseStatus, Transition};
@@ -48,6 +50,7 @@ pub use id::{
     AccountId, AgentId, AlertId, AppId, ConnectionName, DelegationId, EventId, ExchangeId, IdError, KeyId, Name,
     SessionId, TaskId, TenantId, UserId,
 };
+pub use mandate::{ActionClass, ActionSet, Mandate};
 pub use record::{
     Attestation, Attested, Authority, Body, Channel, Party, Record, Sender, Seq, Subject, TokenParties, VerifiedLink,
 };
@@ -55,4 +58,5 @@ pub use registration::{AgentClass, AgentRegistration, Possession, RegisteredKey}
 pub use scope::{Scope, ScopeError, ScopeSet};
 pub use secret::{Secret, Thumbprint};
 pub use severity::{Attribution, Severity};
+pub use text::{Reach, TextPart, TextScore, TextSignal, TextSignals, TextSpan};
 pub use time::Timestamp;

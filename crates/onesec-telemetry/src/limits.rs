@@ -28,3 +28,5 @@ pub const MAX_LIST_ITEMS: usize = 512;
 pub const MAX_DELEGATION_DEPTH: u8 = 5;
 /// What is kept of a rejected event in the dead letters, in bytes, after redaction.
 pub const MAX_DEAD_LETTER_BYTES: usize = 16 * 1024;
+/// Texts of one event about which the record says something.
+pub const MAX_TEXT_PARTS: usize = 8;

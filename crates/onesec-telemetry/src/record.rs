@@ -11,6 +11,7 @@ use crate::id::{AgentId, AppId, ConnectionName, DelegationId, KeyId, Name, Tenan
 use crate::scope::ScopeSet;
 use crate::secret::Thumbprint;
 use crate::severity::Attribution;
+use crate::text::TextScore;
 use crate::time::Timestamp;
 
 /// Position in a tenant's journal; the first record is 1.
@@ -59,6 +60,8 @@ pub struct Record {
     pub attestation: Attestation,
     /// The address it came from: the socket's, unless a listed proxy forwarded it.
     pub network: Option<IpAddr>,
+    /// What was found in its texts; absent where nothing was, or nobody looked.
+    pub text: Option<Box<TextScore>>,
     /// What happened.
     pub body: Body,
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AgentId, AppId, ConnectionName, Name};
+use crate::mandate::Mandate;
 use crate::secret::Thumbprint;
 
 /// What a person said about an agent. It narrows what the agent may do and names the keys that prove it; who may act for
@@ -39,6 +40,9 @@ pub struct AgentRegistration {
     /// What every exchange must prove besides the credential.
     #[serde(default)]
     pub possession: Possession,
+    /// What it may do in tasks that state nothing themselves.
+    #[serde(default)]
+    pub mandate: Option<Mandate>,
 }
 
 /// A public key of an agent.
@@ -91,6 +95,7 @@ impl AgentRegistration {
             certificate_names: Vec::new(),
             worker: false,
             possession: Possession::None,
+            mandate: None,
         }
     }
 

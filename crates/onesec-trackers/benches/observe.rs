@@ -35,6 +35,7 @@ fn event(names: [&str; 3], details: Details) -> Record {
         subject: Subject::Unknown,
         attestation: Attestation::Absent,
         network: None,
+        text: None,
         body: Body::Event(Event::new(EventId::new("e").expect("an id"), common, details)),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onesec_telemetry::ConnectionName;
+use onesec_telemetry::{ConnectionName, Reach};
 
 /// Settings of all trackers; defaults are those of the design.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct TrackerConfig {
     pub unattested: Unattested,
     /// Distinct users who granted to one application are counted within this.
     pub consent_window: Duration,
+    /// From which certainty on a text counts as an instruction.
+    pub instruction_from: Reach,
     /// How much is kept.
     pub bounds: Bounds,
 }
@@ -60,6 +62,12 @@ pub struct Bounds {
     pub tokens: usize,
     /// Applications with statistics.
     pub apps: usize,
+    /// Agents whose behaviour is known.
+    pub conducts: usize,
+    /// Tasks, ended ones included.
+    pub tasks: usize,
+    /// Pieces of memory whose origin is known.
+    pub memories: usize,
     /// New statistics entries that one sending key may bring in, as a share of the bound: 1/n.
     pub key_share: usize,
 }
@@ -74,6 +82,9 @@ impl Default for Bounds {
             pairs: 2_000_000,
             tokens: 1_000_000,
             apps: 100_000,
+            conducts: 500_000,
+            tasks: 500_000,
+            memories: 500_000,
             key_share: 4,
         }
     }
@@ -87,6 +98,7 @@ impl Default for TrackerConfig {
             default_connections: Vec::new(),
             unattested: Unattested::default(),
             consent_window: Duration::from_secs(3600),
+            instruction_from: Reach::Standard,
             bounds: Bounds::default(),
         }
     }

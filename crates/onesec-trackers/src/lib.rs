@@ -12,7 +12,7 @@
 //! # use onesec_telemetry::*;
 //! # let event = Event::new(EventId::new("e-1")?, Common::default(), Details::AgentStop(onesec_telemetry::event::AgentStop { reason: None }));
 //! # let record = Record { tenant: TenantId::default_tenant(), seq: Seq(1), observed_at: Timestamp::EPOCH, at: Timestamp::EPOCH,
-//! #     late: false, sender: Sender::replay(), subject: Subject::Unknown, attestation: Attestation::Absent, network: None,
+//! #     late: false, sender: Sender::replay(), subject: Subject::Unknown, attestation: Attestation::Absent, network: None, text: None,
 //! #     body: Body::Event(event) };
 //! let mut trackers = Trackers::new(TrackerConfig::default(), Catalogue::builtin());
 //! let facts = trackers.observe(&record);
@@ -28,6 +28,7 @@
 //! **Where next.** `onesec-detector` is the plug for those who judge facts.
 
 mod accounts;
+mod behaviour;
 mod chains;
 pub mod change;
 pub mod config;

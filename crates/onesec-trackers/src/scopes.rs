@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use onesec_telemetry::catalogue::{Catalogue, ProviderId};
-use onesec_telemetry::{Scope, ScopeSet};
+use onesec_telemetry::catalogue::{Catalogue, Class, ProviderId};
+use onesec_telemetry::{ActionClass, ActionSet, Scope, ScopeSet};
 
 /// The catalogue: the built-in one, or one that was made at run time.
 #[derive(Debug, Clone)]
@@ -53,6 +53,11 @@ impl<'a> Meaning<'a> {
         self.catalogue.beyond(self.provider, bound, wanted)
     }
 
+    /// The kinds of act that scopes allow.
+    pub(crate) fn acts(&self, scopes: &ScopeSet) -> ActionSet {
+        self.catalogue.classes_of_all(self.provider, scopes).iter().map(act_of_class).collect()
+    }
+
     /// Whether a scope can only identify or read.
     pub(crate) fn is_modest(&self, scope: &Scope) -> bool {
         self.catalogue.classes(self.provider, scope).is_passive()
@@ -66,5 +71,14 @@ impl<'a> Meaning<'a> {
     /// What of `wanted` is identity and read.
     pub(crate) fn modest(&self, wanted: &ScopeSet) -> ScopeSet {
         wanted.iter().filter(|scope| self.is_modest(scope)).cloned().collect()
+    }
+}
+
+const fn act_of_class(class: Class) -> ActionClass {
+    match class {
+        Class::Identity | Class::Read | Class::Offline => ActionClass::Read,
+        Class::Write | Class::Admin => ActionClass::Write,
+        Class::Send => ActionClass::Send,
+        Class::Delete => ActionClass::Delete,
     }
 }

@@ -64,6 +64,7 @@ fn record(seq: u64, text: &str) -> Result<Record, Error> {
         subject: event.common.user_id.clone().map_or(Subject::Unknown, Subject::Claimed),
         attestation: Attestation::Absent,
         network: None,
+        text: None,
         body: Body::Event(event),
     })
 }

@@ -94,6 +94,7 @@ impl Guard {
             subject: event.common.user_id.clone().map_or(Subject::Unknown, Subject::Claimed),
             attestation: Attestation::Absent,
             network: None,
+            text: None,
             body: Body::Event(event),
         })
     }

@@ -51,6 +51,7 @@ fn record(n: u64, seq: u64) -> Record {
         subject: Subject::Verified { user, issuer: Name::new("https://t/").expect("name"), parties: None },
         attestation: Attestation::Absent,
         network: None,
+        text: None,
         body: Body::Event(event),
     }
 }

@@ -259,6 +259,7 @@ fn record(tenant: &TenantId, seq: Seq, at: Timestamp, event: Event) -> Record {
         subject: user.map_or(Subject::Unknown, Subject::Claimed),
         attestation: Attestation::Absent,
         network: address.and_then(|text| text.as_str().parse().ok()),
+        text: None,
         body: Body::Event(event),
     }
 }

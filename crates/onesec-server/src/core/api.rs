@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use onesec_enforcement::ApprovalError;
 use onesec_engine::{Answer, Reported};
 use onesec_journal::{DeadLetterRow, LedgerWrite};
-use onesec_telemetry::{Alert, Attestation, Change, Command, Event, EventId, Sender, Seq, Subject, TenantId};
+use onesec_telemetry::{Alert, Attestation, Change, Command, Event, EventId, Sender, Seq, Subject, TenantId, TextScore};
 use onesec_trackers::facts::DelegationOutcome;
 use tokio::sync::oneshot;
 
@@ -22,6 +22,8 @@ pub struct Draft {
     pub attestation: Attestation,
     /// Where it came from.
     pub network: Option<IpAddr>,
+    /// What was found in its texts.
+    pub text: Option<Box<TextScore>>,
     /// Whether the sender's `timestamp` counts.
     pub trusted_time: bool,
     /// Rows of the ledger that are not the engine's, written with it: proofs that it used up.
@@ -39,6 +41,7 @@ impl Draft {
             subject,
             attestation: Attestation::Absent,
             network: None,
+            text: None,
             trusted_time: false,
             ledger: Vec::new(),
         }

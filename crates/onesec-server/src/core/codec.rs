@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use onesec_journal::DedupEntry;
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// The record as the journal keeps it.
 #[must_use]

@@ -173,6 +173,7 @@ impl Tenant {
             subject: draft.subject,
             attestation: draft.attestation,
             network: draft.network,
+            text: draft.text,
             body: Body::Event(draft.event),
         }
     }
@@ -189,6 +190,7 @@ impl Tenant {
             subject: Subject::Unknown,
             attestation: Attestation::Absent,
             network: None,
+            text: None,
             body,
         }
     }

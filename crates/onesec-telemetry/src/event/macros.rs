@@ -100,6 +100,12 @@ macro_rules! kinds {
                 match name { $($wire $(| $walias)* => Some(Self::$variant),)* _ => None }
             }
 
+            /// The part of the system that it speaks of.
+            #[must_use]
+            pub const fn category(self) -> Category {
+                match self { $(Self::$variant => Category::$category,)* Self::Custom => Category::Custom }
+            }
+
             /// What this kind is described by: fields, category, who must be named.
             #[must_use]
             pub fn spec(self) -> KindSpec {

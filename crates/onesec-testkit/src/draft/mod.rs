@@ -235,6 +235,7 @@ impl Draft {
             subject: Subject::Unknown,
             attestation: self.attestation.clone(),
             network: self.network,
+            text: None,
             body,
         };
         record.subject = self.subject(&record)?;

@@ -8,6 +8,7 @@ use super::State;
 use super::look::{Act, Look, Stand, concerns_access};
 use super::plan::Told;
 use crate::accounts::Holder;
+use crate::behaviour::Who;
 use crate::exchange::Network;
 use crate::facts::{
     AccessFacts, AccountState, AgentFacts, Baseline, ConsentFacts, ExchangeFacts, Facts, HeldToken, PartyFacts,
@@ -20,7 +21,9 @@ impl State {
         let mut facts = Facts { delegation: told.delegation, posture: told.posture, ..Facts::default() };
         facts.agent = look.agent.map(|agent| self.agent_facts(look, record, agent));
         facts.consent = self.consent_facts(record);
+        let who = Who { agent: look.agent, hash: look.agent_hash, class: look.class };
         if look.act == Act::None {
+            facts.behaviour = self.behaviour_facts(who, record, None);
             return facts;
         }
         facts.exchange = look.agent.and_then(|agent| self.exchange_facts(look, agent));
@@ -29,6 +32,7 @@ impl State {
             facts.parties = self.party_facts(look, record);
         }
         facts.scopes = self.scope_facts(look, record);
+        facts.behaviour = self.behaviour_facts(who, record, facts.scopes.as_ref());
         if facts.posture.is_empty() {
             facts.posture.extend(self.posture_of_exchange(look, record));
         }

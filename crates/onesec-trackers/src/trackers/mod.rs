@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use onesec_telemetry::{AgentId, Record, Timestamp};
 
 use crate::accounts::ConnectedAccountTracker;
+use crate::behaviour::BehaviourTracker;
 use crate::chains::DelegationChainTracker;
 use crate::change::LedgerChange;
 use crate::config::TrackerConfig;
@@ -90,17 +91,18 @@ pub struct TrackerStats {
 
 /// Everything but what the last record left to be settled.
 #[derive(Debug)]
-struct State {
+pub(crate) struct State {
     config: TrackerConfig,
     catalogue: CatalogueRef,
-    shared: Shared,
+    pub(crate) shared: Shared,
     exchange: ExchangeTracker,
     accounts: ConnectedAccountTracker,
     chains: DelegationChainTracker,
     tokens: Pool<Token>,
     apps: Pool<App>,
     suspended: BTreeMap<AgentId, Timestamp>,
-    registry: Registry,
+    pub(crate) registry: Registry,
+    pub(crate) behaviour: BehaviourTracker,
     refused_full: u64,
     dirty: Dirty,
 }
@@ -124,6 +126,7 @@ impl Trackers {
     /// Takes other settings; what is kept stays, and so do the bounds of how much is kept.
     pub fn reconfigure(&mut self, config: TrackerConfig, catalogue: impl Into<CatalogueRef>) {
         let bounds = self.state.config.bounds;
+        self.state.behaviour.least = config.instruction_from;
         self.state.config = TrackerConfig { bounds, ..config };
         self.state.catalogue = catalogue.into();
     }
@@ -137,6 +140,7 @@ impl Trackers {
         let plan = self.state.plan(record);
         let told = self.state.tell(&plan, record);
         self.state.commit(plan, record);
+        self.state.commit_behaviour(record);
         let look = Look::new(&self.state, record);
         let facts = self.state.measure(&look, record, told);
         self.stash.fill(&self.state, &look, (&facts, record));
@@ -191,7 +195,10 @@ impl Trackers {
             pairs: exchange.pairs.len(),
             tokens: state.tokens.len(),
             apps: state.apps.len(),
-            evictions: exchange.evictions() + state.tokens.evictions() + state.apps.evictions(),
+            evictions: exchange.evictions()
+                + state.tokens.evictions()
+                + state.apps.evictions()
+                + state.behaviour.evictions(),
             armed_evicted: exchange.armed_evicted,
             refused_full: state.refused_full,
         }
@@ -200,7 +207,7 @@ impl Trackers {
 
 impl State {
     fn new(config: TrackerConfig, catalogue: CatalogueRef) -> Self {
-        let bounds = config.bounds;
+        let (bounds, least) = (config.bounds, config.instruction_from);
         Self {
             config,
             catalogue,
@@ -212,12 +219,13 @@ impl State {
             apps: Pool::new(bounds.apps, bounds.key_share),
             suspended: BTreeMap::new(),
             registry: Registry::default(),
+            behaviour: BehaviourTracker::new(&bounds, least),
             refused_full: 0,
             dirty: Dirty::default(),
         }
     }
 
-    fn meaning(&self, connection: &str) -> Meaning<'_> {
+    pub(crate) fn meaning(&self, connection: &str) -> Meaning<'_> {
         Meaning::new(self.catalogue.as_ref(), connection)
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::stash::Stash;
 use super::{State, Trackers};
 use crate::accounts::{Accepted, ConnectedAccountTracker, Holder};
+use crate::behaviour::BehaviourTracker;
 use crate::chains::{DelegationChainTracker, NONE, SavedChains};
 use crate::config::TrackerConfig;
 use crate::exchange::ExchangeTracker;
@@ -29,6 +30,7 @@ impl Trackers {
         out.put("apps", &state.apps.saved());
         out.put("suspended", &state.suspended);
         out.put("registry", &state.registry.sorted());
+        state.behaviour.save(out);
         out.put("refused_full", &state.refused_full);
     }
 
@@ -54,6 +56,8 @@ impl Trackers {
         state.apps = Pool::new(bounds.apps, bounds.key_share).fill(from.get("apps")?, &mut state.shared);
         state.suspended = from.get("suspended")?;
         state.registry = Registry::fill(from.get("registry")?, &state.shared.seed);
+        let least = state.config.instruction_from;
+        state.behaviour = BehaviourTracker::load((&bounds, least), &mut state.shared, from)?;
         state.refused_full = from.get("refused_full")?;
         Ok(Self { state, stash: Stash::default() })
     }

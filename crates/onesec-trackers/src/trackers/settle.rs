@@ -18,6 +18,9 @@ impl State {
         if !std::mem::replace(&mut stash.open, false) {
             return;
         }
+        if let Some(deed) = stash.deed.take() {
+            self.settle_behaviour(*deed, settled);
+        }
         if !stash.app.is_empty() && settled != Settled::Refused {
             self.settle_grant(stash);
         }

@@ -7,6 +7,7 @@ use onesec_telemetry::{AgentId, Channel, Details, Record, ScopeSet, Thumbprint, 
 use super::State;
 use super::look::{Act, Look};
 use super::measure::Grant;
+use crate::behaviour::{Deed, Who};
 use crate::exchange::{Network, View};
 use crate::facts::{Baseline, Facts, ScopeFacts};
 use crate::pool::Owner;
@@ -53,6 +54,7 @@ pub(super) struct Stash {
     pub(super) token_until: Option<Timestamp>,
     pub(super) app: String,
     pub(super) verified: Option<bool>,
+    pub(super) deed: Option<Box<Deed>>,
 }
 
 impl Stash {
@@ -94,6 +96,8 @@ impl Stash {
             self.fill_scopes(state, look, scopes);
         }
         self.fill_token(&event.details);
+        let who = Who { agent: look.agent, hash: look.agent_hash, class: look.class };
+        self.deed = state.deed(who, record, facts.behaviour.as_deref());
         if let Some(grant) = Grant::of(record) {
             keep(&mut self.app, Some(grant.app));
             keep(&mut self.user, Some(grant.user));
@@ -113,6 +117,7 @@ impl Stash {
         (self.network, self.confusable, self.learn) = (None, None, None);
         (self.token, self.token_until, self.verified) = (None, None, None);
         self.pending = ScopeSet::empty();
+        self.deed = None;
     }
 
     fn fill_rates(&mut self, facts: &Facts<'_>) {

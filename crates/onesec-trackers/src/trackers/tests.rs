@@ -53,6 +53,7 @@ pub(super) fn record(secs: i64, body: Body) -> Record {
         subject: Subject::Unknown,
         attestation: Attestation::Absent,
         network: None,
+        text: None,
         body,
     }
 }

@@ -1,11 +1,23 @@
 //! Facts: what was true before a record, and what the record changed. Measured once, read by every detector.
 
+mod behaviour;
+mod conduct;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
 use onesec_telemetry::{
     AccountId, AgentId, AgentRegistration, AppId, ConnectionName, DelegationId, Name, Party, ScopeSet, Timestamp,
     UserId,
+};
+
+pub use behaviour::{
+    Act, Argument, BehaviourFacts, Instructed, MandateFacts, MandateSource, MemoryFacts, Outside, PoisonFacts,
+    TAINT_OF_AGENT, TAINT_STEPS, TaintFacts, TextFacts, UsageFacts,
+};
+pub use conduct::{
+    ApprovalFacts, LineageFacts, ManifestFacts, ManifestState, MessageFacts, PaymentFacts, Spread, SpreadFacts,
+    WebFacts,
 };
 
 /// Everything the trackers know about one record. A part is absent where the record does not concern it.
@@ -28,6 +40,8 @@ pub struct Facts<'a> {
     pub posture: Vec<Posture>,
     /// About a grant to an application.
     pub consent: Option<ConsentFacts>,
+    /// About what the agent does, by what right and under which influence.
+    pub behaviour: Option<Box<BehaviourFacts<'a>>>,
 }
 
 /// The agent that a record is about.

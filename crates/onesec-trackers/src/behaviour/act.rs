@@ -1,0 +1,241 @@
+//! What an event does, read off its kind, its names and its arguments, at the most harmful of what they say.
+
+use onesec_telemetry::event::Json;
+use onesec_telemetry::{ActionClass, ActionSet, Details, Event, Name, Text};
+use serde_json::Value;
+
+use super::words::{is_question, joins, verb, words};
+use crate::facts::{Act, Argument};
+
+/// What `event` does; `None` where it is no act.
+pub(crate) fn act_of(event: &Event) -> Option<Act<'_>> {
+    let said = |text: &'_ Option<Text>| text.is_some();
+    let act = match &event.details {
+        Details::ToolCall(d) => Spoken {
+            tool: Some(&d.tool),
+            server: d.server.as_ref(),
+            target: d.target.as_ref(),
+            action: d.action.as_ref(),
+            arguments: d.arguments.as_ref(),
+            done: said(&d.result) || d.status.is_some(),
+        }
+        .act(),
+        Details::FunctionCall(d) => Spoken {
+            tool: Some(&d.tool),
+            server: d.server.as_ref(),
+            target: d.target.as_ref(),
+            action: d.action.as_ref(),
+            arguments: d.arguments.as_ref(),
+            done: said(&d.result) || d.status.is_some(),
+        }
+        .act(),
+        Details::AgentAction(d) => Spoken {
+            tool: d.tool.as_ref(),
+            server: None,
+            target: d.target.as_ref(),
+            action: Some(&d.action),
+            arguments: d.arguments.as_ref(),
+            done: said(&d.result) || d.status.is_some(),
+        }
+        .act(),
+        Details::AgentPayment(d) => Act { target: Some(d.recipient.as_str()), ..sure(ActionClass::Pay) },
+        Details::X402Payment(d) => Act { target: Some(d.recipient.as_str()), ..sure(ActionClass::Pay) },
+        Details::AgentWebFetch(d) => {
+            let class = d.method.as_ref().map_or(ActionClass::Read, |method| of_method(method.as_str()));
+            Act { target: Some(d.url.as_str()), ..sure(class) }
+        }
+        Details::AgentSpawn(_) => sure(ActionClass::Execute),
+        Details::ConnectedAccountUsage(d) => {
+            let named = d.action.as_ref().map(|action| verbs(action.as_str())).unwrap_or_default();
+            let method = d.method.as_ref().map(|method| of_method(method.as_str()));
+            let classes = method.map_or(named, |class| named.with(class));
+            Act { target: d.resource.as_ref().map(Text::as_str), ..sealed(classes) }
+        }
+        // A token is asked for: what it allows is judged by its scopes.
+        Details::TokenExchange(_) => sure(ActionClass::Read),
+        _ => return None,
+    };
+    Some(act)
+}
+
+/// What the kinds have in common that call something.
+struct Spoken<'a> {
+    tool: Option<&'a Name>,
+    server: Option<&'a Name>,
+    target: Option<&'a Text>,
+    action: Option<&'a Text>,
+    arguments: Option<&'a Json>,
+    done: bool,
+}
+
+impl<'a> Spoken<'a> {
+    fn act(self) -> Act<'a> {
+        let arguments = self.arguments.map(strings_of).unwrap_or_default();
+        let unread = arguments.len() >= MOST_STRINGS;
+        let mut classes = self.tool.map(|tool| verbs(tool.as_str())).unwrap_or_default();
+        if let Some(action) = self.action {
+            classes = classes.union(verbs(action.as_str()));
+        }
+        let tool = self.tool.map(Name::as_str);
+        let named = arguments.iter().filter_map(|argument| of_argument(argument, classes));
+        classes = named.fold(classes, ActionSet::union);
+        if classes.is_empty() && arguments.iter().any(|argument| is_recipient(&argument.key)) {
+            classes = classes.with(ActionClass::Send);
+        }
+        Act {
+            tool,
+            server: self.server.map(Name::as_str),
+            target: self.target.map(Text::as_str),
+            arguments,
+            unread,
+            done: self.done,
+            ..sealed(classes)
+        }
+    }
+}
+
+const fn sure<'a>(class: ActionClass) -> Act<'a> {
+    sealed(ActionSet::EMPTY.with(class))
+}
+
+/// What nothing is known of might change something.
+const fn sealed<'a>(classes: ActionSet) -> Act<'a> {
+    let certain = !classes.is_empty();
+    let classes = if certain { classes } else { ActionSet::EMPTY.with(ActionClass::Write) };
+    Act { classes, certain, tool: None, server: None, target: None, arguments: Vec::new(), unread: false, done: false }
+}
+
+/// What the name says: its first verb, or all of them where they are joined.
+fn verbs(name: &str) -> ActionSet {
+    let (mut found, mut all, mut question) = (Vec::new(), false, false);
+    for word in words(name).take(MOST_WORDS) {
+        all |= joins(&word);
+        question |= is_question(&word);
+        found.extend(verb(&word));
+    }
+    let counted = if all { found.len() } else { 1 };
+    let read = |class: ActionClass| if question && class == ActionClass::Execute { ActionClass::Read } else { class };
+    found.into_iter().take(counted).map(read).collect()
+}
+
+/// What an argument says about the act.
+fn of_argument(argument: &Argument, so_far: ActionSet) -> Option<ActionSet> {
+    let text = argument.text.as_str();
+    Some(match argument.key.as_str() {
+        "op" | "operation" | "action" | "verb" | "mode" => verbs(text),
+        "method" | "http_method" => ActionSet::EMPTY.with(of_method(text)),
+        "command" | "cmd" | "script" | "shell" => ActionSet::EMPTY.with(ActionClass::Execute),
+        "code" if so_far.contains(ActionClass::Execute) => so_far,
+        "sql" | "statement" | "query" => of_sql(text)?,
+        _ => return None,
+    })
+}
+
+fn of_method(method: &str) -> ActionClass {
+    let is = |name: &str| method.trim().eq_ignore_ascii_case(name);
+    if is("GET") || is("HEAD") || is("OPTIONS") {
+        ActionClass::Read
+    } else if is("DELETE") {
+        ActionClass::Delete
+    } else {
+        ActionClass::Send
+    }
+}
+
+/// Every statement of a text of SQL; nothing where it is none.
+fn of_sql(text: &str) -> Option<ActionSet> {
+    let first = |statement: &str| {
+        let word: String = statement.trim_start().chars().take_while(|c| c.is_ascii_alphabetic()).collect();
+        Some(match word.to_ascii_uppercase().as_str() {
+            "SELECT" | "SHOW" | "EXPLAIN" | "DESCRIBE" | "WITH" => ActionClass::Read,
+            "INSERT" | "UPDATE" | "CREATE" | "ALTER" | "MERGE" | "GRANT" | "REPLACE" => ActionClass::Write,
+            "DELETE" | "DROP" | "TRUNCATE" | "REVOKE" => ActionClass::Delete,
+            "EXEC" | "EXECUTE" | "CALL" | "COPY" => ActionClass::Execute,
+            _ => return None,
+        })
+    };
+    let classes: ActionSet = text.split(';').take(MOST_WORDS).filter_map(first).collect();
+    (!classes.is_empty()).then_some(classes)
+}
+
+/// Whether an argument under this key names somebody to whom something is sent.
+pub(crate) fn is_recipient(key: &str) -> bool {
+    matches!(
+        key,
+        "to" | "cc" | "bcc" | "recipient" | "recipients" | "email" | "address" | "channel" | "destination" | "webhook"
+    )
+}
+
+/// The strings of a JSON value, with the name of the member that holds each.
+pub(crate) fn strings_of(json: &Json) -> Vec<Argument> {
+    let mut found = Vec::new();
+    collect("", &json.to_value(), &mut found);
+    found
+}
+
+fn collect(key: &str, value: &Value, found: &mut Vec<Argument>) {
+    if found.len() >= MOST_STRINGS {
+        return;
+    }
+    match value {
+        Value::String(text) => {
+            let end = text.floor_char_boundary(MOST_BYTES);
+            let text = text.get(..end).unwrap_or_default().to_owned();
+            found.push(Argument { key: key.to_ascii_lowercase(), text });
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(key, item, found)),
+        Value::Object(members) => members.iter().for_each(|(name, member)| collect(name, member, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Words of one name, statements of one text, that are looked at.
+const MOST_WORDS: usize = 16;
+/// Strings of one call that are looked at.
+const MOST_STRINGS: usize = 256;
+/// Bytes of each.
+const MOST_BYTES: usize = 8 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use onesec_telemetry::event::ToolCall;
+    use onesec_telemetry::{Common, EventId};
+    use serde_json::json;
+
+    use super::*;
+
+    fn classes(tool: &str, action: Option<&str>, arguments: Value) -> Vec<ActionClass> {
+        let call = ToolCall {
+            tool: Name::new(tool).expect("a name"),
+            target: None,
+            action: action.map(Text::redacted),
+            arguments: Some(Json::redacted(arguments)),
+            result: None,
+            status: None,
+            server: None,
+            approval_id: None,
+        };
+        let event = Event::new(EventId::new("e").expect("an id"), Common::default(), Details::ToolCall(call));
+        act_of(&event).expect("an act").classes.iter().collect()
+    }
+
+    #[test]
+    fn the_most_harmful_of_what_is_said() {
+        use ActionClass::{Delete, Execute, Pay, Read, Send, Write};
+        let none = || json!({});
+        assert_eq!(classes("list_files", None, none()), [Read]);
+        assert_eq!(classes("delete_file", Some("read"), none()), [Read, Delete]);
+        assert_eq!(classes("file_manager", None, json!({"op": "delete", "path": "/x"})), [Delete]);
+        assert_eq!(classes("gmail", Some("send"), none()), [Send]);
+        assert_eq!(classes("get_delete_log", None, none()), [Read]);
+        assert_eq!(classes("read_and_send", None, none()), [Read, Send]);
+        assert_eq!(classes("run_query", None, json!({"sql": "select 1"})), [Read]);
+        assert_eq!(classes("run_query", None, json!({"sql": "select 1; drop table t"})), [Read, Delete]);
+        assert_eq!(classes("http_request", None, json!({"method": "post"})), [Send]);
+        assert_eq!(classes("http_request", None, json!({"method": "GET"})), [Read]);
+        assert_eq!(classes("helper", None, json!({"cmd": "ls"})), [Execute]);
+        assert_eq!(classes("transferFunds", None, none()), [Pay]);
+        assert_eq!(classes("frobnicate", None, none()), [Write]);
+        assert_eq!(classes("notes", None, json!({"to": "eve@example.org"})), [Send]);
+    }
+}

@@ -1,0 +1,156 @@
+//! What a record leaves in the behaviour of its agent, once it is known what became of it.
+
+use compact_str::CompactString;
+use onesec_telemetry::{EventId, TextSignals};
+
+use super::deed::Deed;
+use super::memory::{NewPiece, Piece};
+use super::taint::{Poison, Taint};
+use crate::pool::Owner;
+use crate::trackers::{Settled, State};
+use crate::window::Class;
+
+impl Deed {
+    /// The sending key: whose quota a new entry counts against.
+    fn owner(&self, state: &mut State) -> Owner {
+        self.owner.as_ref().map(|key| state.shared.name(key))
+    }
+}
+
+impl State {
+    pub(crate) fn settle_behaviour(&mut self, deed: Deed, settled: Settled) {
+        // What was refused has not happened: nothing was taken in, remembered or learned.
+        if settled == Settled::Refused {
+            return;
+        }
+        if let Some(parent) = &deed.spawned {
+            self.settle_spawn(&deed, parent);
+        }
+        if deed.act.is_some() {
+            self.settle_act(&deed, settled == Settled::Passed);
+        }
+        if let Some(dose) = &deed.dose {
+            self.taint(&deed, |taint| taint.take(dose));
+        }
+        if let Some(poison) = &deed.read {
+            self.taint(&deed, |taint| taint.read((**poison).clone(), (deed.at, &deed.event)));
+        }
+        if let Some(piece) = &deed.write {
+            self.settle_write(&deed, piece);
+        }
+        if let Some(to) = &deed.tells {
+            let to = CompactString::from(to.as_str());
+            self.pass_on(&deed, &to);
+        }
+    }
+
+    fn conduct_of(&mut self, deed: &Deed, agent: &str) -> u32 {
+        let owner = deed.owner(self);
+        self.conduct_slot(agent, &owner)
+    }
+
+    fn settle_act(&mut self, deed: &Deed, teaches: bool) {
+        let (Some(agent), Some(act)) = (&deed.agent, &deed.act) else { return };
+        let slot = self.conduct_of(deed, agent);
+        let tool = act.tool.as_ref().map(|tool| self.shared.name(tool));
+        if let Some(conduct) = self.behaviour.agents.get_mut(slot) {
+            conduct.habits.get_mut(deed.class).note(act, tool, teaches);
+        }
+        if !act.told {
+            self.taint(deed, |taint| taint.step(deed.at, &deed.event, act.sensitive));
+        }
+    }
+
+    /// Changes the taint of the agent and of its task.
+    fn taint(&mut self, deed: &Deed, change: impl Fn(&mut Taint)) {
+        if let Some(agent) = &deed.agent {
+            let slot = self.conduct_of(deed, agent);
+            if let Some(conduct) = self.behaviour.agents.get_mut(slot) {
+                change(conduct.taint.get_mut(deed.class));
+            }
+        }
+        let slot = deed.task.as_ref().and_then(|task| self.task_slot(task));
+        if let Some(task) = slot.and_then(|slot| self.behaviour.tasks.get_mut(slot)) {
+            change(task.taint.get_mut(deed.class));
+        }
+    }
+
+    fn settle_write(&mut self, deed: &Deed, new: &NewPiece) {
+        let Some(agent) = &deed.agent else { return };
+        let poison = new.poison.map(|signals| self.poison(deed, (agent, &new.key), signals));
+        let proved = deed.class == Class::Proved;
+        let hash = self.shared.seed.pair(&new.space, &new.key);
+        let found = self.behaviour.memory.find(hash, |known| *known.space == *new.space && *known.key == *new.key);
+        let piece = Piece {
+            space: self.shared.name(&new.space),
+            key: self.shared.name(&new.key),
+            proved,
+            at: deed.at,
+            poison: poison.map(Box::new),
+            from: new.from.clone(),
+        };
+        let owner = deed.owner(self);
+        match found.and_then(|slot| self.behaviour.memory.get_mut(slot)) {
+            // Hearsay does not clean what was seen, and what has no key does not clean what was written without one.
+            Some(old)
+                if (old.proved && !proved) || (&*old.key == "*" && old.poison.is_some() && piece.poison.is_none()) => {}
+            Some(old) => *old = piece,
+            None => {
+                self.behaviour.memory.insert(hash, owner, piece);
+            }
+        }
+    }
+
+    fn poison(&mut self, deed: &Deed, (agent, key): (&str, &str), signals: TextSignals) -> Poison {
+        let writer = self.shared.name(agent);
+        let user = deed.user.as_ref().map(|user| self.shared.name(user));
+        let task = deed.task.as_ref().map(|task| self.shared.name(task));
+        let mark: (EventId, _) = (deed.event.clone(), deed.at);
+        Poison::new(mark, (writer, user, task), (CompactString::from(key), signals))
+    }
+
+    /// What one agent was told by another, or got from its parent, it was told by whoever told that one.
+    fn pass_on(&mut self, deed: &Deed, to: &str) {
+        let Some(from) = &deed.agent else { return };
+        self.inherit(deed, from, to);
+    }
+
+    fn inherit(&mut self, deed: &Deed, from: &str, to: &str) {
+        let hash = self.shared.seed.of(from);
+        let found = self.behaviour.agents.find(hash, |known| *known.agent == *from);
+        let Some(source) = found.and_then(|slot| self.behaviour.agents.get(slot)) else { return };
+        let proved = source.taint.get(Class::Proved).filter(|_| deed.class == Class::Proved).cloned();
+        let reported = source.taint.get(Class::Reported).cloned();
+        if proved.is_none() && reported.is_none() {
+            return;
+        }
+        let slot = self.conduct_of(deed, to);
+        let Some(conduct) = self.behaviour.agents.get_mut(slot) else { return };
+        if let Some(proved) = proved {
+            conduct.taint.get_mut(Class::Proved).inherit(&proved);
+        }
+        if let Some(reported) = reported {
+            conduct.taint.get_mut(Class::Reported).inherit(&reported);
+        }
+    }
+
+    fn settle_spawn(&mut self, deed: &Deed, (parent, vouched): &(CompactString, bool)) {
+        let Some(agent) = &deed.agent else { return };
+        let parent_name = self.shared.name(parent);
+        let hash = self.shared.seed.of(agent);
+        let found = self.behaviour.born.find(hash, |known| *known.agent == **agent);
+        let slot = found.unwrap_or_else(|| {
+            let born = super::lineage::Born::new(self.shared.name(agent), deed.at);
+            let owner = deed.owner(self);
+            self.behaviour.born.insert(hash, owner, born).0
+        });
+        if let Some(born) = self.behaviour.born.get_mut(slot) {
+            // A parent that vouched is not replaced by one that did not.
+            let keeps = born.parent.as_ref().is_some_and(|(_, known)| *known && !vouched);
+            if !keeps {
+                born.parent = Some((parent_name, *vouched));
+            }
+        }
+        self.inherit(deed, parent, agent);
+    }
+}
