@@ -14,18 +14,25 @@
 //!
 //! **Where next.** `docs/detectors.md` tells what each sees and cannot see.
 
+mod addresses;
+mod agent_web_access;
+mod cascading_failure;
 mod confused_deputy;
 mod consent_phishing;
 mod delegation_chain;
 mod exchange_rate;
 mod goal_hijack;
+mod inter_agent_spoofing;
 mod memory_poisoning;
 mod over_scoped_token;
 mod revoked_access;
+mod rogue_agent;
 mod scope_escalation;
 mod scopes;
 mod settings;
+mod tool_integrity;
 mod tool_misuse;
+mod trust_exploitation;
 mod unauthorized_agent;
 mod unexpected_execution;
 mod untrusted_claim;
@@ -33,17 +40,23 @@ mod words;
 
 use onesec_detector::Detector;
 
+pub use agent_web_access::{AgentWebAccess, WebLimits};
+pub use cascading_failure::CascadingFailure;
 pub use confused_deputy::ConfusedDeputy;
 pub use consent_phishing::{ConsentLimits, ConsentPhishing};
 pub use delegation_chain::DelegationChain;
 pub use exchange_rate::ExchangeRate;
 pub use goal_hijack::GoalHijack;
+pub use inter_agent_spoofing::InterAgentSpoofing;
 pub use memory_poisoning::MemoryPoisoning;
 pub use over_scoped_token::OverScopedToken;
 pub use revoked_access::RevokedAccess;
+pub use rogue_agent::{RogueAgent, RogueLimits};
 pub use scope_escalation::ScopeEscalation;
 pub use settings::Settings;
+pub use tool_integrity::ToolIntegrity;
 pub use tool_misuse::{ToolLimits, ToolMisuse};
+pub use trust_exploitation::TrustExploitation;
 pub use unauthorized_agent::UnauthorizedAgent;
 pub use unexpected_execution::UnexpectedExecution;
 pub use untrusted_claim::UntrustedClaim;
@@ -66,6 +79,12 @@ pub fn all(settings: &Settings) -> Vec<Box<dyn Detector>> {
         Box::new(MemoryPoisoning::new()),
         Box::new(UnexpectedExecution::new()),
         Box::new(ToolMisuse::new(settings.tools.clone())),
+        Box::new(ToolIntegrity::new()),
+        Box::new(InterAgentSpoofing::new(settings.require_signatures)),
+        Box::new(CascadingFailure::new()),
+        Box::new(TrustExploitation::new()),
+        Box::new(RogueAgent::new(settings.rogue.clone())),
+        Box::new(AgentWebAccess::new(settings.web.clone())),
     ]
 }
 

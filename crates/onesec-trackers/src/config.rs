@@ -66,8 +66,10 @@ pub struct Bounds {
     pub conducts: usize,
     /// Tasks, ended ones included.
     pub tasks: usize,
-    /// Pieces of memory whose origin is known.
+    /// Pieces of memory, manifests, messages and pages, of each.
     pub memories: usize,
+    /// People who approve.
+    pub approvers: usize,
     /// New statistics entries that one sending key may bring in, as a share of the bound: 1/n.
     pub key_share: usize,
 }
@@ -85,6 +87,7 @@ impl Default for Bounds {
             conducts: 500_000,
             tasks: 500_000,
             memories: 500_000,
+            approvers: 10_000,
             key_share: 4,
         }
     }

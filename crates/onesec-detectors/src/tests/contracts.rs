@@ -8,15 +8,21 @@ fn settings() -> Settings {
     Settings::default()
 }
 
+contract!(agent_web_access, AgentWebAccess::new(settings().web));
+contract!(cascading_failure, CascadingFailure::new());
 contract!(confused_deputy, ConfusedDeputy::new());
 contract!(consent_phishing, ConsentPhishing::new(settings().catalogue, settings().consent));
 contract!(delegation_chain, DelegationChain::new());
 contract!(exchange_rate, ExchangeRate::new());
 contract!(goal_hijack, GoalHijack::new());
+contract!(inter_agent_spoofing, InterAgentSpoofing::new(true));
 contract!(memory_poisoning, MemoryPoisoning::new());
 contract!(over_scoped_token, OverScopedToken::new(settings().catalogue));
 contract!(revoked_access, RevokedAccess::new());
+contract!(rogue_agent, RogueAgent::new(settings().rogue));
 contract!(scope_escalation, ScopeEscalation::new(settings().catalogue));
+contract!(tool_integrity, ToolIntegrity::new());
+contract!(trust_exploitation, TrustExploitation::new());
 contract!(tool_misuse, ToolMisuse::new(settings().tools));
 contract!(unexpected_execution, UnexpectedExecution::new());
 contract!(unauthorized_agent, UnauthorizedAgent::new());

@@ -1,10 +1,9 @@
 //! What authority says about tasks and agents counts at once, before the record is judged.
 
 use onesec_telemetry::event::TaskStart;
-use onesec_telemetry::{AgentId, Details, Record, TaskId};
+use onesec_telemetry::{AgentId, Body, Command, Details, Record, TaskId};
 
 use super::conduct::Conduct;
-use super::lineage::Born;
 use super::tasks::{Bounded, Task};
 use crate::pool::Owner;
 use crate::shared::Sym;
@@ -14,6 +13,10 @@ use crate::window::Split;
 impl State {
     /// Tasks that begin and end, agents that end.
     pub(crate) fn commit_behaviour(&mut self, record: &Record) {
+        if let Body::Command(Command::ApproveTool { tool, server, digest, .. }) = &record.body {
+            self.approve_tool(server.as_ref(), tool, *digest);
+            return;
+        }
         let Some(event) = record.event().filter(|_| !record.late) else { return };
         match &event.details {
             Details::TaskStart(start) => {
@@ -31,7 +34,7 @@ impl State {
             Details::AgentStop(_) if record.has_authority() => {
                 let Some(agent) = record.agent() else { return };
                 let owner = self.sender(record);
-                let slot = self.born_slot(agent.as_str(), (&owner, record));
+                let slot = self.born_slot(agent.as_str(), &owner);
                 if let Some(born) = self.behaviour.born.get_mut(slot) {
                     born.stopped = Some(record.at);
                 }
@@ -89,15 +92,6 @@ impl State {
         found.unwrap_or_else(|| {
             let conduct = Conduct::new(self.shared.name(agent));
             self.behaviour.agents.insert(hash, owner.clone(), conduct).0
-        })
-    }
-
-    pub(crate) fn born_slot(&mut self, agent: &str, (owner, record): (&Owner, &Record)) -> u32 {
-        let hash = self.shared.seed.of(agent);
-        let found = self.behaviour.born.find(hash, |known| *known.agent == *agent);
-        found.unwrap_or_else(|| {
-            let born = Born::new(self.shared.name(agent), record.at);
-            self.behaviour.born.insert(hash, owner.clone(), born).0
         })
     }
 

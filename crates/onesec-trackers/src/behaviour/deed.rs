@@ -4,11 +4,16 @@ use compact_str::CompactString;
 use onesec_telemetry::event::ContentIngest;
 use onesec_telemetry::{ActionClass, AgentId, Channel, Details, Event, EventId, Record, Text, TextSignals, Timestamp};
 
+use super::approvals::Decision;
 use super::conduct::{DoneAct, digest};
+use super::manifests::{ToolShown, class_of, tools_of};
 use super::measure::Who;
 use super::memory::{self, NewPiece, Write, key_of};
+use super::messages::NewMessage;
 use super::places::places;
+use super::spread::{Shares, shares};
 use super::taint::{Dose, Mark, Poison};
+use super::web::NewTrade;
 use super::words::words;
 use crate::facts::{Act, BehaviourFacts};
 use crate::trackers::State;
@@ -30,6 +35,13 @@ pub(crate) struct Deed {
     pub(super) read: Option<Box<Poison>>,
     /// A message to this agent carries the sender's taint along.
     pub(super) tells: Option<AgentId>,
+    pub(super) shown: Vec<ToolShown>,
+    /// Whether what is shown has authority, and whose word it is.
+    pub(super) shown_by: (Class, bool),
+    pub(super) message: Option<NewMessage>,
+    pub(super) shares: Shares,
+    pub(super) decision: Option<Decision>,
+    pub(super) trade: Option<NewTrade>,
     /// A child, its parent, and whether the parent's word counts.
     pub(super) spawned: Option<(CompactString, bool)>,
 }
@@ -37,8 +49,8 @@ pub(crate) struct Deed {
 impl State {
     /// What `record` will leave behind; `None` where it leaves nothing.
     pub(crate) fn deed(&self, who: Who<'_>, record: &Record, facts: Option<&BehaviourFacts<'_>>) -> Option<Box<Deed>> {
-        let event = record.event().filter(|_| !record.late)?;
         let facts = facts?;
+        let Some(event) = record.event().filter(|_| !record.late) else { return decided(record) };
         let act = facts.act.as_ref().filter(|_| facts.usage.is_some());
         let deed = Deed {
             at: record.at,
@@ -56,6 +68,12 @@ impl State {
                 Details::AgentMessage(message) => Some(message.to_agent.clone()),
                 _ => None,
             },
+            shown: tools_of(&event.details, record.text.as_deref(), self.behaviour.least).unwrap_or_default(),
+            shown_by: (class_of(who, record), record.has_authority()),
+            message: NewMessage::of(record),
+            shares: shares(record, facts.act.as_ref()),
+            decision: Decision::of(record),
+            trade: NewTrade::of(record),
             spawned: spawned(record, event),
         };
         deed.matters().then(|| Box::new(deed))
@@ -104,14 +122,45 @@ impl BehaviourFacts<'_> {
 }
 
 impl Deed {
-    const fn matters(&self) -> bool {
+    fn matters(&self) -> bool {
         self.act.is_some()
             || self.dose.is_some()
             || self.write.is_some()
             || self.read.is_some()
             || self.tells.is_some()
             || self.spawned.is_some()
+            || !self.shown.is_empty()
+            || self.message.is_some()
+            || !self.shares.is_empty()
+            || self.decision.is_some()
+            || self.trade.is_some()
     }
+}
+
+/// A person's decision at our own API.
+fn decided(record: &Record) -> Option<Box<Deed>> {
+    let decision = Decision::of(record).filter(|_| record.event().is_none())?;
+    Some(Box::new(Deed {
+        at: record.at,
+        event: EventId::new(&format!("record-{}", record.seq)).ok()?,
+        class: Class::Proved,
+        owner: None,
+        agent: None,
+        user: None,
+        task: None,
+        act: None,
+        dose: None,
+        write: None,
+        read: None,
+        tells: None,
+        shown: Vec::new(),
+        shown_by: (Class::Proved, false),
+        message: None,
+        shares: Shares::new(),
+        decision: Some(decision),
+        trade: None,
+        spawned: None,
+    }))
 }
 
 fn spawned(record: &Record, event: &Event) -> Option<(CompactString, bool)> {

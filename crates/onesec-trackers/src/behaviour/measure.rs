@@ -11,7 +11,8 @@ use super::places::places;
 use super::taint::Taint;
 use super::tasks::{Bounded, Task};
 use crate::facts::{
-    Act, BehaviourFacts, MandateFacts, MandateSource, MemoryFacts, ScopeFacts, TaintFacts, TextFacts, UsageFacts,
+    Act, AgentFacts, BehaviourFacts, MandateFacts, MandateSource, MemoryFacts, ScopeFacts, TaintFacts, TextFacts,
+    UsageFacts,
 };
 use crate::trackers::State;
 use crate::window::Class;
@@ -30,9 +31,9 @@ impl State {
         &'a self,
         who: Who<'a>,
         record: &'a Record,
-        scopes: Option<&ScopeFacts<'_>>,
+        (agent, scopes): (Option<&AgentFacts<'a>>, Option<&ScopeFacts<'_>>),
     ) -> Option<Box<BehaviourFacts<'a>>> {
-        let event = record.event()?;
+        let Some(event) = record.event() else { return self.decision_facts(record) };
         let kind = &event.details;
         let vault = matches!(kind, Details::TokenExchange(_) | Details::ConnectedAccountUsage(_));
         if !vault && !concerns_behaviour(kind) {
@@ -40,7 +41,9 @@ impl State {
         }
         let conduct = self.conduct(who);
         let task = event.common.task_id.as_ref().and_then(|task| self.task(task.as_str()));
-        if vault && conduct.is_none() && task.is_none() && self.default_mandate(who).is_none() {
+        let stopped = self.stopped(who).is_some();
+        let bound = task.is_some() || self.default_mandate(who).is_some();
+        if vault && conduct.is_none() && !bound && !stopped {
             return None;
         }
         let mut act = act_of(event);
@@ -50,20 +53,32 @@ impl State {
         let mandate = self.mandate_facts(who, record, (act.as_ref(), conduct, task));
         let taint = self.taint_facts(who, record, (act.as_ref(), conduct, task));
         let poisoned = self.poison_of(who, record, (conduct, task));
-        if vault && taint.is_none() && mandate.outside.is_none() && mandate.ended.is_none() && poisoned.is_none() {
+        let free = mandate.outside.is_none() && mandate.ended.is_none() && !stopped;
+        if vault && taint.is_none() && free && poisoned.is_none() {
             return None;
         }
         let memory = self.memory_facts(who, record, (taint.as_ref(), poisoned));
         let usage = act.as_ref().filter(|_| calls(kind)).map(|act| self.usage_facts(act, record, (who, conduct)));
-        Some(Box::new(BehaviourFacts {
-            act,
-            mandate,
-            taint,
-            text: self.text_facts(record),
-            usage,
-            memory,
-            ..<_>::default()
-        }))
+        let mut facts =
+            BehaviourFacts { mandate, taint, text: self.text_facts(record), usage, memory, ..<_>::default() };
+        facts.manifests = self.manifest_facts(who, record, act.as_ref());
+        facts.lineage = self.lineage_facts(who, record);
+        facts.message = self.message_facts(who, record, agent);
+        if let Some(message) = &mut facts.message {
+            message.tainted = facts.taint.is_some();
+        }
+        facts.spread = self.spread_facts(who, record, act.as_ref());
+        facts.approval = self.approval_facts(record);
+        facts.web = self.web_facts(who, record);
+        facts.payment = self.payment_facts(who, record);
+        facts.act = act;
+        Some(Box::new(facts))
+    }
+
+    /// A person's decision at our own API.
+    fn decision_facts<'a>(&'a self, record: &Record) -> Option<Box<BehaviourFacts<'a>>> {
+        let approval = self.approval_facts(record)?;
+        Some(Box::new(BehaviourFacts { approval: Some(approval), ..<_>::default() }))
     }
 
     pub(crate) fn conduct(&self, who: Who<'_>) -> Option<&Conduct> {
@@ -217,7 +232,7 @@ impl State {
 }
 
 /// The sides of a split that may judge a record of this class.
-fn sides<'a>(
+pub(crate) fn sides<'a>(
     split: Option<&'a crate::window::Split<Taint>>,
     class: Class,
 ) -> impl Iterator<Item = &'a Taint> + use<'a> {

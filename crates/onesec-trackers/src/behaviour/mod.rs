@@ -4,24 +4,34 @@
 //! was merely reported, so that hearsay never judges what the gateway saw.
 
 mod act;
+mod approvals;
 mod commit;
 mod conduct;
 mod deed;
 mod lineage;
+mod manifests;
 mod measure;
 mod memory;
+mod messages;
 pub(crate) mod places;
 mod settle;
+mod spread;
 mod taint;
 mod tasks;
+mod web;
 pub(crate) mod words;
 
 use onesec_telemetry::Reach;
 
+use self::approvals::Approver;
 use self::conduct::Conduct;
 use self::lineage::Born;
+use self::manifests::{Alike, Manifest};
 use self::memory::Piece;
+use self::messages::{Message, Pairing};
+use self::spread::Cluster;
 use self::tasks::Task;
+use self::web::{Page, Surfer};
 use crate::config::Bounds;
 use crate::pool::Pool;
 use crate::shared::Shared;
@@ -37,6 +47,14 @@ pub(crate) struct BehaviourTracker {
     tasks: Pool<Task>,
     memory: Pool<Piece>,
     born: Pool<Born>,
+    manifests: Pool<Manifest>,
+    alikes: Pool<Alike>,
+    messages: Pool<Message>,
+    pairings: Pool<Pairing>,
+    clusters: Pool<Cluster>,
+    approvers: Pool<Approver>,
+    pages: Pool<Page>,
+    surfers: Pool<Surfer>,
     /// From which certainty on a text counts as an instruction.
     pub(crate) least: Reach,
 }
@@ -49,12 +67,31 @@ impl BehaviourTracker {
             tasks: Pool::new(bounds.tasks, share),
             memory: Pool::new(bounds.memories, share),
             born: Pool::new(bounds.conducts, share),
+            manifests: Pool::new(bounds.memories, share),
+            alikes: Pool::new(bounds.memories, share),
+            messages: Pool::new(bounds.memories, share),
+            pairings: Pool::new(bounds.conducts, share),
+            clusters: Pool::new(bounds.tasks, share),
+            approvers: Pool::new(bounds.approvers, share),
+            pages: Pool::new(bounds.memories, share),
+            surfers: Pool::new(bounds.conducts, share),
             least,
         }
     }
 
     pub(crate) fn evictions(&self) -> u64 {
-        self.agents.evictions() + self.tasks.evictions() + self.memory.evictions() + self.born.evictions()
+        self.agents.evictions()
+            + self.tasks.evictions()
+            + self.memory.evictions()
+            + self.born.evictions()
+            + self.manifests.evictions()
+            + self.alikes.evictions()
+            + self.messages.evictions()
+            + self.pairings.evictions()
+            + self.clusters.evictions()
+            + self.approvers.evictions()
+            + self.pages.evictions()
+            + self.surfers.evictions()
     }
 
     pub(crate) fn save(&self, out: &mut StateWriter) {
@@ -62,6 +99,14 @@ impl BehaviourTracker {
         out.put("tasks", &self.tasks.saved());
         out.put("memory", &self.memory.saved());
         out.put("born", &self.born.saved());
+        out.put("manifests", &self.manifests.saved());
+        out.put("alikes", &self.alikes.saved());
+        out.put("messages", &self.messages.saved());
+        out.put("pairings", &self.pairings.saved());
+        out.put("clusters", &self.clusters.saved());
+        out.put("approvers", &self.approvers.saved());
+        out.put("pages", &self.pages.saved());
+        out.put("surfers", &self.surfers.saved());
     }
 
     pub(crate) fn load(
@@ -75,6 +120,14 @@ impl BehaviourTracker {
             tasks: new.tasks.fill(from.get("tasks")?, shared),
             memory: new.memory.fill(from.get("memory")?, shared),
             born: new.born.fill(from.get("born")?, shared),
+            manifests: new.manifests.fill(from.get("manifests")?, shared),
+            alikes: new.alikes.fill(from.get("alikes")?, shared),
+            messages: new.messages.fill(from.get("messages")?, shared),
+            pairings: new.pairings.fill(from.get("pairings")?, shared),
+            clusters: new.clusters.fill(from.get("clusters")?, shared),
+            approvers: new.approvers.fill(from.get("approvers")?, shared),
+            pages: new.pages.fill(from.get("pages")?, shared),
+            surfers: new.surfers.fill(from.get("surfers")?, shared),
             least,
         })
     }

@@ -38,9 +38,30 @@ impl State {
         if let Some(piece) = &deed.write {
             self.settle_write(&deed, piece);
         }
+        self.settle_others(&deed);
         if let Some(to) = &deed.tells {
             let to = CompactString::from(to.as_str());
             self.pass_on(&deed, &to);
+        }
+    }
+
+    fn settle_others(&mut self, deed: &Deed) {
+        let owner = deed.owner(self);
+        if !deed.shown.is_empty() {
+            let (class, authority) = deed.shown_by;
+            self.settle_manifests(&deed.shown, (class, authority, &deed.event), owner.clone());
+        }
+        if let Some(message) = &deed.message {
+            self.settle_message(message, (deed.class, &deed.event), owner.clone());
+        }
+        if let Some(agent) = deed.agent.as_ref().filter(|_| !deed.shares.is_empty()) {
+            self.settle_spread(&deed.shares, (agent, deed.class, deed.at), &owner);
+        }
+        if let Some(decision) = &deed.decision {
+            self.settle_decision(decision, owner.clone());
+        }
+        if let Some(trade) = &deed.trade {
+            self.settle_trade(trade, (deed.agent.as_deref(), deed.class), &owner);
         }
     }
 
@@ -136,19 +157,19 @@ impl State {
 
     fn settle_spawn(&mut self, deed: &Deed, (parent, vouched): &(CompactString, bool)) {
         let Some(agent) = &deed.agent else { return };
+        let owner = deed.owner(self);
+        self.multiply(parent, (deed.class, deed.at), &owner);
         let parent_name = self.shared.name(parent);
-        let hash = self.shared.seed.of(agent);
-        let found = self.behaviour.born.find(hash, |known| *known.agent == **agent);
-        let slot = found.unwrap_or_else(|| {
-            let born = super::lineage::Born::new(self.shared.name(agent), deed.at);
-            let owner = deed.owner(self);
-            self.behaviour.born.insert(hash, owner, born).0
-        });
+        let slot = self.born_slot(agent, &owner);
         if let Some(born) = self.behaviour.born.get_mut(slot) {
             // A parent that vouched is not replaced by one that did not.
             let keeps = born.parent.as_ref().is_some_and(|(_, known)| *known && !vouched);
             if !keeps {
                 born.parent = Some((parent_name, *vouched));
+            }
+            // It may live again where somebody vouches for it.
+            if *vouched {
+                born.stopped = None;
             }
         }
         self.inherit(deed, parent, agent);

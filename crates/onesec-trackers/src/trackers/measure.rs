@@ -23,7 +23,7 @@ impl State {
         facts.consent = self.consent_facts(record);
         let who = Who { agent: look.agent, hash: look.agent_hash, class: look.class };
         if look.act == Act::None {
-            facts.behaviour = self.behaviour_facts(who, record, None);
+            facts.behaviour = self.behaviour_facts(who, record, (facts.agent.as_ref(), None));
             return facts;
         }
         facts.exchange = look.agent.and_then(|agent| self.exchange_facts(look, agent));
@@ -32,7 +32,7 @@ impl State {
             facts.parties = self.party_facts(look, record);
         }
         facts.scopes = self.scope_facts(look, record);
-        facts.behaviour = self.behaviour_facts(who, record, facts.scopes.as_ref());
+        facts.behaviour = self.behaviour_facts(who, record, (facts.agent.as_ref(), facts.scopes.as_ref()));
         if facts.posture.is_empty() {
             facts.posture.extend(self.posture_of_exchange(look, record));
         }

@@ -65,7 +65,11 @@ impl Stash {
     pub(super) fn fill(&mut self, state: &State, look: &Look<'_>, (facts, record): (&Facts<'_>, &Record)) {
         self.clear();
         self.open = true;
-        let Some(event) = record.event().filter(|_| !record.late) else { return };
+        let Some(event) = record.event().filter(|_| !record.late) else {
+            let who = Who { agent: None, hash: 0, class: look.class };
+            self.deed = state.deed(who, record, facts.behaviour.as_deref());
+            return;
+        };
         self.at = record.at;
         self.class = look.class;
         self.acts = !matches!(
