@@ -1,0 +1,253 @@
+//! Confirms: words that lie near each other within a sentence, as an order and not as talk about orders.
+
+use std::ops::Range;
+
+use crate::concept::{Concept, any};
+use crate::lexicon::{Hit, Lexicon};
+use crate::rules::{RULES, Rule, VERBS};
+use crate::signal::Signal;
+
+/// A rule that a sentence confirms.
+#[derive(Clone, Debug)]
+pub(crate) struct Evidence {
+    pub(crate) signal: Signal,
+    /// In thousandths.
+    pub(crate) weight: u16,
+    /// In the text that was judged.
+    pub(crate) range: Range<usize>,
+}
+
+/// What one sentence shows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sentence {
+    pub(crate) range: Range<usize>,
+    /// The strongest of each signal.
+    pub(crate) evidence: Vec<Evidence>,
+    /// Whether it is worded as an order, or speaks to a reader or a machine.
+    pub(crate) addresses: bool,
+    /// Whether it talks about attacks, or asks how something works.
+    pub(crate) talks: bool,
+}
+
+/// Sentences longer than this are divided.
+const LONGEST: usize = 400;
+
+/// Divides `text` into sentences: at the ends of sentences and lines, and at [`LONGEST`] bytes at the latest.
+pub(crate) fn sentences(text: &str) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut found = Vec::new();
+    let (mut start, mut space) = (0, 0);
+    let pairs = bytes.iter().copied().zip(bytes.iter().copied().skip(1).chain(std::iter::once(b'\n'))).enumerate();
+    for (at, (b, next)) in pairs {
+        let ends = match b {
+            b'\n' => true,
+            b'.' | b'!' | b'?' | b';' => matches!(next, b' ' | b'\n' | b'"' | b'\'' | b')') || next >= 0xe3,
+            // The ideographic full stop, U+3002, the danda, U+0964, and the Arabic question mark, U+061F.
+            0x82 => bytes.get(at.saturating_sub(2)..=at) == Some(&[0xe3, 0x80, 0x82]),
+            0xa4 => bytes.get(at.saturating_sub(2)..=at) == Some(&[0xe0, 0xa5, 0xa4]),
+            0x9f => bytes.get(at.saturating_sub(1)..=at) == Some(&[0xd8, 0x9f]),
+            _ => false,
+        };
+        if b == b' ' {
+            space = at;
+        }
+        let cut = if ends {
+            at + 1
+        } else if at - start >= LONGEST && (b == b' ' || at - start >= 2 * LONGEST) && next & 0xc0 != 0x80 {
+            if space > start { space.max(start + 1) } else { at + 1 }
+        } else {
+            continue;
+        };
+        if cut > start {
+            found.push(start..cut);
+            start = cut;
+        }
+    }
+    if start < text.len() {
+        found.push(start..text.len());
+    }
+    found
+}
+
+/// Judges every sentence of `text`; `anywhere` says that its words have no boundaries.
+pub(crate) fn judge(lexicon: &Lexicon, text: &str, anywhere: bool) -> Vec<Sentence> {
+    let mut hits = Vec::new();
+    lexicon.find(text, anywhere, |hit| hits.push(hit));
+    let talk = hits.iter().filter(|hit| hit.mask & Concept::TALK.mask() != 0).count();
+    let mut from = 0;
+    sentences(text)
+        .into_iter()
+        .map(|range| {
+            let rest = hits.get_mut(from..).unwrap_or_default();
+            let count = rest.partition_point(|hit| hit.start < range.end);
+            from += count;
+            let own = rest.get_mut(..count).unwrap_or_default();
+            sentence(text, range, own, talk)
+        })
+        .collect()
+}
+
+fn sentence(text: &str, range: Range<usize>, hits: &mut [Hit], talk: usize) -> Sentence {
+    drop_what_is_no_order(text, hits);
+    let mask = hits.iter().fold(0, |mask, hit| mask | hit.mask);
+    let has = |concepts: &[Concept]| mask & any(concepts) != 0;
+    let mut sentence = Sentence {
+        range: range.clone(),
+        addresses: mask & VERBS != 0
+            && has(&[Concept::YOU, Concept::AI, Concept::INSTR, Concept::REPLY, Concept::MUST]),
+        talks: has(&[Concept::TALK, Concept::ASK]),
+        evidence: Vec::new(),
+    };
+    let possible = RULES.iter().filter(|rule| rule.needs.iter().all(|need| mask & need != 0));
+    let mut quotes: Option<Vec<Range<usize>>> = None;
+    for rule in possible {
+        let Some((core, found)) = confirm(rule, hits) else { continue };
+        let quotes = quotes.get_or_insert_with(|| quotations(text, &range));
+        let weight = dampen(rule.weight, &Scene { core, hits, quotes, talk });
+        keep(&mut sentence.evidence, Evidence { signal: rule.signal, weight, range: found });
+    }
+    sentence
+}
+
+/// Keeps the strongest of each signal.
+fn keep(kept: &mut Vec<Evidence>, new: Evidence) {
+    match kept.iter_mut().find(|old| old.signal == new.signal) {
+        Some(old) if old.weight < new.weight => *old = new,
+        Some(_) => {}
+        None => kept.push(new),
+    }
+}
+
+/// Where `rule` is confirmed: its core, and all that it took.
+fn confirm(rule: &Rule, hits: &[Hit]) -> Option<(Hit, Range<usize>)> {
+    let (first, others) = rule.needs.split_first()?;
+    for core in hits.iter().filter(|hit| hit.mask & first != 0) {
+        let mut range = core.start..core.end;
+        let mut taken = [core.start; 4];
+        let all = others.iter().enumerate().all(|(nth, need)| {
+            let free = |hit: &&Hit| hit.mask & need != 0 && !taken.contains(&hit.start);
+            let order = |hit: &&Hit| !rule.ordered || hit.start >= range.end;
+            let nearest = hits.iter().filter(free).filter(order).min_by_key(|hit| distance(core, hit));
+            let Some(hit) = nearest.filter(|hit| distance(core, hit) <= rule.near) else { return false };
+            range = range.start.min(hit.start)..range.end.max(hit.end);
+            if let Some(slot) = taken.get_mut(nth + 1) {
+                *slot = hit.start;
+            }
+            true
+        });
+        if all {
+            return Some((*core, range));
+        }
+    }
+    None
+}
+
+const fn distance(a: &Hit, b: &Hit) -> usize {
+    if a.start < b.start { b.start.saturating_sub(a.end) } else { a.start.saturating_sub(b.end) }
+}
+
+/// Verbs that are denied ("do not forward") or said of others ("attackers ignore") are no orders.
+fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
+    for at in 0..hits.len() {
+        let Some((before, [hit, after @ ..])) = hits.split_at_mut_checked(at) else { break };
+        if hit.mask & VERBS == 0 {
+            continue;
+        }
+        let (start, end) = (hit.start, hit.end);
+        let between = |from: usize, to: usize| text.get(from..to).unwrap_or("\n");
+        let joined =
+            |gap: &str, most: usize| gap.len() <= most && !gap.contains(['.', ',', ';', ':', '!', '?', '\n', '"']);
+        let denied = before
+            .iter()
+            .rev()
+            .take(4)
+            .any(|b| b.mask & Concept::NEG.mask() != 0 && b.end <= start && joined(between(b.end, start), 10));
+        let of_others = before.iter().rev().take(3).any(|b| {
+            b.mask & Concept::SUBJECT.mask() != 0 && b.end <= start && between(b.end, start).trim().is_empty()
+        });
+        let denied_after = after
+            .iter()
+            .take(4)
+            .any(|b| b.mask & Concept::NEGAFTER.mask() != 0 && b.start >= end && joined(between(end, b.start), 24));
+        if denied || of_others || denied_after {
+            hit.mask &= !VERBS;
+        }
+    }
+}
+
+/// What stands around a confirmed rule.
+struct Scene<'a> {
+    core: Hit,
+    hits: &'a [Hit],
+    quotes: &'a [Range<usize>],
+    /// How often the whole text talks about attacks.
+    talk: usize,
+}
+
+/// Talk about orders weighs less than orders.
+fn dampen(weight: u16, scene: &Scene<'_>) -> u16 {
+    let quote = scene.quotes.iter().find(|quote| quote.contains(&scene.core.start));
+    let before = |concept: Concept| {
+        let limit = quote.map_or(scene.core.start, |quote| quote.start);
+        scene.hits.iter().any(|hit| hit.mask & concept.mask() != 0 && hit.end <= limit)
+    };
+    let talk_here = scene.hits.iter().filter(|hit| hit.mask & Concept::TALK.mask() != 0).count();
+    let mut factor = 1000;
+    if before(Concept::TALK) {
+        factor = factor * 6 / 10;
+    }
+    if before(Concept::ASK) {
+        factor = factor * 6 / 10;
+    }
+    if quote.is_some() && (before(Concept::QUOTE) || before(Concept::TALK) || before(Concept::ASK) || talk_here > 0) {
+        factor = factor * 5 / 10;
+    }
+    if scene.talk > talk_here + 1 {
+        factor = factor * 8 / 10;
+    }
+    u16::try_from(u32::from(weight) * factor / 1000).unwrap_or(weight)
+}
+
+/// The quotations within `range`.
+fn quotations(text: &str, range: &Range<usize>) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes().get(range.clone()).unwrap_or_default();
+    let mut found = Vec::new();
+    let mut open: Option<(usize, u8)> = None;
+    let mut before = b' ';
+    for (at, b) in bytes.iter().copied().enumerate() {
+        let next = bytes.get(at + 1).copied().unwrap_or(b' ');
+        let outside = |b: u8| !b.is_ascii_alphanumeric() && b < 0x80;
+        match open {
+            Some((start, mark)) if mark == b && (b == b'"' || outside(next)) => {
+                found.push(range.start + start..range.start + at);
+                open = None;
+            }
+            None if b == b'"' || (b == b'\'' && outside(before)) => open = Some((at, b)),
+            _ => {}
+        }
+        before = b;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_end_where_readers_stop() {
+        let cut = |text: &'static str| sentences(text).into_iter().map(|r| text.get(r).unwrap()).collect::<Vec<_>>();
+        assert_eq!(cut("one. two! 3.5 km"), ["one.", " two!", " 3.5 km"]);
+        assert_eq!(cut("一。二"), ["一。", "二"]);
+        assert_eq!(cut("a\nb"), ["a\n", "b"]);
+    }
+
+    #[test]
+    fn no_sentence_is_too_long_and_nothing_is_lost() {
+        for text in ["word ".repeat(1000), "x".repeat(5000), "漢".repeat(3000)] {
+            let found = sentences(&text);
+            assert!(found.iter().all(|r| r.len() <= 2 * LONGEST + 4 && text.get(r.clone()).is_some()));
+            assert_eq!(found.iter().map(ExactSizeIterator::len).sum::<usize>(), text.len());
+        }
+    }
+}

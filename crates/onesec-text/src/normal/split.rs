@@ -1,0 +1,95 @@
+//! Words whose letters stand apart: `i g n o r e`, `i.g.n.o.r.e`.
+
+use std::ops::Range;
+
+use super::{MAX_PIECES, Normal, Piece};
+
+/// Fewer letters in a row are initials, or a list.
+const MIN_LETTERS: usize = 7;
+/// Characters between two letters of a row at most.
+const MAX_GAP: usize = 3;
+
+/// Adds what the letters that stand apart in `normal` spell.
+pub(super) fn pieces(normal: &mut Normal) {
+    let mut found: Vec<Row> = Vec::new();
+    let mut row = Row::default();
+    let mut chars = normal.text.char_indices().peekable();
+    let mut gap = Gap::default();
+    while let Some((at, c)) = chars.next() {
+        if !c.is_alphanumeric() {
+            gap.take(c);
+            continue;
+        }
+        let mut lone = true;
+        while chars.next_if(|(_, c)| c.is_alphanumeric()).is_some() {
+            lone = false;
+        }
+        let seen = std::mem::take(&mut gap);
+        if !(lone && row.goes_on(seen)) {
+            let ended = std::mem::take(&mut row);
+            if ended.letters >= MIN_LETTERS && found.len() < MAX_PIECES {
+                found.push(ended);
+            }
+        }
+        if lone {
+            row.push(c, seen, at..at + c.len_utf8());
+        }
+    }
+    if row.letters >= MIN_LETTERS {
+        found.push(row);
+    }
+    for row in found.into_iter().take(MAX_PIECES.saturating_sub(normal.pieces.len())) {
+        let start = normal.there(row.range.start);
+        let end = normal.there(row.range.end).max(start);
+        normal.pieces.push(Piece { text: row.spelled, from: start..end, joined: true });
+    }
+}
+
+/// What stands between two words.
+#[derive(Clone, Copy, Default)]
+struct Gap {
+    len: usize,
+    mark: Option<char>,
+    mixed: bool,
+}
+
+impl Gap {
+    fn take(&mut self, c: char) {
+        self.len += 1;
+        if c != ' ' && c != '\n' {
+            self.mixed |= self.mark.is_some_and(|mark| mark != c);
+            self.mark = Some(c);
+        }
+    }
+}
+
+/// Single letters that follow each other.
+#[derive(Default)]
+struct Row {
+    spelled: String,
+    letters: usize,
+    mark: Option<char>,
+    range: Range<usize>,
+}
+
+impl Row {
+    /// Whether a letter after `gap` belongs to the same row: the same mark stands between all of its letters.
+    fn goes_on(&self, gap: Gap) -> bool {
+        self.letters == 0
+            || (gap.len <= MAX_GAP && !gap.mixed && (self.letters == 1 || gap.mark.is_none() || gap.mark == self.mark))
+    }
+
+    fn push(&mut self, c: char, gap: Gap, range: Range<usize>) {
+        if self.letters == 0 {
+            self.range = range.clone();
+        } else {
+            self.mark = self.mark.or(gap.mark);
+            if gap.len > 1 || (gap.mark.is_none() && self.mark.is_some()) {
+                self.spelled.push(' ');
+            }
+        }
+        self.spelled.push(c);
+        self.letters += 1;
+        self.range.end = range.end;
+    }
+}
