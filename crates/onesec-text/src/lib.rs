@@ -27,6 +27,7 @@
 //! tuned on; `model/README.md` how the weights were made.
 
 mod concept;
+mod event;
 mod judge;
 mod lexicon;
 pub mod model;
@@ -36,6 +37,7 @@ mod sample;
 mod score;
 mod signal;
 
+pub use event::{MAX_EVENT_BYTES, score_event};
 pub use normal::{Normal, normalise};
 pub use sample::MAX_READ_BYTES;
 pub use score::{Score, Scorer, Span, Strictness};

@@ -31,7 +31,14 @@ const ARROWS: &[Row] = &[
     row(
         4,
         "onesec-testkit",
-        &["onesec-telemetry", "onesec-trackers", "onesec-detector", "onesec-enforcement", "onesec-engine"],
+        &[
+            "onesec-telemetry",
+            "onesec-text",
+            "onesec-trackers",
+            "onesec-detector",
+            "onesec-enforcement",
+            "onesec-engine",
+        ],
     ),
     row(4, "onesec-auth0-sim", &["onesec-telemetry", "onesec-identity"]),
     row(

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use onesec_enforcement::ApprovalError;
 use onesec_engine::{Answer, Reported};
 use onesec_journal::{DeadLetterRow, LedgerWrite};
-use onesec_telemetry::{Alert, Attestation, Change, Command, Event, EventId, Sender, Seq, Subject, TenantId, TextScore};
+use onesec_telemetry::{
+    Alert, Attestation, Change, Command, Event, EventId, Sender, Seq, Subject, TenantId, TextScore,
+};
 use onesec_trackers::facts::DelegationOutcome;
 use tokio::sync::oneshot;
 

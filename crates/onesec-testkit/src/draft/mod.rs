@@ -3,13 +3,15 @@
 mod happens;
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use onesec_telemetry::catalogue::Catalogue;
 use onesec_telemetry::{
     AgentId, Attestation, Attested, Authority, Body, Channel, DecodeOptions, EventId, KeyId, KnownConnections, Name,
-    Record, Rejection, Sender, Seq, Subject, TenantId, Timestamp, TokenParties, decode_event,
+    Record, Rejection, Sender, Seq, Subject, TenantId, TextScore, Timestamp, TokenParties, decode_event,
 };
+use onesec_text::{Scorer, score_event};
 use serde_json::{Map, Value, json};
 
 use crate::offset::Offset;
@@ -235,7 +237,7 @@ impl Draft {
             subject: Subject::Unknown,
             attestation: self.attestation.clone(),
             network: self.network,
-            text: None,
+            text: texts(&body),
             body,
         };
         record.subject = self.subject(&record)?;
@@ -323,4 +325,11 @@ impl Draft {
             record.late = record.observed_at.since(said) > NEAR;
         }
     }
+}
+
+/// What is found in the texts of an event, as the edge would find it.
+fn texts(body: &Body) -> Option<Box<TextScore>> {
+    static SCORER: OnceLock<Scorer> = OnceLock::new();
+    let Body::Event(event) = body else { return None };
+    score_event(SCORER.get_or_init(Scorer::new), event)
 }

@@ -4,7 +4,7 @@ use onesec_telemetry::event::Json;
 use onesec_telemetry::{ActionClass, ActionSet, Details, Event, Name, Text};
 use serde_json::Value;
 
-use super::words::{is_question, joins, verb, words};
+use super::words::{is_question, is_thing, joins, verb, words};
 use crate::facts::{Act, Argument};
 
 /// What `event` does; `None` where it is no act.
@@ -107,13 +107,19 @@ const fn sealed<'a>(classes: ActionSet) -> Act<'a> {
 
 /// What the name says: its first verb, or all of them where they are joined.
 fn verbs(name: &str) -> ActionSet {
-    let (mut found, mut all, mut question) = (Vec::new(), false, false);
+    let (mut found, mut things, mut all, mut question) = (Vec::new(), Vec::new(), false, false);
     for word in words(name).take(MOST_WORDS) {
         all |= joins(&word);
         question |= is_question(&word);
-        found.extend(verb(&word));
+        if is_thing(&word) {
+            things.extend(verb(&word));
+        } else {
+            found.extend(verb(&word));
+        }
     }
     let counted = if all { found.len() } else { 1 };
+    // `mail.list` lists; `mail` alone sends.
+    let found = if found.is_empty() { things } else { found };
     let read = |class: ActionClass| if question && class == ActionClass::Execute { ActionClass::Read } else { class };
     found.into_iter().take(counted).map(read).collect()
 }
@@ -234,6 +240,9 @@ mod tests {
         assert_eq!(classes("http_request", None, json!({"method": "post"})), [Send]);
         assert_eq!(classes("http_request", None, json!({"method": "GET"})), [Read]);
         assert_eq!(classes("helper", None, json!({"cmd": "ls"})), [Execute]);
+        assert_eq!(classes("mail.list", None, none()), [Read]);
+        assert_eq!(classes("email", None, none()), [Send]);
+        assert_eq!(classes("get_order_status", None, none()), [Read]);
         assert_eq!(classes("transferFunds", None, none()), [Pay]);
         assert_eq!(classes("frobnicate", None, none()), [Write]);
         assert_eq!(classes("notes", None, json!({"to": "eve@example.org"})), [Send]);

@@ -6,7 +6,7 @@ use onesec_telemetry::{ActionClass, AgentId, Channel, Details, Event, EventId, R
 
 use super::approvals::Decision;
 use super::conduct::{DoneAct, digest};
-use super::manifests::{ToolShown, class_of, tools_of};
+use super::manifests::{ToolShown, tools_of};
 use super::measure::Who;
 use super::memory::{self, NewPiece, Write, key_of};
 use super::messages::NewMessage;
@@ -69,7 +69,7 @@ impl State {
                 _ => None,
             },
             shown: tools_of(&event.details, record.text.as_deref(), self.behaviour.least).unwrap_or_default(),
-            shown_by: (class_of(who, record), record.has_authority()),
+            shown_by: (who.class, record.has_authority()),
             message: NewMessage::of(record),
             shares: shares(record, facts.act.as_ref()),
             decision: Decision::of(record),

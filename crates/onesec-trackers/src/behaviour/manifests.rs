@@ -80,7 +80,7 @@ impl State {
         act: Option<&Act<'a>>,
     ) -> Vec<ManifestFacts<'a>> {
         let Some(event) = record.event() else { return Vec::new() };
-        let class = class_of(who, record);
+        let class = who.class;
         if let Some(tools) = tools_of(&event.details, record.text.as_deref(), self.behaviour.least) {
             let mut facts: Vec<ManifestFacts<'a>> = Vec::with_capacity(tools.len());
             for tool in tools {
@@ -220,11 +220,6 @@ impl Manifest {
         let proved = self.state(Class::Proved);
         if proved.1.is_some() { proved } else { self.state(Class::Reported) }
     }
-}
-
-/// Whose word a manifest is: somebody's with authority is as good as what was seen.
-pub(crate) fn class_of(who: Who<'_>, record: &Record) -> Class {
-    if record.has_authority() { Class::Proved } else { who.class }
 }
 
 /// The tools that an event shows, one by one.

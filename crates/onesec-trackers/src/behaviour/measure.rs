@@ -25,6 +25,14 @@ pub(crate) struct Who<'a> {
     pub(crate) class: Class,
 }
 
+impl<'a> Who<'a> {
+    /// Whose word the record is: somebody's with authority is as good as what was seen.
+    pub(crate) fn of(agent: Option<&'a AgentId>, hash: u64, record: &Record) -> Self {
+        let class = if record.has_authority() { Class::Proved } else { Class::of(record) };
+        Self { agent, hash, class }
+    }
+}
+
 impl State {
     /// What the record is, as behaviour; `None` where it is none, or an exchange under nobody's influence and mandate.
     pub(crate) fn behaviour_facts<'a>(

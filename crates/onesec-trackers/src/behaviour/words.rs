@@ -67,6 +67,44 @@ pub(crate) fn is_question(word: &str) -> bool {
     matches!(word, "query" | "queries" | "report" | "reports" | "search" | "sql" | "lookup" | "test" | "tests")
 }
 
+/// Whether the word names a thing as often as it says what is done: `mail.list` sends nothing.
+pub(crate) fn is_thing(word: &str) -> bool {
+    matches!(
+        word,
+        "mail"
+            | "email"
+            | "message"
+            | "sms"
+            | "dm"
+            | "call"
+            | "webhook"
+            | "order"
+            | "invoice"
+            | "trade"
+            | "charge"
+            | "refund"
+            | "comment"
+            | "label"
+            | "book"
+            | "draft"
+            | "star"
+            | "shell"
+            | "terminal"
+            | "python"
+            | "node"
+            | "status"
+            | "post"
+            | "format"
+            | "store"
+            | "import"
+            | "archive"
+            | "wire"
+            | "mark"
+            | "copy"
+            | "set"
+    )
+}
+
 /// Whether several verbs are meant: `read_and_send`.
 pub(crate) fn joins(word: &str) -> bool {
     matches!(word, "and" | "then" | "or" | "plus")

@@ -21,7 +21,7 @@ impl State {
         let mut facts = Facts { delegation: told.delegation, posture: told.posture, ..Facts::default() };
         facts.agent = look.agent.map(|agent| self.agent_facts(look, record, agent));
         facts.consent = self.consent_facts(record);
-        let who = Who { agent: look.agent, hash: look.agent_hash, class: look.class };
+        let who = Who::of(look.agent, look.agent_hash, record);
         if look.act == Act::None {
             facts.behaviour = self.behaviour_facts(who, record, (facts.agent.as_ref(), None));
             return facts;

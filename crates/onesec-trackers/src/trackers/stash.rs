@@ -66,7 +66,7 @@ impl Stash {
         self.clear();
         self.open = true;
         let Some(event) = record.event().filter(|_| !record.late) else {
-            let who = Who { agent: None, hash: 0, class: look.class };
+            let who = Who::of(None, 0, record);
             self.deed = state.deed(who, record, facts.behaviour.as_deref());
             return;
         };
@@ -100,7 +100,7 @@ impl Stash {
             self.fill_scopes(state, look, scopes);
         }
         self.fill_token(&event.details);
-        let who = Who { agent: look.agent, hash: look.agent_hash, class: look.class };
+        let who = Who::of(look.agent, look.agent_hash, record);
         self.deed = state.deed(who, record, facts.behaviour.as_deref());
         if let Some(grant) = Grant::of(record) {
             keep(&mut self.app, Some(grant.app));
