@@ -9,6 +9,7 @@ use std::sync::Arc;
 use onesec_detector::{Finding, Findings, StateError, StateReader, StateWriter};
 use onesec_enforcement::{Approval, Phase, Policy, Preset};
 use onesec_telemetry::{Alert, AlertId, Body, Command, Kind, Mode, Record, Severity, TenantId};
+use onesec_trackers::change::ToolRow;
 use onesec_trackers::{LedgerChange, Settled, TrackerStats, Trackers};
 
 use self::verdict::phase;
@@ -302,6 +303,18 @@ impl Engine {
     #[must_use]
     pub fn stats(&self) -> TrackerStats {
         self.trackers.stats()
+    }
+
+    /// Tools whose manifests were shown, by server and name.
+    #[must_use]
+    pub fn tools(&self) -> Vec<ToolRow> {
+        self.trackers.tools()
+    }
+
+    /// The same number means that the same tools are known.
+    #[must_use]
+    pub const fn tools_version(&self) -> u64 {
+        self.trackers.tools_version()
     }
 
     /// Every row of the ledger, to make its tables anew.

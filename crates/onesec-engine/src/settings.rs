@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use onesec_enforcement::{FourEyes, Preset};
-use onesec_telemetry::Mode;
+use onesec_telemetry::{Mode, Reach};
 use onesec_trackers::Unattested;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,6 +26,8 @@ pub struct Settings {
     pub unattested: Unattested,
     /// The user's additions to the scope catalogue: JSON text.
     pub catalogue: Option<String>,
+    /// From which certainty on a text counts as an instruction.
+    pub instruction_from: Reach,
     /// What is enforced.
     pub enforcement: EnforcementSettings,
 }
@@ -56,6 +58,7 @@ impl Default for Settings {
             max_depth: 3,
             unattested: Unattested::default(),
             catalogue: None,
+            instruction_from: Reach::Standard,
             enforcement: EnforcementSettings::default(),
         }
     }

@@ -99,8 +99,12 @@ pub(crate) fn catalogue(settings: &Settings) -> Result<Arc<Catalogue>, SetupErro
 }
 
 pub(crate) fn tracker_config(settings: &Settings) -> Result<TrackerConfig, SetupError> {
-    let mut config =
-        TrackerConfig { max_depth: settings.max_depth, unattested: settings.unattested, ..TrackerConfig::default() };
+    let mut config = TrackerConfig {
+        max_depth: settings.max_depth,
+        unattested: settings.unattested,
+        instruction_from: settings.instruction_from,
+        ..TrackerConfig::default()
+    };
     let wrong = |setting: &str, why: &str| SetupError::Setting { setting: setting.to_owned(), why: why.to_owned() };
     for name in &settings.default_connections {
         let name = onesec_telemetry::ConnectionName::new(name)

@@ -20,6 +20,32 @@ pub fn score_event(scorer: &Scorer, event: &Event) -> Option<Box<TextScore>> {
     (!parts.is_empty()).then(|| Box::new(TextScore { model: Scorer::MODEL, parts }))
 }
 
+/// How much there is to read in an event, in bytes: to decide where it is read.
+#[must_use]
+pub fn text_bytes(event: &Event) -> usize {
+    let text = |text: &Option<Text>| text.as_ref().map_or(0, |text| text.as_str().len());
+    let json = |json: &Option<Json>| json.as_ref().map_or(0, |json| json.as_str().len());
+    match &event.details {
+        Details::ContentIngest(d) => d.content.as_str().len(),
+        Details::AgentMarkdownIngest(d) => d.content.as_str().len(),
+        Details::AgentMemoryWrite(d) => d.content.as_str().len(),
+        Details::ContextUpdate(d) => d.content.as_str().len(),
+        Details::RagInject(d) => d.content.as_str().len(),
+        Details::RagRetrieval(d) => text(&d.retrieved_content),
+        Details::AgentGoal(d) => text(&d.goal),
+        Details::AgentPlan(d) => text(&d.plan),
+        Details::AgentDecision(d) => text(&d.decision),
+        Details::ToolCall(d) => text(&d.result) + json(&d.arguments),
+        Details::FunctionCall(d) => text(&d.result) + json(&d.arguments),
+        Details::AgentAction(d) => text(&d.result) + json(&d.arguments),
+        Details::ToolRegister(d) => text(&d.description) + json(&d.parameters),
+        Details::ToolUpdate(d) => text(&d.description) + json(&d.parameters),
+        Details::McpToolList(d) => d.tools.as_str().len(),
+        Details::LlmOutput(d) => d.output.as_str().len(),
+        _ => 0,
+    }
+}
+
 /// What is read of one event, in bytes.
 pub const MAX_EVENT_BYTES: usize = 4 * MAX_READ_BYTES;
 

@@ -37,7 +37,7 @@ mod sample;
 mod score;
 mod signal;
 
-pub use event::{MAX_EVENT_BYTES, score_event};
+pub use event::{MAX_EVENT_BYTES, score_event, text_bytes};
 pub use normal::{Normal, normalise};
 pub use sample::MAX_READ_BYTES;
 pub use score::{Score, Scorer, Span, Strictness};

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use onesec_telemetry::{
-    AccountId, AgentId, AgentRegistration, ConnectionName, DelegationId, Name, ScopeSet, Timestamp, UserId,
+    AccountId, AgentId, AgentRegistration, ConnectionName, DelegationId, EventId, Name, ScopeSet, Thumbprint,
+    Timestamp, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -112,4 +113,21 @@ pub struct BaselineRow {
     pub pending: ScopeSet,
     /// Accepted by a person.
     pub accepted: ScopeSet,
+}
+
+/// A tool, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolRow {
+    /// Its server, where one was named.
+    pub server: Option<Name>,
+    /// Its name.
+    pub tool: Name,
+    /// SHA-256 of the manifest shown last.
+    pub digest: Thumbprint,
+    /// SHA-256 of the manifest that was approved.
+    pub approved: Option<Thumbprint>,
+    /// `pending`, `approved` or `changed`.
+    pub state: &'static str,
+    /// The event that showed it last.
+    pub event: EventId,
 }

@@ -66,7 +66,9 @@ pub struct Bounds {
     pub conducts: usize,
     /// Tasks, ended ones included.
     pub tasks: usize,
-    /// Pieces of memory, manifests, messages and pages, of each.
+    /// Tools whose manifests are known.
+    pub manifests: usize,
+    /// Pieces of memory, messages and pages, of each.
     pub memories: usize,
     /// People who approve.
     pub approvers: usize,
@@ -86,6 +88,7 @@ impl Default for Bounds {
             apps: 100_000,
             conducts: 500_000,
             tasks: 500_000,
+            manifests: 20_000,
             memories: 500_000,
             approvers: 10_000,
             key_share: 4,

@@ -5,6 +5,7 @@ mod backtest;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use onesec_engine::{Engine, Output, Settings};
 use onesec_telemetry::catalogue::Catalogue;
@@ -12,6 +13,7 @@ use onesec_telemetry::{
     Alert, AlertId, Attestation, Body, DecodeOptions, Event, EventId, KnownConnections, Record, Sender, Seq, Subject,
     TenantId, Thumbprint, Timestamp, decode_event,
 };
+use onesec_text::{Scorer, score_event};
 use serde_json::value::RawValue;
 
 use crate::core::{self, SharedAssemble, Trial};
@@ -245,6 +247,8 @@ fn judge(
     Ok(alerts.into_values().collect())
 }
 
+static SCORER: OnceLock<Scorer> = OnceLock::new();
+
 /// An event of a file as a record: it counts at its own time, and its word has authority.
 fn record(tenant: &TenantId, seq: Seq, at: Timestamp, event: Event) -> Record {
     let user = event.common.user_id.clone();
@@ -259,7 +263,7 @@ fn record(tenant: &TenantId, seq: Seq, at: Timestamp, event: Event) -> Record {
         subject: user.map_or(Subject::Unknown, Subject::Claimed),
         attestation: Attestation::Absent,
         network: address.and_then(|text| text.as_str().parse().ok()),
-        text: None,
+        text: score_event(SCORER.get_or_init(Scorer::new), &event),
         body: Body::Event(event),
     }
 }

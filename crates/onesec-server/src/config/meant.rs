@@ -7,7 +7,7 @@ use std::time::Duration;
 use onesec_auth0::Auth0Config;
 use onesec_engine::Settings;
 use onesec_telemetry::limits::MAX_DELEGATION_DEPTH;
-use onesec_telemetry::{ConnectionName, Possession, Secret, TenantId};
+use onesec_telemetry::{ConnectionName, Possession, Reach, Secret, TenantId};
 use onesec_trackers::Unattested;
 use serde_json::Value;
 use url::Url;
@@ -207,6 +207,11 @@ fn settings(said: &Said) -> Result<Settings, ConfigError> {
         Some("refuse") => Unattested::Refuse,
         Some("allow") => Unattested::Allow,
         _ => Unattested::Alert,
+    };
+    settings.instruction_from = match said.text("text.strictness").as_deref() {
+        Some("lenient") => Reach::Lenient,
+        Some("strict") => Reach::Strict,
+        _ => Reach::Standard,
     };
     for module in ["token_vault", "consent", "ai_containment", "agentic_web"] {
         if said.switch(&format!("modules.{module}")) == Some(false) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use onesec_enforcement::{Approval, Policy, Preset};
 use onesec_engine::{Engine, ProcessBook, Restraints, Settings};
 use onesec_telemetry::{ConnectionName, KnownConnections, Mode, Name, Seq, TenantId, Timestamp};
+use onesec_trackers::change::ToolRow;
 use onesec_trackers::{LedgerChange, TrackerStats};
 
 use super::stats::ExchangeStats;
@@ -44,6 +45,8 @@ pub struct TenantView {
     pub policies: Arc<Vec<Policy>>,
     /// What waits for a person, in the order of ids.
     pub approvals: Arc<Vec<Approval>>,
+    /// Tools whose manifests were shown, by server and name.
+    pub tools: Arc<Vec<ToolRow>>,
     /// Agents and addresses that are held back for a while.
     pub restraints: Arc<Restraints>,
     /// Processes of agents.
@@ -93,6 +96,9 @@ pub(super) struct Viewer {
     policies: Arc<Vec<Policy>>,
     approvals: Arc<Vec<Approval>>,
     approvals_version: u64,
+    tools: Arc<Vec<ToolRow>>,
+    tools_version: u64,
+    tools_at: Timestamp,
     restraints: Arc<Restraints>,
     processes: Arc<ProcessBook>,
     pub(super) counts: BTreeMap<&'static str, DetectorCounts>,
@@ -108,6 +114,9 @@ impl Viewer {
             policies: engine.policies().clone(),
             approvals: Arc::new(engine.approvals().cloned().collect()),
             approvals_version: engine.approvals_version(),
+            tools: Arc::new(engine.tools()),
+            tools_version: engine.tools_version(),
+            tools_at: Timestamp::EPOCH,
             restraints: Arc::new(engine.restraints().clone()),
             processes: Arc::new(engine.processes().clone()),
             counts: BTreeMap::new(),
@@ -148,7 +157,7 @@ impl Viewer {
             self.known = Arc::new(KnownConnections::new(self.connections.iter().cloned()));
             self.names = Arc::new(self.connections.iter().cloned().collect());
         }
-        self.look_at_enforcement(engine);
+        self.look_at_enforcement(engine, observed_at);
         let detectors = engine.descriptors().map(|d| {
             let counts = self.counts.get(d.code).copied().unwrap_or_default();
             DetectorView {
@@ -179,19 +188,26 @@ impl Viewer {
             exchanges: ExchangeStats::default(),
             policies: self.policies.clone(),
             approvals: self.approvals.clone(),
+            tools: self.tools.clone(),
             restraints: self.restraints.clone(),
             processes: self.processes.clone(),
         }
     }
 
     /// What seldom changes is copied when it does.
-    fn look_at_enforcement(&mut self, engine: &Engine) {
+    fn look_at_enforcement(&mut self, engine: &Engine, observed_at: Timestamp) {
         if !Arc::ptr_eq(&self.policies, engine.policies()) {
             self.policies = engine.policies().clone();
         }
         if self.approvals_version != engine.approvals_version() {
             self.approvals_version = engine.approvals_version();
             self.approvals = Arc::new(engine.approvals().cloned().collect());
+        }
+        // Whoever shows tools without end must not make every commit sort them.
+        let due = observed_at.since(self.tools_at) >= std::time::Duration::from_secs(1);
+        if due && self.tools_version != engine.tools_version() {
+            (self.tools_version, self.tools_at) = (engine.tools_version(), observed_at);
+            self.tools = Arc::new(engine.tools());
         }
         if self.restraints.version() != engine.restraints().version() {
             self.restraints = Arc::new(engine.restraints().clone());

@@ -1,5 +1,6 @@
 //! `POST /api/v1/decide`: may an agent do what it is about to do?
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -7,15 +8,16 @@ use onesec_enforcement::Verdict;
 use onesec_engine::Reported;
 use onesec_telemetry::event::Rejection;
 use onesec_telemetry::{BodyFormat, Channel, Event, Kind};
+use onesec_text::text_bytes;
 use serde_json::{Value, json};
 
 use super::App;
 use super::answer::{self, Answer};
 use super::body;
-use super::events::{Job, Slot, draft, small_body};
+use super::events::{Job, MANY_BYTES, Slot, draft, small_body};
 use super::gate::{Peer, network};
 use super::problem::Problem;
-use crate::core::CoreError;
+use crate::core::{CoreError, Draft};
 use crate::keys::Caller;
 
 /// What can be asked about before it happens.
@@ -49,7 +51,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, request: R
         return Err(Problem::unprocessable("undecidable-kind", format!("only these can be asked about: {kinds}")));
     }
     app.metrics.event(event.kind());
-    let draft = draft(&app, &caller, (Channel::Decide, origin), event).draft;
+    let draft = drafted(&app, &caller, origin, event).await?;
     let ruling = app.core.request(&caller.tenant, draft).await.map_err(refused)?;
     answer::ok(&json!({
         "decision": word(ruling.answer.applies),
@@ -59,6 +61,14 @@ pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, request: R
         "findings": findings_json(&ruling.findings),
         "approval_id": ruling.answer.approval,
     }))
+}
+
+/// A long text must not keep others waiting for their verdicts.
+async fn drafted(app: &Arc<App>, caller: &Caller, origin: Option<IpAddr>, event: Event) -> Result<Draft, Problem> {
+    let long = text_bytes(&event) >= MANY_BYTES;
+    let (app, caller) = (app.clone(), caller.clone());
+    let work = move || draft(&app, &caller, (Channel::Decide, origin), event).draft;
+    if long { tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal()) } else { Ok(work()) }
 }
 
 fn one_event(job: Job, body: &[u8]) -> Result<Event, Problem> {

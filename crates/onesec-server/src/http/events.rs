@@ -16,6 +16,7 @@ use onesec_telemetry::{
     Attestation, Attested, BodyError, BodyFormat, Channel, DecodeOptions, Details, Event, EventId, Item,
     KnownConnections, Name, Secret, TenantId, Thumbprint, Timestamp, Warning, decode_body,
 };
+use onesec_text::{score_event, text_bytes};
 use serde::Serialize;
 use serde_json::json;
 use ulid::Ulid;
@@ -295,7 +296,9 @@ pub(super) fn draft(app: &App, caller: &Caller, (channel, origin): (Channel, Opt
         }
         _ => None,
     };
+    let text = score_event(&app.scorer, &event);
     let mut draft = Draft::new(event, caller.sender(channel));
+    draft.text = text;
     if let Some((attestation, above)) = attestation {
         draft.attestation = attestation;
         let bearer = Bearer { key: Some(caller.key.clone()), owner: caller.owner.clone(), channel, network: origin };
@@ -329,7 +332,7 @@ fn attested(app: &App, caller: &Caller, text: Option<Secret>) -> (Attestation, V
     }
 }
 
-/// Drafts of all events. Signatures take time: many of them are verified where blocking is allowed.
+/// Drafts of all events. Signatures and texts take time: many of them are looked at where blocking is allowed.
 async fn drafts(
     app: &Arc<App>,
     caller: &Caller,
@@ -337,14 +340,17 @@ async fn drafts(
     events: Vec<Event>,
 ) -> Result<Vec<Drafted>, Problem> {
     let signed = events.iter().filter(|event| event.has_statement()).count();
+    let to_read: usize = events.iter().map(text_bytes).sum();
     let (app, caller) = (app.clone(), caller.clone());
     let work = move || events.into_iter().map(|event| draft(&app, &caller, (Channel::Ingest, origin), event)).collect();
-    if signed < MANY_STATEMENTS {
+    if signed < MANY_STATEMENTS && to_read < MANY_BYTES {
         return Ok(work());
     }
     tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal())
 }
 
+/// So many bytes of text are read where they arrive.
+pub(super) const MANY_BYTES: usize = 16 * 1024;
 /// So many are verified where they arrive.
 const MANY_STATEMENTS: usize = 4;
 

@@ -37,6 +37,7 @@ mod stream;
 mod tests;
 mod tls;
 mod token;
+mod tools;
 mod users;
 mod who;
 
@@ -46,6 +47,7 @@ use std::sync::Arc;
 use axum::Router;
 use onesec_journal::{JournalError, Reader};
 use onesec_telemetry::{Possession, TenantId, Timestamp};
+use onesec_text::Scorer;
 use tokio::sync::{Semaphore, watch};
 
 pub use openapi::openapi;
@@ -76,6 +78,8 @@ pub(crate) struct App {
     executors: Arc<Executors>,
     /// We speak TLS ourselves.
     tls: bool,
+    /// Scores what agents read.
+    scorer: Arc<Scorer>,
     /// Large bodies that may be in memory at once.
     large_bodies: Semaphore,
     started: Timestamp,
@@ -117,6 +121,7 @@ impl App {
             possession: parts.possession,
             executors: parts.executors,
             tls: parts.tls,
+            scorer: Arc::new(Scorer::new()),
             large_bodies: Semaphore::new(MAX_LARGE_BODIES),
             stopping: parts.stopping,
         })

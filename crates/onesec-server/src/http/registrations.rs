@@ -6,7 +6,8 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use onesec_identity::PublicKey;
 use onesec_telemetry::{
-    AgentClass, AgentId, AgentRegistration, AppId, Command, ConnectionName, Name, Possession, RegisteredKey, Thumbprint,
+    AgentClass, AgentId, AgentRegistration, AppId, Command, ConnectionName, Mandate, Name, Possession, RegisteredKey,
+    Thumbprint,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -39,6 +40,7 @@ struct Wanted {
     worker: bool,
     #[serde(default)]
     possession: Possession,
+    mandate: Option<Mandate>,
 }
 
 /// `PUT /api/v1/agents/{id}`
@@ -57,7 +59,10 @@ pub(super) async fn put(
 fn said(agent_id: AgentId, wanted: Wanted) -> Result<AgentRegistration, Problem> {
     let lists = [wanted.keys.len(), wanted.clients.len(), wanted.certificates.len(), wanted.certificate_names.len()];
     let connections = wanted.connections.as_ref().map_or(0, Vec::len);
-    if lists.into_iter().chain([connections]).any(|len| len > MOST_ENTRIES) {
+    let mandate = wanted.mandate.as_ref().map_or(0, |mandate| {
+        mandate.tools.as_ref().map_or(0, Vec::len).max(mandate.connections.as_ref().map_or(0, Vec::len))
+    });
+    if lists.into_iter().chain([connections, mandate]).any(|len| len > MOST_ENTRIES) {
         return Err(Problem::unprocessable(
             "too-many",
             format!("a list must not have more than {MOST_ENTRIES} entries"),
@@ -81,6 +86,7 @@ fn said(agent_id: AgentId, wanted: Wanted) -> Result<AgentRegistration, Problem>
     said.certificate_names = wanted.certificate_names;
     said.worker = wanted.worker;
     said.possession = wanted.possession;
+    said.mandate = wanted.mandate;
     usable(&said)?;
     Ok(said)
 }
@@ -211,6 +217,7 @@ pub(super) fn shown(said: &AgentRegistration) -> Value {
         "clients": said.clients, "keys": said.keys.iter().map(key).collect::<Vec<_>>(),
         "certificates": said.certificates.iter().map(Thumbprint::to_base64url).collect::<Vec<_>>(),
         "certificate_names": said.certificate_names, "worker": said.worker, "possession": said.possession,
+        "mandate": said.mandate,
     })
 }
 

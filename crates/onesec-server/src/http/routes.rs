@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use super::{
     App, agents, alerts, approvals, catalogue, decide, delegations, discovery, enforcement, events, exceptions,
     exchange, going_live, health, keys, layers, openapi, processes, registrations, rehearsal, responses, stream, token,
-    users,
+    tools, users,
 };
 use crate::keys::KeyScope;
 
@@ -176,6 +176,8 @@ pub(super) static ROUTES: &[Route] = &[
     route(("delete", "/api/v1/delegations/{id}"), Key(Respond), "Take a delegation back", || {
         delete(delegations::revoke)
     }),
+    route(("get", "/api/v1/tools"), Key(Read), "List tools and their manifests", || get(tools::list)).query(&["state"]),
+    route(("post", "/api/v1/tools/approve"), Key(Respond), "Approve a manifest", || post(tools::approve)),
     route(("get", "/api/v1/exceptions"), Key(Admin), "List exceptions", || get(exceptions::list)).query(PAGE),
     route(("post", "/api/v1/exceptions"), Key(Admin), "Add an exception", || post(exceptions::create)).answers(&[201]),
     route(("delete", "/api/v1/exceptions/{id}"), Key(Admin), "End an exception", || delete(exceptions::remove)),

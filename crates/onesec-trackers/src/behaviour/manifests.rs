@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::BehaviourTracker;
 use super::measure::Who;
+use crate::change::ToolRow;
 use crate::facts::{Act, ManifestFacts, ManifestState};
 use crate::pool::Entry;
 use crate::shared::{Seed, Shared, Sym, stable_hash};
@@ -139,6 +140,7 @@ impl State {
         (class, authority, event): (Class, bool, &EventId),
         owner: Option<Sym>,
     ) {
+        let mut changed = false;
         for tool in shown {
             let slot = self.manifest_slot((&tool.server, &tool.tool), owner.clone());
             let Some(known) = self.behaviour.manifests.get_mut(slot) else { continue };
@@ -150,16 +152,19 @@ impl State {
             if side.first.is_none() {
                 side.first = Some((tool.digest, event.clone()));
             }
+            changed |= side.last.as_ref().is_none_or(|(last, _)| *last != tool.digest);
             side.last = Some((tool.digest, event.clone()));
             // Names that hearsay brings in must not make honest ones look like them.
             if class == Class::Proved {
                 self.note_alike(tool, &owner);
             }
         }
+        self.behaviour.tools_version += u64::from(changed);
     }
 
     /// A person approved a manifest.
     pub(crate) fn approve_tool(&mut self, server: Option<&Name>, tool: &Name, digest: Thumbprint) {
+        self.behaviour.tools_version += 1;
         let server = server.map_or("", Name::as_str);
         let slot = self.manifest_slot((server, tool.as_str()), None);
         if let Some(known) = self.behaviour.manifests.get_mut(slot) {
@@ -206,19 +211,32 @@ impl BehaviourTracker {
         self.alikes.get(slot)
     }
 
-    /// Manifests as people see them, by server and tool.
-    pub(crate) fn manifests_sorted(&self) -> Vec<&Manifest> {
+    /// Tools as people see them, by server and name.
+    pub(crate) fn tools(&self) -> Vec<ToolRow> {
         let mut all: Vec<&Manifest> = self.manifests.iter().collect();
         all.sort_unstable_by(|a, b| (&a.server, &a.tool).cmp(&(&b.server, &b.tool)));
-        all
+        all.into_iter().filter_map(Manifest::row).collect()
     }
 }
 
 impl Manifest {
-    /// The digest shown last, by whoever's word counts most, and what it is.
-    pub(crate) fn row(&self) -> (ManifestState, Option<&(Thumbprint, EventId)>) {
+    /// What was shown last, by whoever's word counts most.
+    fn row(&self) -> Option<ToolRow> {
         let proved = self.state(Class::Proved);
-        if proved.1.is_some() { proved } else { self.state(Class::Reported) }
+        let (state, shown) = if proved.1.is_some() { proved } else { self.state(Class::Reported) };
+        let (digest, event) = shown?;
+        Some(ToolRow {
+            server: self.server.id::<Name>(),
+            tool: self.tool.id()?,
+            digest: *digest,
+            approved: self.approved,
+            state: match state {
+                ManifestState::Approved => "approved",
+                ManifestState::Changed => "changed",
+                _ => "pending",
+            },
+            event: event.clone(),
+        })
     }
 }
 

@@ -55,6 +55,8 @@ pub(crate) struct BehaviourTracker {
     approvers: Pool<Approver>,
     pages: Pool<Page>,
     surfers: Pool<Surfer>,
+    /// Another number whenever a tool's manifest may have changed.
+    pub(crate) tools_version: u64,
     /// From which certainty on a text counts as an instruction.
     pub(crate) least: Reach,
 }
@@ -67,7 +69,7 @@ impl BehaviourTracker {
             tasks: Pool::new(bounds.tasks, share),
             memory: Pool::new(bounds.memories, share),
             born: Pool::new(bounds.conducts, share),
-            manifests: Pool::new(bounds.memories, share),
+            manifests: Pool::new(bounds.manifests, share),
             alikes: Pool::new(bounds.memories, share),
             messages: Pool::new(bounds.memories, share),
             pairings: Pool::new(bounds.conducts, share),
@@ -75,6 +77,7 @@ impl BehaviourTracker {
             approvers: Pool::new(bounds.approvers, share),
             pages: Pool::new(bounds.memories, share),
             surfers: Pool::new(bounds.conducts, share),
+            tools_version: 0,
             least,
         }
     }
@@ -128,6 +131,7 @@ impl BehaviourTracker {
             approvers: new.approvers.fill(from.get("approvers")?, shared),
             pages: new.pages.fill(from.get("pages")?, shared),
             surfers: new.surfers.fill(from.get("surfers")?, shared),
+            tools_version: 1,
             least,
         })
     }

@@ -19,7 +19,7 @@ use onesec_telemetry::{AgentId, Record, Timestamp};
 use crate::accounts::ConnectedAccountTracker;
 use crate::behaviour::BehaviourTracker;
 use crate::chains::DelegationChainTracker;
-use crate::change::LedgerChange;
+use crate::change::{LedgerChange, ToolRow};
 use crate::config::TrackerConfig;
 use crate::exchange::ExchangeTracker;
 use crate::facts::Facts;
@@ -169,6 +169,18 @@ impl Trackers {
     /// Every row: to rebuild tables.
     pub fn ledger_rows(&self) -> impl Iterator<Item = LedgerChange> {
         self.state.all_rows().into_iter()
+    }
+
+    /// Tools whose manifests were shown, by server and name.
+    #[must_use]
+    pub fn tools(&self) -> Vec<ToolRow> {
+        self.state.behaviour.tools()
+    }
+
+    /// The same number means that the same tools are known.
+    #[must_use]
+    pub const fn tools_version(&self) -> u64 {
+        self.state.behaviour.tools_version
     }
 
     /// Names of connections at which something was ever linked, ascending.

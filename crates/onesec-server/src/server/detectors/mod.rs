@@ -1,11 +1,14 @@
 //! The detectors that a server runs, and whether their settings mean anything.
 
+mod builtin;
+
 use std::sync::Arc;
 
-use onesec_detector::Detector;
 use onesec_engine::{Settings, SetupError};
 use onesec_telemetry::suggest::did_you_mean;
 
+use self::builtin::BUILTIN_SETTINGS;
+pub use self::builtin::builtin_detectors;
 use crate::core::SharedAssemble;
 
 /// The built-in detectors, then strangers'.
@@ -16,36 +19,6 @@ pub(super) fn assemble(more: SharedAssemble) -> SharedAssemble {
         Ok(detectors)
     })
 }
-
-/// The built-in detectors, set up as `settings` say.
-///
-/// # Errors
-/// [`SetupError`] where a setting has no meaning.
-pub fn builtin_detectors(settings: &Settings) -> Result<Vec<Box<dyn Detector>>, SetupError> {
-    let wrong = |setting: &str, why: String| SetupError::Setting { setting: setting.to_owned(), why };
-    let mut own = onesec_detectors::Settings::default();
-    if let Some(additions) = &settings.catalogue {
-        let catalogue = onesec_telemetry::catalogue::Catalogue::with_additions(additions);
-        own.catalogue = Arc::new(catalogue.map_err(|error| wrong("catalogue", error.to_string()))?);
-    }
-    let number = |name: &str| {
-        let Some(value) = settings.detectors.get("consent-phishing").and_then(|s| s.get(name)) else { return Ok(None) };
-        let number = value.as_u64().and_then(|n| u32::try_from(n).ok()).filter(|n| (1..=100_000).contains(n));
-        let setting = format!("detectors.consent-phishing.{name}");
-        number.map(Some).ok_or_else(|| wrong(&setting, "must be 1 to 100 000".to_owned()))
-    };
-    if let Some(scopes) = number("scopes")? {
-        own.consent.scopes = scopes as usize;
-    }
-    if let Some(users) = number("users")? {
-        own.consent.users = users;
-    }
-    Ok(onesec_detectors::all(&own))
-}
-
-/// What the built-in detectors read; one that is not listed reads nothing.
-const BUILTIN_SETTINGS: [(&str, &[&str]); 2] =
-    [("exchange-rate", &["limit", "window_seconds"]), ("consent-phishing", &["scopes", "users"])];
 
 /// Settings of a detector that nobody brings are a misspelling.
 pub(super) fn check_detectors(settings: &Settings, assemble: &SharedAssemble) -> Result<(), SetupError> {
