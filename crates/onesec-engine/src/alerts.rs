@@ -91,6 +91,14 @@ impl AlertBook {
         all
     }
 
+    /// Notes that an alert is a part of `incident`; whether that is news.
+    pub(crate) fn chain(&mut self, part: &AlertId, incident: &AlertId) -> bool {
+        let Some(entry) = self.live.get_mut(part) else { return false };
+        let news = entry.alert.chain.as_ref() != Some(incident);
+        entry.alert.chain = Some(incident.clone());
+        news
+    }
+
     /// Files a finding under its alert, opening one if there is none that still counts.
     pub(crate) fn file(&mut self, found: Found<'_>) -> Filed {
         let Found { record, by, finding, .. } = found;

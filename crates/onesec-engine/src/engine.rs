@@ -14,6 +14,7 @@ use onesec_trackers::{LedgerChange, Settled, TrackerStats, Trackers};
 
 use self::verdict::phase;
 use crate::alerts::{AlertBook, Found};
+use crate::chains::{self, ChainBook, Incident, Stage};
 use crate::exceptions::Exceptions;
 use crate::guard::Guarded;
 use crate::judge::{Judge, keep_first_exclusive, reads};
@@ -42,6 +43,7 @@ pub struct Engine {
     responder: Responder,
     restraints: Restraints,
     processes: ProcessBook,
+    chains: ChainBook,
     found: Findings,
 }
 
@@ -78,6 +80,7 @@ impl Engine {
             responder,
             restraints: Restraints::default(),
             processes: ProcessBook::default(),
+            chains: ChainBook::default(),
             found: Findings::new(),
         })
     }
@@ -102,6 +105,7 @@ impl Engine {
         engine.responder.load(state.below("respond/"))?;
         engine.restraints = state.get("restraints")?;
         engine.processes = state.get("processes")?;
+        engine.chains = state.get("chains")?;
         engine.exceptions = state.get("exceptions")?;
         engine.alerts = AlertBook::from_saved(state)?;
         let config = tracker_config(&engine.settings)?;
@@ -122,6 +126,7 @@ impl Engine {
         out.put("alerts", &self.alerts.to_saved());
         out.put("restraints", &self.restraints);
         out.put("processes", &self.processes);
+        out.put("chains", &self.chains);
         out.nested("respond", |out| self.responder.save(out));
         out.nested("trackers", |out| self.trackers.save(out));
         out.nested("detector", |out| {
@@ -201,7 +206,36 @@ impl Engine {
         if !output.touched.contains(&filed.alert) {
             output.touched.push(filed.alert.clone());
         }
+        let stage = Stage { detector: by.code, finding: &finding, attribution, alert: &filed.alert };
+        let incidents = self.chains.note(record, stage);
         output.findings.push(reported_finding(record, by.code, &finding, Some(filed.alert)));
+        for incident in incidents {
+            self.file_incident(record, &incident, output);
+        }
+    }
+
+    /// Findings that follow one another: an alert of their own, to which theirs point.
+    fn file_incident(&mut self, record: &Record, incident: &Incident, output: &mut Output) {
+        let by = &chains::DESCRIPTOR;
+        let attribution = record.attribution();
+        if self.exceptions.silence(by.code, &incident.finding, record.observed_at) || self.is_off(by.code) {
+            return;
+        }
+        let filed = self.alerts.file(Found { record, by, finding: &incident.finding, attribution });
+        output.transitions.extend(filed.transitions);
+        for part in &incident.parts {
+            if self.alerts.chain(part, &filed.alert) && !output.touched.contains(part) {
+                output.touched.push(part.clone());
+            }
+        }
+        if !output.touched.contains(&filed.alert) {
+            output.touched.push(filed.alert.clone());
+        }
+        output.findings.push(reported_finding(record, by.code, &incident.finding, Some(filed.alert)));
+    }
+
+    fn is_off(&self, code: &str) -> bool {
+        self.settings.detectors_off.iter().any(|off| off == code)
     }
 
     fn obey(&mut self, command: &Command, record: &Record, output: &mut Output) {
@@ -331,7 +365,8 @@ impl Engine {
 
     /// What each running detector says of itself.
     pub fn descriptors(&self) -> impl Iterator<Item = &onesec_detector::Descriptor> {
-        self.detectors.iter().filter(|g| !g.is_muted()).map(Guarded::descriptor)
+        let own = self.detectors.iter().filter(|g| !g.is_muted()).map(Guarded::descriptor);
+        own.chain((!self.is_off(chains::DESCRIPTOR.code)).then_some(&chains::DESCRIPTOR))
     }
 }
 

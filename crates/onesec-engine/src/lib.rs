@@ -21,6 +21,7 @@
 //! **Where next.** `onesec-server` feeds one from sockets and writes what it says to the journal.
 
 mod alerts;
+mod chains;
 mod engine;
 mod exceptions;
 mod guard;
@@ -35,6 +36,7 @@ mod setup;
 #[cfg(test)]
 mod tests;
 
+pub use chains::{ChainRule, chain_rules};
 pub use engine::Engine;
 pub use output::{Answer, Brief, Output, Reported};
 pub use processes::ProcessBook;

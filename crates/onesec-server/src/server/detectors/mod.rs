@@ -23,7 +23,8 @@ pub(super) fn assemble(more: SharedAssemble) -> SharedAssemble {
 /// Settings of a detector that nobody brings are a misspelling.
 pub(super) fn check_detectors(settings: &Settings, assemble: &SharedAssemble) -> Result<(), SetupError> {
     let detectors = assemble(settings)?;
-    let codes: Vec<&str> = detectors.iter().map(|detector| detector.descriptor().code).collect();
+    let mut codes: Vec<&str> = detectors.iter().map(|detector| detector.descriptor().code).collect();
+    codes.push("attack-chain");
     for code in settings.detectors.keys().chain(&settings.detectors_off) {
         if !codes.contains(&code.as_str()) {
             let hint = did_you_mean(code, codes.iter().copied()).map(|c| format!(", did you mean `{c}`?"));

@@ -1,0 +1,228 @@
+//! Attack chains: findings of several detectors that follow one another become one incident.
+//!
+//! The rules are data: ordered stages, each a choice of detectors. Every stage is a finding of MEDIUM or more that rests on
+//! more than hearsay, within an hour, about the same agent, user or task. Incidents are never stages.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use onesec_detector::{Descriptor, Entity, Evidence, Finding, Module};
+use onesec_telemetry::{AgentId, AlertId, Attribution, EventId, Record, Seq, Severity, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+
+/// The code of incidents.
+pub(crate) const ATTACK_CHAIN: &str = "attack-chain";
+
+/// A rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainRule {
+    /// Stable name in kebab-case.
+    pub name: String,
+    /// What happened, in words.
+    pub says: String,
+    /// The stages in order: detectors of which one must have found something.
+    pub stages: Vec<Vec<String>>,
+}
+
+/// The built-in rules.
+#[must_use]
+pub fn chain_rules() -> &'static [ChainRule] {
+    static RULES: LazyLock<Vec<ChainRule>> =
+        LazyLock::new(|| serde_json::from_str(include_str!("chains.json")).unwrap_or_default());
+    &RULES
+}
+
+/// What an incident says of itself.
+pub(crate) static DESCRIPTOR: Descriptor = Descriptor {
+    owasp: &["ASI01", "ASI03", "ASI10"],
+    blind_spot: "stages that no detector finds, and chains that no rule knows",
+    mitigation: "Contain the agent named here first; then follow the evidence from the first stage on.",
+    ..Descriptor::new(ATTACK_CHAIN, Module::AiContainment, "Attack in several stages")
+};
+
+/// Findings of the last hour by whom they are about.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ChainBook {
+    notes: BTreeMap<Subject, Vec<Note>>,
+    /// When something was last noted of each, oldest first.
+    order: BTreeSet<(Timestamp, Subject)>,
+}
+
+/// About whom.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Subject {
+    Agent(AgentId),
+    User(UserId),
+    Task(String),
+}
+
+/// A finding that may be a stage.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Note {
+    detector: String,
+    seq: Seq,
+    at: Timestamp,
+    alert: AlertId,
+    event: EventId,
+}
+
+/// A finding that was filed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stage<'a> {
+    pub(crate) detector: &'static str,
+    pub(crate) finding: &'a Finding,
+    pub(crate) attribution: Attribution,
+    pub(crate) alert: &'a AlertId,
+}
+
+/// A chain that is complete, and the alerts that are its parts.
+#[derive(Debug)]
+pub(crate) struct Incident {
+    pub(crate) finding: Finding,
+    pub(crate) parts: Vec<AlertId>,
+}
+
+impl ChainBook {
+    /// Notes a finding; the incidents that it completes.
+    pub(crate) fn note(&mut self, record: &Record, stage: Stage<'_>) -> Vec<Incident> {
+        let counts = stage.finding.severity >= Severity::Medium
+            && stage.attribution > Attribution::Reported
+            && stage.detector != ATTACK_CHAIN
+            && !record.late;
+        let Some(event) = stage.finding.evidence.iter().next().filter(|_| counts) else { return Vec::new() };
+        let note = Note {
+            detector: stage.detector.to_owned(),
+            seq: record.seq,
+            at: record.at,
+            alert: stage.alert.clone(),
+            event: event.clone(),
+        };
+        let mut incidents: Vec<Incident> = Vec::new();
+        for subject in subjects(record, stage.finding) {
+            let found = self.add(&subject, note.clone());
+            for (rule, parts) in found {
+                // The same chain about agent, user and task is one incident: the first of them names it.
+                let known = |incident: &Incident| incident.finding.aspects.contains(rule.name.as_str());
+                if !incidents.iter().any(known) {
+                    incidents.push(incident(record, (&subject, rule), &parts));
+                }
+            }
+        }
+        incidents
+    }
+
+    fn add(&mut self, subject: &Subject, note: Note) -> Vec<(&'static ChainRule, Vec<Note>)> {
+        let notes = self.notes.entry(subject.clone()).or_default();
+        if let Some(last) = notes.iter().map(|note| note.at).max() {
+            self.order.remove(&(last, subject.clone()));
+        }
+        notes.retain(|old| note.at.since(old.at) < WITHIN);
+        // The newest of each detector's alerts is enough to complete a chain, the first to begin one.
+        let twice = |old: &Note| old.detector == note.detector && old.alert == note.alert;
+        let complete = chain_rules().iter().filter_map(|rule| Some((rule, completes(rule, notes, &note)?))).collect();
+        if !notes.iter().any(twice) {
+            if notes.len() >= MOST_NOTES {
+                notes.remove(0);
+            }
+            notes.push(note.clone());
+        }
+        let last = notes.iter().map(|note| note.at).max().unwrap_or(note.at);
+        self.order.insert((last, subject.clone()));
+        while self.order.len() > MOST_SUBJECTS {
+            let Some((_, oldest)) = self.order.pop_first() else { break };
+            self.notes.remove(&oldest);
+        }
+        complete
+    }
+}
+
+/// The stages of `rule`, where `last` is the last of them and the others came before, in order.
+fn completes(rule: &ChainRule, before: &[Note], last: &Note) -> Option<Vec<Note>> {
+    let (end, stages) = rule.stages.split_last()?;
+    if stages.is_empty() || !end.contains(&last.detector) {
+        return None;
+    }
+    let mut parts: Vec<Note> = Vec::new();
+    // What one record shows is one thing, however many detectors see it.
+    let mut rest = before.iter().filter(|note| note.at <= last.at && note.seq < last.seq);
+    for stage in stages {
+        let fits = |note: &&Note| {
+            stage.contains(&note.detector)
+                && parts.last().is_none_or(|part| part.seq < note.seq)
+                && note.detector != last.detector
+                && parts.iter().all(|part| part.detector != note.detector)
+        };
+        let found = rest.find(fits)?.clone();
+        parts.push(found);
+    }
+    parts.push(last.clone());
+    Some(parts)
+}
+
+fn subjects(record: &Record, finding: &Finding) -> Vec<Subject> {
+    let agent = finding.entity.agent.as_ref().or_else(|| record.agent());
+    let user = finding.entity.user.as_ref().or_else(|| record.user());
+    let task = record.event().and_then(|event| event.common.task_id.as_ref());
+    let all = [
+        agent.cloned().map(Subject::Agent),
+        task.map(|task| Subject::Task(task.to_string())),
+        user.cloned().map(Subject::User),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+fn incident(record: &Record, (subject, rule): (&Subject, &'static ChainRule), parts: &[Note]) -> Incident {
+    let entity = match subject {
+        Subject::Agent(agent) => Entity { agent: Some(agent.clone()), ..Entity::default() },
+        Subject::User(user) => Entity { user: Some(user.clone()), ..Entity::default() },
+        Subject::Task(_) => Entity::agent_of(record),
+    };
+    let mut events = parts.iter().map(|part| &part.event);
+    let mut evidence =
+        events.next().map_or_else(|| Finding::about(record, Severity::Info, "").evidence, Evidence::from);
+    for event in events {
+        evidence = evidence.and(event);
+    }
+    let stages: Vec<String> = parts.iter().map(|part| part.detector.clone()).collect();
+    let mut alerts: Vec<AlertId> = Vec::new();
+    for part in parts {
+        if !alerts.contains(&part.alert) {
+            alerts.push(part.alert.clone());
+        }
+    }
+    let reason = format!("{}: {}", rule.says, stages.join(", then "));
+    let finding = Finding::new(entity, evidence, Severity::Critical, reason)
+        .with("chain", rule.name.as_str())
+        .with("stages", stages)
+        .with("alerts", alerts.iter().map(ToString::to_string).collect::<Vec<_>>())
+        .aspect(rule.name.as_str());
+    Incident { finding, parts: alerts }
+}
+
+/// Stages further apart than this belong to different stories.
+const WITHIN: Duration = Duration::from_secs(3600);
+/// Findings that are remembered of one agent, user or task.
+const MOST_NOTES: usize = 32;
+/// Agents, users and tasks.
+const MOST_SUBJECTS: usize = 50_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_can_be_completed() {
+        let rules = chain_rules();
+        assert!(rules.len() >= 8, "the data is read");
+        for rule in rules {
+            assert!(rule.stages.len() >= 2, "{}", rule.name);
+            let kebab = rule.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+            assert!(kebab && !rule.says.is_empty(), "{}", rule.name);
+            for stage in &rule.stages {
+                assert!(!stage.is_empty() && !stage.iter().any(|code| code == ATTACK_CHAIN), "{}", rule.name);
+            }
+        }
+    }
+}
