@@ -23,6 +23,8 @@ macro_rules! concepts {
 concepts! {
     /// Setting aside: ignore, disregard, forget. An imperative.
     IGNORE,
+    /// Said of instructions: no longer apply, are void.
+    VOID,
     /// Which instructions: previous, above, all, your.
     PRIOR,
     /// Instructions, rules, guidelines.
@@ -91,6 +93,8 @@ concepts! {
     IAMADMIN,
     /// Authorised, approved, lifted.
     GRANT,
+    /// Switched off: lifted, suspended.
+    LIFTED,
     /// Immediately, urgent.
     URGENT,
     /// "Your account will be closed".
@@ -143,6 +147,8 @@ concepts! {
     QUOTE,
     /// A question or a wish to understand: how, what, explain.
     ASK,
+    /// A word of English, whose verbs look like its nouns: only their place tells an order.
+    ENGLISH,
 }
 
 impl Concept {

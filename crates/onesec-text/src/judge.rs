@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::concept::{Concept, any};
 use crate::lexicon::{Hit, Lexicon};
+use crate::order;
 use crate::rules::{RULES, Rule, VERBS};
 use crate::signal::Signal;
 
@@ -155,21 +156,18 @@ fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
         }
         let (start, end) = (hit.start, hit.end);
         let between = |from: usize, to: usize| text.get(from..to).unwrap_or("\n");
-        let joined =
-            |gap: &str, most: usize| gap.len() <= most && !gap.contains(['.', ',', ';', ':', '!', '?', '\n', '"']);
-        let denied = before
-            .iter()
-            .rev()
-            .take(4)
-            .any(|b| b.mask & Concept::NEG.mask() != 0 && b.end <= start && joined(between(b.end, start), 10));
+        let joined = |gap: &str, most: usize| gap.len() <= most && !gap.contains(['.', ',', ';', ':', '!', '?', '\n', '"']);
+        let denied = before.iter().rev().take(4).any(|b| {
+            b.mask & Concept::NEG.mask() != 0 && b.end <= start && joined(between(b.end, start), 10)
+        });
         let of_others = before.iter().rev().take(3).any(|b| {
             b.mask & Concept::SUBJECT.mask() != 0 && b.end <= start && between(b.end, start).trim().is_empty()
         });
-        let denied_after = after
-            .iter()
-            .take(4)
-            .any(|b| b.mask & Concept::NEGAFTER.mask() != 0 && b.start >= end && joined(between(end, b.start), 24));
-        if denied || of_others || denied_after {
+        let denied_after = after.iter().take(4).any(|b| {
+            b.mask & Concept::NEGAFTER.mask() != 0 && b.start >= end && joined(between(end, b.start), 24)
+        });
+        let english = hit.mask & Concept::ENGLISH.mask() != 0 && hit.mask & Concept::IGNORE.mask() == 0;
+        if denied || of_others && !english || denied_after || english && !order::is_order(text, before, start) {
             hit.mask &= !VERBS;
         }
     }

@@ -31,6 +31,7 @@ mod judge;
 mod lexicon;
 pub mod model;
 mod normal;
+mod order;
 mod rules;
 mod sample;
 mod score;

@@ -38,7 +38,7 @@ pub(crate) const VERBS: u64 =
 /// Every rule.
 pub(crate) const RULES: &[Rule] = &[
     // Setting aside what was said before.
-    rule(Signal::Override, 820, 60, &[one(IGNORE), one(INSTR), one(PRIOR)]),
+    rule(Signal::Override, 820, 60, &[any(&[IGNORE, VOID]), one(INSTR), one(PRIOR)]),
     rule(Signal::Override, 700, 50, &[one(IGNORE), one(PROMPT)]),
     rule(Signal::Override, 420, 36, &[one(IGNORE), one(INSTR)]),
     rule(Signal::Override, 600, 36, &[one(IGNORE), one(ALLPRIOR)]),
@@ -54,13 +54,13 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Override, 360, 90, &[any(&[INSTR, TASK]), one(URGENT), any(&[STOP, FOLLOW, IMPORTANT])]),
     // Another role, without rules.
     rule(Signal::Override, 720, 300, &[one(BECOME), one(FREE)]),
-    rule(Signal::Override, 420, 60, &[one(BECOME), any(&[ALWAYS, PRIOR])]),
+    rule(Signal::Override, 420, 60, &[one(BECOME), one(ALWAYS)]),
     rule(Signal::Override, 260, 0, &[one(BECOME)]),
     rule(Signal::Override, 520, 60, &[one(FREE), one(AI)]),
     rule(Signal::Override, 420, 60, &[one(FREE), one(YOU)]),
     // Marks that pretend that the data ends here.
     rule(Signal::Override, 300, 0, &[one(MARK)]),
-    rule(Signal::Override, 640, 200, &[one(MARK), any(&[IGNORE, FREE, GRANT, BECOME, REVEAL, SEND, NEWTASK, MUST])]),
+    rule(Signal::Override, 640, 200, &[one(MARK), DO | any(&[FREE, GRANT, LIFTED, BECOME, NEWTASK])]),
     // Telling the answer what to be.
     rule(Signal::Override, 540, 60, &[one(SHAPE), one(REPLY)]),
     rule(Signal::Override, 380, 50, &[one(ADD), one(REPLY)]),
@@ -91,9 +91,9 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Authority, 620, 160, &[one(IAMADMIN), any(&[DISABLE, REVEAL, IGNORE, GIVE, GRANT, RUN, SEND, GUARD])]),
     rule(Signal::Authority, 360, 0, &[one(IAMADMIN)]),
     rule(Signal::Authority, 540, 140, &[one(GRANT), one(ADMIN), any(&[AI, YOU, GUARD])]),
-    rule(Signal::Authority, 560, 60, &[one(GRANT), one(GUARD), any(&[ADMIN, AI, USER, YOU, PERM])]),
+    rule(Signal::Authority, 560, 50, &[one(LIFTED), one(GUARD), any(&[ADMIN, AI, USER, YOU, PERM])]),
     rule(Signal::Authority, 540, 90, &[one(GRANT), one(AI), any(&[RUN, SEND, REVEAL, SECRET, FETCH])]),
-    rule(Signal::Authority, 440, 60, &[one(GRANT), one(GUARD)]),
+    rule(Signal::Authority, 440, 40, &[one(LIFTED), one(GUARD)]),
     rule(Signal::Authority, 560, 140, &[one(GRANT), any(&[YOU, AI]), one(WITHOUT), one(CONFIRM)]),
     // Asking for what is secret.
     rule(Signal::Exfiltration, 700, 50, &[one(REVEAL), one(PROMPT)]),
@@ -101,7 +101,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Exfiltration, 700, 160, &[one(SEND), PRIVATE, one(DEST)]),
     rule(Signal::Exfiltration, 600, 60, &[one(SEND), any(&[PROMPT, FILE])]),
     rule(Signal::Exfiltration, 440, 50, &[one(SEND), one(CONVO)]),
-    rule(Signal::Exfiltration, 400, 50, &[any(&[SEND, REVEAL]), one(SECRET)]),
+    rule(Signal::Exfiltration, 330, 50, &[any(&[SEND, REVEAL]), one(SECRET)]),
     rule(
         Signal::Exfiltration,
         560,
@@ -116,8 +116,8 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Concealment, 580, 90, &[one(HIDE), HARM]),
     // Permissions and secrets.
     rule(Signal::Credentials, 540, 70, &[one(GIVE), one(PERM), any(&[WITHOUT, ALWAYS, AI, URGENT, DEST])]),
-    rule(Signal::Credentials, 540, 70, &[one(WITHOUT), one(CONFIRM), any(&[AI, RUN, SEND, PAY, PERM])]),
-    rule(Signal::Credentials, 240, 40, &[any(&[SEND, REVEAL, GIVE]), any(&[SECRET, PERM])]),
+    rule(Signal::Credentials, 540, 70, &[one(WITHOUT), one(CONFIRM), any(&[RUN, SEND, PAY, GIVE])]),
+    rule(Signal::Credentials, 200, 40, &[any(&[SEND, REVEAL, GIVE]), any(&[SECRET, PERM])]),
     // Haste.
     rule(Signal::Urgency, 160, 0, &[one(URGENT)]),
     rule(Signal::Urgency, 300, 160, &[one(THREAT), any(&[URGENT, FETCH, SEND, PAY])]),
@@ -126,11 +126,11 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::PaymentChange, 580, 140, &[one(PAY), one(BANK), one(CHANGED)]),
     // Tools and code.
     rule(Signal::Tool, 560, 120, &[one(BEFORE), DO, any(&[YOU, FILE, SECRET, CONVO, ADD, TOOL])]),
-    rule(Signal::Tool, 520, 60, &[one(RUN), one(CODE)]),
-    rule(Signal::Tool, 560, 120, &[one(RUN), one(TOOL), any(&[HIDE, IGNORE, INSTEAD, BEFORE, IAMADMIN])]),
+    rule(Signal::Tool, 480, 40, &[one(RUN), one(CODE)]),
+    rule(Signal::Tool, 560, 120, &[one(RUN), one(TOOL), any(&[HIDE, IGNORE, BEFORE, IAMADMIN])]),
     rule(Signal::Tool, 440, 80, &[one(RUN), one(TOOL), one(URGENT)]),
     rule(Signal::Tool, 300, 0, &[one(CODE)]),
     // Links.
-    rule(Signal::Fetch, 560, 90, &[one(FETCH), one(DEST), any(&[RUN, FOLLOW, HIDE, AI])]),
+    rule(Signal::Fetch, 560, 90, &[one(FETCH), one(DEST), any(&[FOLLOW, HIDE, AI])]),
     rule(Signal::Fetch, 200, 50, &[one(FETCH), one(DEST)]),
 ];
