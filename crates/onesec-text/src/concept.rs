@@ -81,6 +81,8 @@ concepts! {
     SHAPE,
     /// Adding to an answer: include, mention, append. An imperative.
     ADD,
+    /// What is added to an answer: a sentence, a link, the phrase.
+    CONTENT,
     /// Keeping quiet: do not mention, secretly.
     HIDE,
     /// Keeping quiet towards the user, in one phrase.
@@ -153,13 +155,13 @@ concepts! {
 
 impl Concept {
     /// The set with this concept alone.
-    pub(crate) const fn mask(self) -> u64 {
-        1 << self as u64
+    pub(crate) const fn mask(self) -> u128 {
+        1 << self as u128
     }
 }
 
 /// The set of `concepts`.
-pub(crate) const fn any(concepts: &[Concept]) -> u64 {
+pub(crate) const fn any(concepts: &[Concept]) -> u128 {
     let mut mask = 0;
     let mut rest = concepts;
     while let [first, others @ ..] = rest {

@@ -36,7 +36,7 @@ pub(crate) struct Lexicon {
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    mask: u64,
+    mask: u128,
     /// Any ending may follow.
     stem: bool,
 }
@@ -46,7 +46,7 @@ struct Entry {
 pub(crate) struct Hit {
     pub(crate) start: usize,
     pub(crate) end: usize,
-    pub(crate) mask: u64,
+    pub(crate) mask: u128,
 }
 
 impl Lexicon {

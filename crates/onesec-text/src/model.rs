@@ -125,10 +125,12 @@ impl Model {
 /// Begins the file of weights; the last byte is the version of the format.
 const MAGIC: [u8; 4] = *b"OTM1";
 
-/// The logit at which the model says all it can say.
-const FULL: f32 = 2.5;
+/// Over this logit the model begins to speak…
+const FROM: f32 = -1.0;
+/// …and at this one it says all it can say.
+const FULL: f32 = 1.5;
 /// Below this logit, the model contradicts.
-const AGAINST: f32 = -2.0;
+const AGAINST: f32 = -4.0;
 /// Confirmed rules of this weight need no model, and are not weakened by it.
 const CERTAIN: u16 = 540;
 
@@ -150,12 +152,12 @@ impl Cues {
 
     /// The weight of a logit, in thousandths.
     fn weight(&self, logit: f32) -> u16 {
-        let share = (logit / FULL).clamp(0.0, 1.0);
+        let share = ((logit - FROM) / (FULL - FROM)).clamp(0.0, 1.0);
         let most: f32 = match (self.addresses, self.rules, self.talks) {
-            (true, true, _) | (true, false, false) => 560.0,
-            (false, true, false) => 450.0,
-            (_, _, true) => 300.0,
-            (false, false, false) => 300.0,
+            (true, true, false) => 400.0,
+            (_, true, _) => 300.0,
+            (true, false, false) => 400.0,
+            (_, false, _) => 250.0,
         };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 560")]
         {

@@ -13,26 +13,30 @@ pub(crate) struct Rule {
     pub(crate) weight: u16,
     pub(crate) near: usize,
     /// The first is the core: its place decides whether it is quoted, or talked about.
-    pub(crate) needs: &'static [u64],
+    pub(crate) needs: &'static [u128],
     /// Whether the words must stand in the order of `needs`.
     pub(crate) ordered: bool,
 }
 
-const fn rule(signal: Signal, weight: u16, near: usize, needs: &'static [u64]) -> Rule {
+const fn rule(signal: Signal, weight: u16, near: usize, needs: &'static [u128]) -> Rule {
     Rule { signal, weight, near, needs, ordered: false }
 }
 
-const fn one(concept: Concept) -> u64 {
+const fn ordered(signal: Signal, weight: u16, near: usize, needs: &'static [u128]) -> Rule {
+    Rule { signal, weight, near, needs, ordered: true }
+}
+
+const fn one(concept: Concept) -> u128 {
     concept.mask()
 }
 
-const DO: u64 = any(&[SEND, RUN, REVEAL, PAY, FETCH, GIVE, DISABLE, IGNORE, SAY, SHAPE, ADD, FOLLOW]);
-const HARM: u64 = any(&[SEND, RUN, PAY, GIVE, DISABLE, IGNORE, FETCH]);
-const PRIVATE: u64 = any(&[SECRET, PROMPT, CONVO, FILE]);
-const LOUD: u64 = any(&[IMPORTANT, URGENT, STOP]);
+const DO: u128 = any(&[SEND, RUN, REVEAL, PAY, FETCH, GIVE, DISABLE, IGNORE, SAY, SHAPE, ADD, FOLLOW]);
+const HARM: u128 = any(&[SEND, RUN, PAY, GIVE, DISABLE, IGNORE, FETCH]);
+const PRIVATE: u128 = any(&[SECRET, PROMPT, CONVO, FILE]);
+const LOUD: u128 = any(&[IMPORTANT, URGENT, STOP]);
 
 /// Verbs that count only where they are orders: not denied, and not said of somebody else.
-pub(crate) const VERBS: u64 =
+pub(crate) const VERBS: u128 =
     any(&[IGNORE, REVEAL, SEND, SAY, RUN, FETCH, DISABLE, PAY, SHAPE, ADD, GIVE, FOLLOW, REMEMBER]);
 
 /// Every rule.
@@ -56,13 +60,15 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Override, 720, 300, &[one(BECOME), one(FREE)]),
     rule(Signal::Override, 420, 60, &[one(BECOME), one(ALWAYS)]),
     rule(Signal::Override, 260, 0, &[one(BECOME)]),
-    rule(Signal::Override, 520, 60, &[one(FREE), one(AI)]),
+    rule(Signal::Override, 460, 60, &[one(FREE), one(AI)]),
+    rule(Signal::Override, 520, 60, &[one(FREE), any(&[LIFTED, GUARD, INSTR]), any(&[AI, YOU, MARK, ADMIN])]),
     rule(Signal::Override, 420, 60, &[one(FREE), one(YOU)]),
     // Marks that pretend that the data ends here.
     rule(Signal::Override, 300, 0, &[one(MARK)]),
     rule(Signal::Override, 640, 200, &[one(MARK), DO | any(&[FREE, GRANT, LIFTED, BECOME, NEWTASK])]),
     // Telling the answer what to be.
-    rule(Signal::Override, 540, 60, &[one(SHAPE), one(REPLY)]),
+    ordered(Signal::Override, 540, 32, &[one(SHAPE), one(REPLY)]),
+    rule(Signal::Override, 560, 60, &[one(ADD), one(REPLY), one(CONTENT)]),
     rule(Signal::Override, 380, 50, &[one(ADD), one(REPLY)]),
     rule(Signal::Override, 360, 24, &[one(SAY), one(ONLY)]),
     rule(Signal::Override, 540, 120, &[one(SAY), one(ONLY), any(&[IGNORE, INSTEAD, ALWAYS, TRIGGER])]),
@@ -97,7 +103,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Authority, 560, 140, &[one(GRANT), any(&[YOU, AI]), one(WITHOUT), one(CONFIRM)]),
     // Asking for what is secret.
     rule(Signal::Exfiltration, 700, 50, &[one(REVEAL), one(PROMPT)]),
-    rule(Signal::Exfiltration, 440, 40, &[one(REVEAL), one(INSTR), one(YOU)]),
+    ordered(Signal::Exfiltration, 540, 40, &[one(REVEAL), one(YOU), one(INSTR)]),
     rule(Signal::Exfiltration, 700, 160, &[one(SEND), PRIVATE, one(DEST)]),
     rule(Signal::Exfiltration, 600, 60, &[one(SEND), any(&[PROMPT, FILE])]),
     rule(Signal::Exfiltration, 440, 50, &[one(SEND), one(CONVO)]),
