@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::concept::{Concept, any};
 use crate::lexicon::{Hit, Lexicon};
 use crate::order;
-use crate::rules::{RULES, Rule, VERBS};
+use crate::rules::{self, RULES, Rule, VERBS};
 use crate::signal::Signal;
 
 /// A rule that a sentence confirms.
@@ -41,7 +41,7 @@ pub(crate) fn sentences(text: &str) -> Vec<Range<usize>> {
     let pairs = bytes.iter().copied().zip(bytes.iter().copied().skip(1).chain(std::iter::once(b'\n'))).enumerate();
     for (at, (b, next)) in pairs {
         let ends = match b {
-            b'\n' => true,
+            b'\n' => next != b'\n' || at + 1 == bytes.len(),
             b'.' | b'!' | b'?' | b';' => matches!(next, b' ' | b'\n' | b'"' | b'\'' | b')') || next >= 0xe3,
             // The ideographic full stop, U+3002, the danda, U+0964, and the Arabic question mark, U+061F.
             0x82 => bytes.get(at.saturating_sub(2)..=at) == Some(&[0xe3, 0x80, 0x82]),
@@ -108,8 +108,7 @@ fn sentence(text: &str, range: Range<usize>, words: Words<'_>, talk: usize) -> S
     let has = |concepts: &[Concept]| own & any(concepts) != 0;
     let mut sentence = Sentence {
         range: range.clone(),
-        addresses: own & VERBS != 0
-            && has(&[Concept::YOU, Concept::AI, Concept::INSTR, Concept::REPLY, Concept::MUST]),
+        addresses: own & VERBS != 0 && has(&[Concept::YOU, Concept::AI, Concept::INSTR, Concept::REPLY, Concept::MUST]),
         talks: has(&[Concept::TALK, Concept::ASK]),
         evidence: Vec::new(),
     };
@@ -119,6 +118,11 @@ fn sentence(text: &str, range: Range<usize>, words: Words<'_>, talk: usize) -> S
     let mut quotes: Option<Vec<Range<usize>>> = None;
     for rule in possible {
         let Some((core, found)) = confirm(rule, words) else { continue };
+        // "Tell nobody your password" keeps a secret from thieves, and nothing from its owner.
+        let keeps_secret = has(&[Concept::SECRET]) && core.mask & Concept::HIDEUSER.mask() == 0;
+        if rule.signal == Signal::Concealment && keeps_secret && own & rules::HARM == 0 {
+            continue;
+        }
         let quotes = quotes.get_or_insert_with(|| quotations(text, &range));
         let weight = dampen(rule.weight, &Scene { core, hits, quotes, talk });
         keep(&mut sentence.evidence, Evidence { signal: rule.signal, weight, range: found });
@@ -173,16 +177,20 @@ fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
         }
         let (start, end) = (hit.start, hit.end);
         let between = |from: usize, to: usize| text.get(from..to).unwrap_or("\n");
-        let joined = |gap: &str, most: usize| gap.len() <= most && !gap.contains(['.', ',', ';', ':', '!', '?', '\n', '"']);
-        let denied = before.iter().rev().take(4).any(|b| {
-            b.mask & Concept::NEG.mask() != 0 && b.end <= start && joined(between(b.end, start), 10)
-        });
+        let joined =
+            |gap: &str, most: usize| gap.len() <= most && !gap.contains(['.', ',', ';', ':', '!', '?', '\n', '"']);
+        let denied = before
+            .iter()
+            .rev()
+            .take(4)
+            .any(|b| b.mask & Concept::NEG.mask() != 0 && b.end <= start && joined(between(b.end, start), 10));
         let of_others = before.iter().rev().take(3).any(|b| {
             b.mask & Concept::SUBJECT.mask() != 0 && b.end <= start && between(b.end, start).trim().is_empty()
         });
-        let denied_after = after.iter().take(4).any(|b| {
-            b.mask & Concept::NEGAFTER.mask() != 0 && b.start >= end && joined(between(end, b.start), 24)
-        });
+        let denied_after = after
+            .iter()
+            .take(4)
+            .any(|b| b.mask & Concept::NEGAFTER.mask() != 0 && b.start >= end && joined(between(end, b.start), 24));
         let english = hit.mask & Concept::ENGLISH.mask() != 0 && hit.mask & Concept::IGNORE.mask() == 0;
         if denied || of_others && !english || denied_after || english && !order::is_order(text, before, start) {
             hit.mask &= !VERBS;

@@ -54,7 +54,8 @@ impl Lexicon {
     pub(crate) fn builtin() -> Self {
         let mut words: BTreeMap<String, Entry> = BTreeMap::new();
         let english = |nth: usize| if nth == 0 { Concept::ENGLISH.mask() } else { 0 };
-        let all = FILES.iter().enumerate().flat_map(|(nth, file)| entries(file).map(move |entry| (english(nth), entry)));
+        let all =
+            FILES.iter().enumerate().flat_map(|(nth, file)| entries(file).map(move |entry| (english(nth), entry)));
         for (language, (concept, word)) in all {
             let stem = word.ends_with('*');
             let plain = normalise(word.trim_end_matches('*')).text().trim_end().to_owned();

@@ -36,6 +36,8 @@ mod rules;
 mod sample;
 mod score;
 mod signal;
+#[cfg(test)]
+mod tests;
 
 pub use normal::{Normal, normalise};
 pub use sample::MAX_READ_BYTES;

@@ -100,10 +100,11 @@ impl Model {
             sentences.iter().map(|s| self.sum(text.get(s.range.clone()).unwrap_or_default())).collect();
         let windows = windows_of(sentences.iter().map(|s| s.range.clone()).collect());
         for window in windows {
-            let sum = sums.get(window.clone()).unwrap_or_default().iter().fold(Sum::default(), |a, b| Sum {
-                total: a.total + b.total,
-                count: a.count + b.count,
-            });
+            let sum = sums
+                .get(window.clone())
+                .unwrap_or_default()
+                .iter()
+                .fold(Sum::default(), |a, b| Sum { total: a.total + b.total, count: a.count + b.count });
             let logit = self.logit_of(sum);
             let Some(own) = sentences.get_mut(window) else { continue };
             let cues = Cues::of(own);
@@ -266,7 +267,8 @@ mod tests {
 
     #[test]
     fn every_sentence_begins_a_window() {
-        let text = "Short. Words. And a much longer sentence that has more than enough bytes to be read on its own. End.";
+        let text =
+            "Short. Words. And a much longer sentence that has more than enough bytes to be read on its own. End.";
         let windows = windows(text);
         assert_eq!(windows.len(), 4);
         assert!(windows.iter().all(|w| text.get(w.clone()).is_some()));

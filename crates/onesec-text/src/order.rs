@@ -1,7 +1,7 @@
 //! Whether an English verb stands where orders stand: English writes "send" for the order, the noun and the plural.
 
-use crate::concept::any;
 use crate::concept::Concept::{AI, REPLY, YOU};
+use crate::concept::any;
 use crate::lexicon::Hit;
 use crate::rules::VERBS;
 
@@ -44,9 +44,9 @@ pub(crate) fn is_order(text: &str, before: &[Hit], start: usize) -> bool {
 /// The last word of `text`, empty where it ends with punctuation or is empty, and what stands before the word.
 fn split_last_word(text: &str) -> (&str, &str) {
     let trimmed = text.trim_end_matches(' ');
-    let from = trimmed.rfind(|c: char| !c.is_alphanumeric() && c != '\'').map_or(0, |at| {
-        at + trimmed.get(at..).and_then(|t| t.chars().next()).map_or(1, char::len_utf8)
-    });
+    let from = trimmed
+        .rfind(|c: char| !c.is_alphanumeric() && c != '\'')
+        .map_or(0, |at| at + trimmed.get(at..).and_then(|t| t.chars().next()).map_or(1, char::len_utf8));
     trimmed.split_at_checked(from).map_or((trimmed, ""), |(earlier, word)| (earlier, word.trim_matches('\'')))
 }
 

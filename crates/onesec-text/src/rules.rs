@@ -31,7 +31,10 @@ const fn one(concept: Concept) -> u128 {
 }
 
 const DO: u128 = any(&[SEND, RUN, REVEAL, PAY, FETCH, GIVE, DISABLE, IGNORE, SAY, SHAPE, ADD, FOLLOW]);
-const HARM: u128 = any(&[SEND, RUN, PAY, GIVE, DISABLE, IGNORE, FETCH]);
+/// What a trigger may set off; a user who clicks is everywhere.
+const ACT: u128 = any(&[SEND, RUN, REVEAL, PAY, GIVE, DISABLE, IGNORE, ADD, FOLLOW]);
+/// Verbs that do harm when obeyed.
+pub(crate) const HARM: u128 = any(&[SEND, RUN, PAY, GIVE, DISABLE, IGNORE, FETCH]);
 const PRIVATE: u128 = any(&[SECRET, PROMPT, CONVO, FILE]);
 const LOUD: u128 = any(&[IMPORTANT, URGENT, STOP]);
 
@@ -42,16 +45,18 @@ pub(crate) const VERBS: u128 =
 /// Every rule.
 pub(crate) const RULES: &[Rule] = &[
     // Setting aside what was said before.
-    rule(Signal::Override, 820, 60, &[any(&[IGNORE, VOID]), one(INSTR), one(PRIOR)]),
+    rule(Signal::Override, 820, 60, &[one(IGNORE), one(INSTR), one(PRIOR)]),
+    rule(Signal::Override, 470, 60, &[one(VOID), one(INSTR), one(PRIOR)]),
+    rule(Signal::Override, 640, 90, &[one(VOID), any(&[INSTR, TASK]), any(&[AI, YOU, FOLLOW, ONLY])]),
     rule(Signal::Override, 700, 50, &[one(IGNORE), one(PROMPT)]),
-    rule(Signal::Override, 420, 36, &[one(IGNORE), one(INSTR)]),
+    rule(Signal::Override, 340, 36, &[one(IGNORE), one(INSTR)]),
     rule(Signal::Override, 600, 36, &[one(IGNORE), one(ALLPRIOR)]),
     rule(Signal::Override, 640, 60, &[any(&[IGNORE, DISABLE]), one(GUARD), any(&[YOU, AI, FREE])]),
     rule(Signal::Override, 400, 40, &[any(&[IGNORE, DISABLE]), one(GUARD)]),
     rule(Signal::Override, 620, 90, &[one(IGNORE), any(&[ALLPRIOR, TASK, INSTR]), one(INSTEAD)]),
     // New instructions.
     rule(Signal::Override, 560, 0, &[one(NEWTASK)]),
-    rule(Signal::Override, 470, 50, &[one(NEW), any(&[INSTR, TASK]), LOUD]),
+    rule(Signal::Override, 400, 50, &[one(NEW), any(&[INSTR, TASK]), LOUD]),
     rule(Signal::Override, 560, 110, &[one(NEW), any(&[INSTR, TASK]), one(IMPORTANT), any(&[URGENT, STOP])]),
     rule(Signal::Override, 540, 110, &[one(NEW), any(&[INSTR, TASK]), LOUD, one(YOU)]),
     rule(Signal::Override, 380, 60, &[one(NEW), one(INSTR), any(&[YOU, FOLLOW])]),
@@ -74,8 +79,8 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Override, 540, 120, &[one(SAY), one(ONLY), any(&[IGNORE, INSTEAD, ALWAYS, TRIGGER])]),
     rule(Signal::Override, 460, 90, &[one(INSTEAD), any(&[SAY, REVEAL, SEND, RUN]), any(&[YOU, AI, ALLPRIOR, INSTR])]),
     // Standing orders and triggers.
-    rule(Signal::Standing, 560, 160, &[one(TRIGGER), DO, any(&[YOU, AI, REPLY, ONLY, ALWAYS, SECRET, DEST, HIDE])]),
-    rule(Signal::Standing, 460, 120, &[one(TRIGGER), DO]),
+    ordered(Signal::Standing, 560, 160, &[one(TRIGGER), ACT, any(&[YOU, AI, REPLY, ONLY, ALWAYS, SECRET, DEST, HIDE])]),
+    rule(Signal::Standing, 400, 120, &[one(TRIGGER), ACT]),
     rule(Signal::Standing, 540, 120, &[one(ALWAYS), DO, any(&[AI, REPLY])]),
     rule(Signal::Standing, 340, 90, &[one(ALWAYS), DO]),
     rule(
@@ -96,7 +101,8 @@ pub(crate) const RULES: &[Rule] = &[
     // Authority.
     rule(Signal::Authority, 620, 160, &[one(IAMADMIN), any(&[DISABLE, REVEAL, IGNORE, GIVE, GRANT, RUN, SEND, GUARD])]),
     rule(Signal::Authority, 360, 0, &[one(IAMADMIN)]),
-    rule(Signal::Authority, 540, 140, &[one(GRANT), one(ADMIN), any(&[AI, YOU, GUARD])]),
+    rule(Signal::Authority, 540, 140, &[one(GRANT), one(ADMIN), any(&[AI, GUARD])]),
+    rule(Signal::Authority, 540, 140, &[one(GRANT), one(ADMIN), one(YOU), HARM | any(&[WITHOUT])]),
     rule(Signal::Authority, 560, 50, &[one(LIFTED), one(GUARD), any(&[ADMIN, AI, USER, YOU, PERM])]),
     rule(Signal::Authority, 540, 90, &[one(GRANT), one(AI), any(&[RUN, SEND, REVEAL, SECRET, FETCH])]),
     rule(Signal::Authority, 440, 40, &[one(LIFTED), one(GUARD)]),
@@ -114,11 +120,16 @@ pub(crate) const RULES: &[Rule] = &[
         80,
         &[any(&[SEND, REVEAL, FETCH]), PRIVATE, any(&[HIDE, TRIGGER, ALWAYS, IAMADMIN, BEFORE])],
     ),
-    rule(Signal::Exfiltration, 560, 60, &[any(&[REVEAL, FETCH, RUN]), one(FILE), any(&[SEND, ADD, TOOL, YOU])]),
+    rule(
+        Signal::Exfiltration,
+        560,
+        60,
+        &[any(&[REVEAL, FETCH, RUN]), one(FILE), any(&[SEND, HIDE, BEFORE, DEST, TOOL])],
+    ),
     rule(Signal::Exfiltration, 480, 120, &[any(&[ADD, SHAPE]), any(&[PROMPT, SECRET, CONVO]), any(&[DEST, REPLY])]),
     // Keeping it from people.
     rule(Signal::Concealment, 600, 0, &[one(HIDEUSER)]),
-    rule(Signal::Concealment, 540, 40, &[one(HIDE), one(USER)]),
+    rule(Signal::Concealment, 440, 40, &[one(HIDE), one(USER)]),
     rule(Signal::Concealment, 580, 90, &[one(HIDE), HARM]),
     // Permissions and secrets.
     rule(Signal::Credentials, 540, 70, &[one(GIVE), one(PERM), any(&[WITHOUT, ALWAYS, AI, URGENT, DEST])]),
@@ -132,11 +143,11 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::PaymentChange, 580, 140, &[one(PAY), one(BANK), one(CHANGED)]),
     // Tools and code.
     rule(Signal::Tool, 560, 120, &[one(BEFORE), DO, any(&[YOU, FILE, SECRET, CONVO, ADD, TOOL])]),
-    rule(Signal::Tool, 480, 40, &[one(RUN), one(CODE)]),
+    rule(Signal::Tool, 440, 40, &[one(RUN), one(CODE)]),
     rule(Signal::Tool, 560, 120, &[one(RUN), one(TOOL), any(&[HIDE, IGNORE, BEFORE, IAMADMIN])]),
     rule(Signal::Tool, 440, 80, &[one(RUN), one(TOOL), one(URGENT)]),
     rule(Signal::Tool, 300, 0, &[one(CODE)]),
     // Links.
     rule(Signal::Fetch, 560, 90, &[one(FETCH), one(DEST), any(&[FOLLOW, HIDE, AI])]),
-    rule(Signal::Fetch, 200, 50, &[one(FETCH), one(DEST)]),
+    rule(Signal::Fetch, 120, 50, &[one(FETCH), one(DEST)]),
 ];

@@ -51,5 +51,7 @@ fn row(line: &str) -> Option<Row> {
 /// Texts that begin with the same four words, digits aside, are of one template.
 fn family(text: &str) -> u64 {
     let words = text.split(|c: char| !c.is_alphabetic()).filter(|w| !w.is_empty()).take(4);
-    words.flat_map(str::bytes).fold(0xcbf2_9ce4_8422_2325, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+    words
+        .flat_map(str::bytes)
+        .fold(0xcbf2_9ce4_8422_2325, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -19,9 +19,7 @@ struct Count {
 
 /// A table in Markdown.
 pub(crate) fn leave_one_out(sets: &[Set], rules_only: bool, dump: bool) -> String {
-    let mut table = String::from(
-        "| set | texts | lenient | standard | strict |\n|---|---:|---|---|---|\n",
-    );
+    let mut table = String::from("| set | texts | lenient | standard | strict |\n|---|---:|---|---|---|\n");
     let mut recalls: Vec<[f64; LEVELS.len()]> = Vec::new();
     let mut rows = [String::new(), String::new()];
     for held_out in sets {

@@ -83,10 +83,9 @@ fn examples(sets: &[&Set], keep: &impl Fn(&Row) -> bool, weights: Option<&[f32]>
             // Large sets of attacks are of few templates: they count less.
             let weight = (300.0 / attacks).min(3.0).sqrt();
             let chosen = match weights {
-                Some(weights) => parts
-                    .iter()
-                    .map(|p| buckets(p))
-                    .max_by(|a, b| logit(weights, a).total_cmp(&logit(weights, b))),
+                Some(weights) => {
+                    parts.iter().map(|p| buckets(p)).max_by(|a, b| logit(weights, a).total_cmp(&logit(weights, b)))
+                }
                 None if row.normal.len() < 400 => Some(buckets(&row.normal)),
                 None => None,
             };
