@@ -23,6 +23,8 @@ macro_rules! concepts {
 concepts! {
     /// Setting aside: ignore, disregard, forget. An imperative.
     IGNORE,
+    /// Said of instructions: no longer apply, are void.
+    VOID,
     /// Which instructions: previous, above, all, your.
     PRIOR,
     /// Instructions, rules, guidelines.
@@ -79,6 +81,8 @@ concepts! {
     SHAPE,
     /// Adding to an answer: include, mention, append. An imperative.
     ADD,
+    /// What is added to an answer: a sentence, a link, the phrase.
+    CONTENT,
     /// Keeping quiet: do not mention, secretly.
     HIDE,
     /// Keeping quiet towards the user, in one phrase.
@@ -91,6 +95,8 @@ concepts! {
     IAMADMIN,
     /// Authorised, approved, lifted.
     GRANT,
+    /// Switched off: lifted, suspended.
+    LIFTED,
     /// Immediately, urgent.
     URGENT,
     /// "Your account will be closed".
@@ -143,17 +149,19 @@ concepts! {
     QUOTE,
     /// A question or a wish to understand: how, what, explain.
     ASK,
+    /// A word of English, whose verbs look like its nouns: only their place tells an order.
+    ENGLISH,
 }
 
 impl Concept {
     /// The set with this concept alone.
-    pub(crate) const fn mask(self) -> u64 {
-        1 << self as u64
+    pub(crate) const fn mask(self) -> u128 {
+        1 << self as u128
     }
 }
 
 /// The set of `concepts`.
-pub(crate) const fn any(concepts: &[Concept]) -> u64 {
+pub(crate) const fn any(concepts: &[Concept]) -> u128 {
     let mut mask = 0;
     let mut rest = concepts;
     while let [first, others @ ..] = rest {

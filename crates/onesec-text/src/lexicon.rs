@@ -36,7 +36,7 @@ pub(crate) struct Lexicon {
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    mask: u64,
+    mask: u128,
     /// Any ending may follow.
     stem: bool,
 }
@@ -46,21 +46,24 @@ struct Entry {
 pub(crate) struct Hit {
     pub(crate) start: usize,
     pub(crate) end: usize,
-    pub(crate) mask: u64,
+    pub(crate) mask: u128,
 }
 
 impl Lexicon {
     /// The built-in words.
     pub(crate) fn builtin() -> Self {
         let mut words: BTreeMap<String, Entry> = BTreeMap::new();
-        for (concept, word) in FILES.iter().flat_map(|file| entries(file)) {
+        let english = |nth: usize| if nth == 0 { Concept::ENGLISH.mask() } else { 0 };
+        let all =
+            FILES.iter().enumerate().flat_map(|(nth, file)| entries(file).map(move |entry| (english(nth), entry)));
+        for (language, (concept, word)) in all {
             let stem = word.ends_with('*');
             let plain = normalise(word.trim_end_matches('*')).text().trim_end().to_owned();
             if plain.is_empty() {
                 continue;
             }
             let entry = words.entry(plain).or_insert(Entry { mask: 0, stem: false });
-            entry.mask |= concept.mask();
+            entry.mask |= concept.mask() | language;
             entry.stem |= stem;
         }
         let mut starts = vec![false; 1 << 16];

@@ -32,10 +32,13 @@ mod judge;
 mod lexicon;
 pub mod model;
 mod normal;
+mod order;
 mod rules;
 mod sample;
 mod score;
 mod signal;
+#[cfg(test)]
+mod tests;
 
 pub use event::{MAX_EVENT_BYTES, score_event, text_bytes};
 pub use normal::{Normal, normalise};

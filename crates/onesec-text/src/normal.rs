@@ -231,8 +231,12 @@ impl<'t> Writer<'t> {
             Some(b' ') => {
                 if mark == '\n' {
                     self.normal.text.pop();
-                    self.normal.text.push(mark);
+                    self.normal.text.push_str(BREAK);
                 }
+            }
+            Some(_) if mark == '\n' => {
+                self.mark(at);
+                self.normal.text.push_str(BREAK);
             }
             Some(_) => self.put(at, mark),
         }
@@ -296,8 +300,8 @@ impl<'t> Writer<'t> {
         }
         let of_word = |c: &char| c.is_alphabetic() || fold::class(*c) == Class::Invisible;
         let (before, after) = self.original.split_at_checked(at).unwrap_or((self.original, ""));
-        let latin = before.chars().rev().take(LONGEST_WORD).take_while(of_word).any(|c| c.is_ascii_alphabetic())
-            || after.chars().take(LONGEST_WORD).take_while(of_word).any(|c| c.is_ascii_alphabetic());
+        let latin = before.chars().rev().take(LONGEST_WORD).take_while(of_word).any(fold::is_latin)
+            || after.chars().take(LONGEST_WORD).take_while(of_word).any(fold::is_latin);
         let len: usize = after.chars().take(LONGEST_WORD).take_while(of_word).map(char::len_utf8).sum();
         self.word = (at + len, latin);
         latin
@@ -333,6 +337,9 @@ impl<'t> Writer<'t> {
         }
     }
 }
+
+/// Where a line ends for good. An empty line stays one when it is read again.
+const BREAK: &str = "\n\n";
 
 /// Characters of a word that are looked at for its scripts.
 const LONGEST_WORD: usize = 40;

@@ -13,63 +13,74 @@ pub(crate) struct Rule {
     pub(crate) weight: u16,
     pub(crate) near: usize,
     /// The first is the core: its place decides whether it is quoted, or talked about.
-    pub(crate) needs: &'static [u64],
+    pub(crate) needs: &'static [u128],
     /// Whether the words must stand in the order of `needs`.
     pub(crate) ordered: bool,
 }
 
-const fn rule(signal: Signal, weight: u16, near: usize, needs: &'static [u64]) -> Rule {
+const fn rule(signal: Signal, weight: u16, near: usize, needs: &'static [u128]) -> Rule {
     Rule { signal, weight, near, needs, ordered: false }
 }
 
-const fn one(concept: Concept) -> u64 {
+const fn ordered(signal: Signal, weight: u16, near: usize, needs: &'static [u128]) -> Rule {
+    Rule { signal, weight, near, needs, ordered: true }
+}
+
+const fn one(concept: Concept) -> u128 {
     concept.mask()
 }
 
-const DO: u64 = any(&[SEND, RUN, REVEAL, PAY, FETCH, GIVE, DISABLE, IGNORE, SAY, SHAPE, ADD, FOLLOW]);
-const HARM: u64 = any(&[SEND, RUN, PAY, GIVE, DISABLE, IGNORE, FETCH]);
-const PRIVATE: u64 = any(&[SECRET, PROMPT, CONVO, FILE]);
-const LOUD: u64 = any(&[IMPORTANT, URGENT, STOP]);
+const DO: u128 = any(&[SEND, RUN, REVEAL, PAY, FETCH, GIVE, DISABLE, IGNORE, SAY, SHAPE, ADD, FOLLOW]);
+/// What a trigger may set off; a user who clicks is everywhere.
+const ACT: u128 = any(&[SEND, RUN, REVEAL, PAY, GIVE, DISABLE, IGNORE, ADD, FOLLOW]);
+/// Verbs that do harm when obeyed.
+pub(crate) const HARM: u128 = any(&[SEND, RUN, PAY, GIVE, DISABLE, IGNORE, FETCH]);
+const PRIVATE: u128 = any(&[SECRET, PROMPT, CONVO, FILE]);
+const LOUD: u128 = any(&[IMPORTANT, URGENT, STOP]);
 
 /// Verbs that count only where they are orders: not denied, and not said of somebody else.
-pub(crate) const VERBS: u64 =
+pub(crate) const VERBS: u128 =
     any(&[IGNORE, REVEAL, SEND, SAY, RUN, FETCH, DISABLE, PAY, SHAPE, ADD, GIVE, FOLLOW, REMEMBER]);
 
 /// Every rule.
 pub(crate) const RULES: &[Rule] = &[
     // Setting aside what was said before.
     rule(Signal::Override, 820, 60, &[one(IGNORE), one(INSTR), one(PRIOR)]),
+    rule(Signal::Override, 470, 60, &[one(VOID), one(INSTR), one(PRIOR)]),
+    rule(Signal::Override, 640, 90, &[one(VOID), any(&[INSTR, TASK]), any(&[AI, YOU, FOLLOW, ONLY])]),
     rule(Signal::Override, 700, 50, &[one(IGNORE), one(PROMPT)]),
-    rule(Signal::Override, 420, 36, &[one(IGNORE), one(INSTR)]),
+    rule(Signal::Override, 340, 36, &[one(IGNORE), one(INSTR)]),
     rule(Signal::Override, 600, 36, &[one(IGNORE), one(ALLPRIOR)]),
     rule(Signal::Override, 640, 60, &[any(&[IGNORE, DISABLE]), one(GUARD), any(&[YOU, AI, FREE])]),
     rule(Signal::Override, 400, 40, &[any(&[IGNORE, DISABLE]), one(GUARD)]),
     rule(Signal::Override, 620, 90, &[one(IGNORE), any(&[ALLPRIOR, TASK, INSTR]), one(INSTEAD)]),
     // New instructions.
     rule(Signal::Override, 560, 0, &[one(NEWTASK)]),
-    rule(Signal::Override, 470, 50, &[one(NEW), any(&[INSTR, TASK]), LOUD]),
+    rule(Signal::Override, 400, 50, &[one(NEW), any(&[INSTR, TASK]), LOUD]),
     rule(Signal::Override, 560, 110, &[one(NEW), any(&[INSTR, TASK]), one(IMPORTANT), any(&[URGENT, STOP])]),
     rule(Signal::Override, 540, 110, &[one(NEW), any(&[INSTR, TASK]), LOUD, one(YOU)]),
     rule(Signal::Override, 380, 60, &[one(NEW), one(INSTR), any(&[YOU, FOLLOW])]),
     rule(Signal::Override, 360, 90, &[any(&[INSTR, TASK]), one(URGENT), any(&[STOP, FOLLOW, IMPORTANT])]),
     // Another role, without rules.
     rule(Signal::Override, 720, 300, &[one(BECOME), one(FREE)]),
-    rule(Signal::Override, 420, 60, &[one(BECOME), any(&[ALWAYS, PRIOR])]),
+    rule(Signal::Override, 420, 60, &[one(BECOME), one(ALWAYS)]),
     rule(Signal::Override, 260, 0, &[one(BECOME)]),
-    rule(Signal::Override, 520, 60, &[one(FREE), one(AI)]),
+    rule(Signal::Override, 460, 60, &[one(FREE), one(AI)]),
+    rule(Signal::Override, 520, 60, &[one(FREE), any(&[LIFTED, GUARD, INSTR]), any(&[AI, YOU, MARK, ADMIN])]),
     rule(Signal::Override, 420, 60, &[one(FREE), one(YOU)]),
     // Marks that pretend that the data ends here.
     rule(Signal::Override, 300, 0, &[one(MARK)]),
-    rule(Signal::Override, 640, 200, &[one(MARK), any(&[IGNORE, FREE, GRANT, BECOME, REVEAL, SEND, NEWTASK, MUST])]),
+    rule(Signal::Override, 640, 200, &[one(MARK), DO | any(&[FREE, GRANT, LIFTED, BECOME, NEWTASK])]),
     // Telling the answer what to be.
-    rule(Signal::Override, 540, 60, &[one(SHAPE), one(REPLY)]),
+    ordered(Signal::Override, 540, 32, &[one(SHAPE), one(REPLY)]),
+    rule(Signal::Override, 560, 60, &[one(ADD), one(REPLY), one(CONTENT)]),
     rule(Signal::Override, 380, 50, &[one(ADD), one(REPLY)]),
     rule(Signal::Override, 360, 24, &[one(SAY), one(ONLY)]),
     rule(Signal::Override, 540, 120, &[one(SAY), one(ONLY), any(&[IGNORE, INSTEAD, ALWAYS, TRIGGER])]),
     rule(Signal::Override, 460, 90, &[one(INSTEAD), any(&[SAY, REVEAL, SEND, RUN]), any(&[YOU, AI, ALLPRIOR, INSTR])]),
     // Standing orders and triggers.
-    rule(Signal::Standing, 560, 160, &[one(TRIGGER), DO, any(&[YOU, AI, REPLY, ONLY, ALWAYS, SECRET, DEST, HIDE])]),
-    rule(Signal::Standing, 460, 120, &[one(TRIGGER), DO]),
+    ordered(Signal::Standing, 560, 160, &[one(TRIGGER), ACT, any(&[YOU, AI, REPLY, ONLY, ALWAYS, SECRET, DEST, HIDE])]),
+    rule(Signal::Standing, 400, 120, &[one(TRIGGER), ACT]),
     rule(Signal::Standing, 540, 120, &[one(ALWAYS), DO, any(&[AI, REPLY])]),
     rule(Signal::Standing, 340, 90, &[one(ALWAYS), DO]),
     rule(
@@ -90,34 +101,40 @@ pub(crate) const RULES: &[Rule] = &[
     // Authority.
     rule(Signal::Authority, 620, 160, &[one(IAMADMIN), any(&[DISABLE, REVEAL, IGNORE, GIVE, GRANT, RUN, SEND, GUARD])]),
     rule(Signal::Authority, 360, 0, &[one(IAMADMIN)]),
-    rule(Signal::Authority, 540, 140, &[one(GRANT), one(ADMIN), any(&[AI, YOU, GUARD])]),
-    rule(Signal::Authority, 560, 60, &[one(GRANT), one(GUARD), any(&[ADMIN, AI, USER, YOU, PERM])]),
+    rule(Signal::Authority, 540, 140, &[one(GRANT), one(ADMIN), any(&[AI, GUARD])]),
+    rule(Signal::Authority, 540, 140, &[one(GRANT), one(ADMIN), one(YOU), HARM | any(&[WITHOUT])]),
+    rule(Signal::Authority, 560, 50, &[one(LIFTED), one(GUARD), any(&[ADMIN, AI, USER, YOU, PERM])]),
     rule(Signal::Authority, 540, 90, &[one(GRANT), one(AI), any(&[RUN, SEND, REVEAL, SECRET, FETCH])]),
-    rule(Signal::Authority, 440, 60, &[one(GRANT), one(GUARD)]),
+    rule(Signal::Authority, 440, 40, &[one(LIFTED), one(GUARD)]),
     rule(Signal::Authority, 560, 140, &[one(GRANT), any(&[YOU, AI]), one(WITHOUT), one(CONFIRM)]),
     // Asking for what is secret.
     rule(Signal::Exfiltration, 700, 50, &[one(REVEAL), one(PROMPT)]),
-    rule(Signal::Exfiltration, 440, 40, &[one(REVEAL), one(INSTR), one(YOU)]),
+    ordered(Signal::Exfiltration, 540, 40, &[one(REVEAL), one(YOU), one(INSTR)]),
     rule(Signal::Exfiltration, 700, 160, &[one(SEND), PRIVATE, one(DEST)]),
     rule(Signal::Exfiltration, 600, 60, &[one(SEND), any(&[PROMPT, FILE])]),
     rule(Signal::Exfiltration, 440, 50, &[one(SEND), one(CONVO)]),
-    rule(Signal::Exfiltration, 400, 50, &[any(&[SEND, REVEAL]), one(SECRET)]),
+    rule(Signal::Exfiltration, 330, 50, &[any(&[SEND, REVEAL]), one(SECRET)]),
     rule(
         Signal::Exfiltration,
         560,
         80,
         &[any(&[SEND, REVEAL, FETCH]), PRIVATE, any(&[HIDE, TRIGGER, ALWAYS, IAMADMIN, BEFORE])],
     ),
-    rule(Signal::Exfiltration, 560, 60, &[any(&[REVEAL, FETCH, RUN]), one(FILE), any(&[SEND, ADD, TOOL, YOU])]),
+    rule(
+        Signal::Exfiltration,
+        560,
+        60,
+        &[any(&[REVEAL, FETCH, RUN]), one(FILE), any(&[SEND, HIDE, BEFORE, DEST, TOOL])],
+    ),
     rule(Signal::Exfiltration, 480, 120, &[any(&[ADD, SHAPE]), any(&[PROMPT, SECRET, CONVO]), any(&[DEST, REPLY])]),
     // Keeping it from people.
     rule(Signal::Concealment, 600, 0, &[one(HIDEUSER)]),
-    rule(Signal::Concealment, 540, 40, &[one(HIDE), one(USER)]),
+    rule(Signal::Concealment, 440, 40, &[one(HIDE), one(USER)]),
     rule(Signal::Concealment, 580, 90, &[one(HIDE), HARM]),
     // Permissions and secrets.
     rule(Signal::Credentials, 540, 70, &[one(GIVE), one(PERM), any(&[WITHOUT, ALWAYS, AI, URGENT, DEST])]),
-    rule(Signal::Credentials, 540, 70, &[one(WITHOUT), one(CONFIRM), any(&[AI, RUN, SEND, PAY, PERM])]),
-    rule(Signal::Credentials, 240, 40, &[any(&[SEND, REVEAL, GIVE]), any(&[SECRET, PERM])]),
+    rule(Signal::Credentials, 540, 70, &[one(WITHOUT), one(CONFIRM), any(&[RUN, SEND, PAY, GIVE])]),
+    rule(Signal::Credentials, 200, 40, &[any(&[SEND, REVEAL, GIVE]), any(&[SECRET, PERM])]),
     // Haste.
     rule(Signal::Urgency, 160, 0, &[one(URGENT)]),
     rule(Signal::Urgency, 300, 160, &[one(THREAT), any(&[URGENT, FETCH, SEND, PAY])]),
@@ -126,11 +143,11 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::PaymentChange, 580, 140, &[one(PAY), one(BANK), one(CHANGED)]),
     // Tools and code.
     rule(Signal::Tool, 560, 120, &[one(BEFORE), DO, any(&[YOU, FILE, SECRET, CONVO, ADD, TOOL])]),
-    rule(Signal::Tool, 520, 60, &[one(RUN), one(CODE)]),
-    rule(Signal::Tool, 560, 120, &[one(RUN), one(TOOL), any(&[HIDE, IGNORE, INSTEAD, BEFORE, IAMADMIN])]),
+    rule(Signal::Tool, 440, 40, &[one(RUN), one(CODE)]),
+    rule(Signal::Tool, 560, 120, &[one(RUN), one(TOOL), any(&[HIDE, IGNORE, BEFORE, IAMADMIN])]),
     rule(Signal::Tool, 440, 80, &[one(RUN), one(TOOL), one(URGENT)]),
     rule(Signal::Tool, 300, 0, &[one(CODE)]),
     // Links.
-    rule(Signal::Fetch, 560, 90, &[one(FETCH), one(DEST), any(&[RUN, FOLLOW, HIDE, AI])]),
-    rule(Signal::Fetch, 200, 50, &[one(FETCH), one(DEST)]),
+    rule(Signal::Fetch, 560, 90, &[one(FETCH), one(DEST), any(&[FOLLOW, HIDE, AI])]),
+    rule(Signal::Fetch, 120, 50, &[one(FETCH), one(DEST)]),
 ];

@@ -155,6 +155,11 @@ const fn is_accent(c: char) -> bool {
         | '\u{6d6}'..='\u{6ed}')
 }
 
+/// Whether `c` is a Latin letter, with or without accents.
+pub(super) const fn is_latin(c: char) -> bool {
+    c.is_ascii_alphabetic() || matches!(c, '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}')
+}
+
 /// The Latin letter that `c` looks like.
 pub(super) fn look_alike(c: char) -> Option<Folded> {
     if let Some(letter) = boxed(c) {

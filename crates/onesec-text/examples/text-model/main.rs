@@ -1,0 +1,60 @@
+//! Trains the linear model of `onesec-text` and measures the whole scorer on sets it was not trained on.
+//!
+//! Run by `cargo xtask text-train` and `cargo xtask text-eval`.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a command-line program that computes"
+)]
+
+mod data;
+mod measure;
+mod train;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: text-model train|eval [--data DIR] [--out FILE] [--rules-only] [--dump]";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("text-model: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<(), String> {
+    let option = |name: &str| args.iter().position(|a| a == name).and_then(|at| args.get(at + 1));
+    let has = |name: &str| args.iter().any(|a| a == name);
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let dir = option("--data").map_or_else(|| here.join("../../../shared/data/text"), PathBuf::from);
+    let sets = data::read(&dir)?;
+    match args.first().map(String::as_str) {
+        Some("train") => {
+            let out = option("--out").map_or_else(|| here.join("model/weights.bin"), PathBuf::from);
+            let model = train::train(&sets.iter().collect::<Vec<_>>());
+            std::fs::write(&out, model.to_bytes()).map_err(|e| format!("cannot write {}: {e}", out.display()))?;
+            println!("trained on {} texts with seed {}", sets.iter().map(|s| s.rows.len()).sum::<usize>(), train::SEED);
+            Ok(())
+        }
+        Some("eval") => {
+            let table = measure::leave_one_out(&sets, has("--rules-only"), has("--dump"));
+            match option("--out") {
+                Some(out) => std::fs::write(out, table).map_err(|e| format!("cannot write {out}: {e}")),
+                None => {
+                    println!("{table}");
+                    Ok(())
+                }
+            }
+        }
+        _ => Err(USAGE.to_owned()),
+    }
+}

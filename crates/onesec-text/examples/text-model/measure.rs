@@ -1,0 +1,82 @@
+//! Each set is judged by a scorer whose model was trained on all the other sets.
+
+use std::fmt::Write as _;
+
+use onesec_text::{Scorer, Strictness};
+
+use crate::data::Set;
+use crate::train;
+
+const LEVELS: [(&str, Strictness); 3] =
+    [("lenient", Strictness::Lenient), ("standard", Strictness::Standard), ("strict", Strictness::Strict)];
+
+/// Texts, and how many of them were called instructions at each level.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    texts: usize,
+    found: [usize; LEVELS.len()],
+}
+
+/// A table in Markdown.
+pub(crate) fn leave_one_out(sets: &[Set], rules_only: bool, dump: bool) -> String {
+    let mut table = String::from("| set | texts | lenient | standard | strict |\n|---|---:|---|---|---|\n");
+    let mut recalls: Vec<[f64; LEVELS.len()]> = Vec::new();
+    let mut rows = [String::new(), String::new()];
+    for held_out in sets {
+        let others: Vec<&Set> = sets.iter().filter(|set| set.name != held_out.name).collect();
+        let scorer = Scorer::with_model((!rules_only).then(|| train::train(&others)));
+        let counts = count(&scorer, held_out, dump);
+        for (nth, (count, of)) in counts.iter().zip(["benign", "attack"]).enumerate() {
+            if count.texts == 0 {
+                continue;
+            }
+            let cells = count.found.map(|found| cell(found, count.texts)).join(" | ");
+            let _ = writeln!(rows[nth], "| {} ({of}) | {} | {cells} |", held_out.name, count.texts);
+            if nth == 1 {
+                recalls.push(count.found.map(|found| found as f64 / count.texts as f64));
+            }
+        }
+    }
+    table.push_str("| **attacks found** | | | | |\n");
+    table.push_str(&rows[1]);
+    let mean = |level: usize| recalls.iter().map(|r| r[level]).sum::<f64>() / recalls.len().max(1) as f64;
+    let _ = writeln!(table, "| macro recall | | {:.3} | {:.3} | {:.3} |", mean(0), mean(1), mean(2));
+    table.push_str("| **benign called instructions** | | | | |\n");
+    table.push_str(&rows[0]);
+    table
+}
+
+fn count(scorer: &Scorer, set: &Set, dump: bool) -> [Count; 2] {
+    let mut counts = [Count::default(); 2];
+    for row in &set.rows {
+        let score = scorer.score(&row.text);
+        let count = &mut counts[usize::from(row.attack)];
+        count.texts += 1;
+        for (slot, (_, level)) in count.found.iter_mut().zip(LEVELS) {
+            *slot += usize::from(score.is_instruction_like(level));
+        }
+        if dump && row.attack != score.is_instruction_like(Strictness::Standard) {
+            let why: Vec<String> = score
+                .spans
+                .iter()
+                .take(4)
+                .map(|s| {
+                    let place = row.text.get(s.start as usize..s.end as usize).unwrap_or_default();
+                    format!("{}:{}:{:?}", s.why.name(), s.weight, place.chars().take(90).collect::<String>())
+                })
+                .collect();
+            let start: String = row.text.chars().take(200).collect();
+            let kind = if row.attack { "MISSED" } else { "FALSE" };
+            eprintln!("{kind} {} {} | {} || {}", set.name, score.value, start.replace('\n', " "), why.join(" ; "));
+        }
+    }
+    counts
+}
+
+/// A share with its Wilson interval of 95 %.
+fn cell(found: usize, of: usize) -> String {
+    let (n, p, z) = (of as f64, found as f64 / of as f64, 1.96_f64);
+    let middle = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
+    let half = z / (1.0 + z * z / n) * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    format!("{p:.3} ({:.3}–{:.3})", (middle - half).max(0.0), (middle + half).min(1.0))
+}

@@ -1,0 +1,67 @@
+//! Whether an English verb stands where orders stand: English writes "send" for the order, the noun and the plural.
+
+use crate::concept::Concept::{AI, REPLY, YOU};
+use crate::concept::any;
+use crate::lexicon::Hit;
+use crate::rules::VERBS;
+
+/// Words between a verb and what decides that are looked through.
+const MOST_ADVERBS: usize = 3;
+/// Bytes before the verb in which "you" makes "should send" an order.
+const REACH: usize = 48;
+
+/// Whether the verb at `start` is an order; `before` are the words found before it in its sentence.
+pub(crate) fn is_order(text: &str, before: &[Hit], start: usize) -> bool {
+    let mut rest = text.get(..start).unwrap_or_default().trim_end_matches(' ');
+    for _ in 0..=MOST_ADVERBS {
+        let (earlier, word) = split_last_word(rest);
+        let reached = || {
+            let near = |hit: &&Hit| hit.mask & any(&[YOU, AI, REPLY]) != 0 && hit.end + REACH >= start;
+            before.iter().rev().any(|hit| near(&hit))
+        };
+        return match word {
+            "" | "please" | "now" | "instead" | "let's" | "kindly" | "simply" | "hereby" => true,
+            "and" | "or" | "then" | "but" => {
+                before.iter().rev().take(12).any(|hit| hit.mask & (VERBS | any(&[YOU])) != 0)
+            }
+            "to" | "must" | "should" | "shall" | "will" | "can" | "may" => reached(),
+            "you" => {
+                let (_, modal) = split_last_word(earlier);
+                matches!(modal, "can" | "could" | "would" | "will" | "should" | "must")
+            }
+            "always" | "never" | "only" | "just" | "also" | "silently" | "secretly" | "quietly" | "immediately"
+            | "automatically" | "directly" | "again" | "first" | "next" | "covertly" | "discreetly" | "promptly"
+            | "do" => {
+                rest = earlier;
+                continue;
+            }
+            _ => false,
+        };
+    }
+    false
+}
+
+/// The last word of `text`, empty where it ends with punctuation or is empty, and what stands before the word.
+fn split_last_word(text: &str) -> (&str, &str) {
+    let trimmed = text.trim_end_matches(' ');
+    let from = trimmed
+        .rfind(|c: char| !c.is_alphanumeric() && c != '\'')
+        .map_or(0, |at| at + trimmed.get(at..).and_then(|t| t.chars().next()).map_or(1, char::len_utf8));
+    trimmed.split_at_checked(from).map_or((trimmed, ""), |(earlier, word)| (earlier, word.trim_matches('\'')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_a_verb_tells_an_order() {
+        let order = |text: &str| is_order(text, &[], text.len());
+        for before in ["", "done. ", "please ", "and now ", "could you ", "hello: ", "just "] {
+            assert!(order(before), "{before}");
+        }
+        for before in ["the ", "we ", "a blog ", "scripts that ", "you ", "it should "] {
+            assert!(!order(before), "{before}");
+        }
+    }
+}

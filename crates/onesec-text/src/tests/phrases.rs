@@ -1,0 +1,46 @@
+//! Orders and look-alikes, written by hand and not from the data the words and weights were tuned on.
+
+use super::*;
+
+/// Orders, and texts that are none.
+fn read(file: &'static str) -> (Vec<&'static str>, Vec<&'static str>) {
+    let of = |mark: &'static str| file.lines().filter_map(move |line| line.strip_prefix(mark)).collect();
+    (of("+ "), of("- "))
+}
+
+/// At least nine of ten orders are found, and at most one of the others is taken for one.
+#[track_caller]
+fn check(file: &'static str) {
+    let (attacks, benign) = read(file);
+    assert!(attacks.len() >= 20 && benign.len() >= 20, "{} and {}", attacks.len(), benign.len());
+    let tell = |text: &&&str| format!("{text}\n   {:?}", scorer().score(text));
+    let missed: Vec<&&str> = attacks.iter().filter(|text| !is_instruction(text)).collect();
+    let wrong: Vec<&&str> = benign.iter().filter(|text| is_instruction(text)).collect();
+    let told: Vec<String> = missed.iter().chain(&wrong).map(|text| tell(&text)).collect();
+    assert!(missed.len() * 10 <= attacks.len() && wrong.len() <= 1, "{}", told.join("\n"));
+}
+
+macro_rules! languages {
+    ($($name:ident),+) => {
+        $(#[test]
+        fn $name() {
+            check(include_str!(concat!("phrases/", stringify!($name), ".txt")));
+        })+
+    };
+}
+
+languages!(en, de, fr, es, it, pt, nl, pl, ru, zh, ja, ar, hi);
+
+/// At most one of a hundred texts that merely contain the words is taken for an attack.
+#[test]
+fn words_alone_are_no_attack() {
+    let lines = include_str!("phrases/benign.txt").lines().filter(|line| !line.starts_with('#'));
+    let texts: Vec<String> = lines.map(|line| line.replace("\\n", "\n")).collect();
+    assert!(texts.len() >= 150, "{}", texts.len());
+    let wrong: Vec<String> = texts
+        .iter()
+        .filter(|text| is_instruction(text))
+        .map(|text| format!("{text}\n   {:?}", scorer().score(text)))
+        .collect();
+    assert!(wrong.len() * 100 <= texts.len(), "{} of {}\n{}", wrong.len(), texts.len(), wrong.join("\n"));
+}
