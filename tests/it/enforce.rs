@@ -7,8 +7,10 @@ mod hearsay;
 mod held;
 mod hidden;
 mod modes;
+mod policies;
 mod preset;
 mod processes;
+mod tenant;
 mod webhooks;
 
 use std::os::unix::fs::PermissionsExt as _;

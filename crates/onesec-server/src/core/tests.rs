@@ -72,7 +72,7 @@ async fn ingest(core: &Core, drafts: Vec<Draft>) -> Vec<Taken> {
 
 async fn order(core: &Core, command: Command) -> Obeyed {
     let sender = Sender { channel: Channel::Api, ..sender(Authority::Trust) };
-    core.order(Order { tenant: tenant(), sender, command, ledger: Vec::new() }).await.expect("obeyed")
+    core.order(Order { tenant: tenant(), sender, command, then: None, ledger: Vec::new() }).await.expect("obeyed")
 }
 
 fn alert_docs(core: &Core) -> Vec<String> {

@@ -62,6 +62,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, caller: Caller, request:
             owner: record.owner.clone(),
             scopes: Text::redacted(&record.scopes.as_names().join(" ")),
         },
+        then: None,
         ledger: vec![record.put()],
     };
     let mut shown = record.to_json();
@@ -141,6 +142,7 @@ pub(super) async fn revoke(State(app): State<Arc<App>>, caller: Caller, Path(id)
         tenant: home(&caller, &record),
         sender: caller.sender(Channel::Api),
         command: Command::KeyRevoked { key: id.clone() },
+        then: None,
         ledger: vec![record.remove()],
     };
     let gone = id.clone();

@@ -24,6 +24,7 @@ mod layers;
 mod openapi;
 mod pairs;
 mod params;
+mod policies;
 mod problem;
 mod processes;
 mod records;
@@ -57,7 +58,7 @@ use self::gate::Hosts;
 use self::problem::Problem;
 use crate::config::Network;
 use crate::core::Core;
-use crate::enforce::Executors;
+use crate::enforce::{Able, Executors};
 use crate::identity::Identity;
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
@@ -74,6 +75,8 @@ pub(crate) struct App {
     /// What every exchange must prove besides the credential.
     possession: Possession,
     executors: Arc<Executors>,
+    /// What can be carried out here.
+    able: Able,
     /// We speak TLS ourselves.
     tls: bool,
     /// Large bodies that may be in memory at once.
@@ -96,6 +99,7 @@ pub(crate) struct AppParts {
     pub(crate) identity: Arc<Identity>,
     pub(crate) possession: Possession,
     pub(crate) executors: Arc<Executors>,
+    pub(crate) able: Able,
     pub(crate) tls: bool,
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -116,6 +120,7 @@ impl App {
             identity: parts.identity,
             possession: parts.possession,
             executors: parts.executors,
+            able: parts.able,
             tls: parts.tls,
             large_bodies: Semaphore::new(MAX_LARGE_BODIES),
             stopping: parts.stopping,

@@ -7,8 +7,8 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
     App, agents, alerts, approvals, catalogue, decide, delegations, discovery, enforcement, events, exceptions,
-    exchange, going_live, health, keys, layers, openapi, processes, registrations, rehearsal, responses, stream, token,
-    users,
+    exchange, going_live, health, keys, layers, openapi, policies, processes, registrations, rehearsal, responses,
+    stream, token, users,
 };
 use crate::keys::KeyScope;
 
@@ -193,6 +193,9 @@ pub(super) static ROUTES: &[Route] = &[
         post(responses::retry)
     })
     .answers(&[202]),
+    route(("post", "/api/v1/responses/{id}/complete"), Key(Respond), "Hand in what an action waits for", || {
+        post(responses::complete)
+    }),
     route(("get", "/api/v1/approvals"), Key(Read), "List what waits for a person", || get(approvals::list))
         .query(&["status"]),
     route(("get", "/api/v1/approvals/{id}"), Key(Read), "What waits for a person", || get(approvals::show)),
@@ -208,5 +211,13 @@ pub(super) static ROUTES: &[Route] = &[
         post(rehearsal::test)
     }),
     route(("put", "/api/v1/enforcement/mode"), Key(Admin), "Dry run or live", || put(enforcement::set_mode)),
+    route(("get", "/api/v1/enforcement/policies"), Key(Read), "List the policies in force", || get(policies::list)),
+    route(("post", "/api/v1/enforcement/policies"), Key(Admin), "Add a policy", || post(policies::create))
+        .answers(&[201]),
+    route(("get", "/api/v1/enforcement/policies/{name}"), Key(Read), "One policy", || get(policies::show)),
+    route(("put", "/api/v1/enforcement/policies/{name}"), Key(Admin), "Set a policy", || put(policies::replace)),
+    route(("delete", "/api/v1/enforcement/policies/{name}"), Key(Admin), "Remove a policy", || {
+        delete(policies::remove)
+    }),
     route(("put", "/api/v1/enforcement/preset"), Key(Admin), "Choose a preset", || put(enforcement::set_preset)),
 ];

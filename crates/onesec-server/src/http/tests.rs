@@ -594,8 +594,13 @@ async fn keys_that_the_first_start_made_are_there_for_the_next() {
     let (record, secret) =
         KeySpec::new(name, KeyScopes::of(&[KeyScope::Admin]), tenant).make(bench.core.now()).expect("key");
     let command = onesec_telemetry::Command::KeyRevoked { key: record.id.clone() };
-    let order =
-        Order { tenant: TenantId::default_tenant(), sender: Sender::system(), command, ledger: vec![record.put()] };
+    let order = Order {
+        tenant: TenantId::default_tenant(),
+        sender: Sender::system(),
+        command,
+        then: None,
+        ledger: vec![record.put()],
+    };
     bench.core.order(order).await.expect("obeyed");
     let ring = KeyRing::load(bench.core.reader(), &bench.core.tenants()).expect("read");
     assert!(ring.authenticate(&secret, bench.core.now()).is_some_and(|caller| caller.operator));

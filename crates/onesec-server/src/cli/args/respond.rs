@@ -14,6 +14,9 @@ pub(crate) struct ResponsesArgs {
     /// Tries this one again, which failed.
     #[arg(long, requires = "id", conflicts_with = "undo")]
     pub(crate) retry: bool,
+    /// Hands in what this one waits for: a user's own access token for the My Account API, read from standard input.
+    #[arg(long, requires = "id", conflicts_with_all = ["undo", "retry"])]
+    pub(crate) complete: bool,
     /// Only what answers this alert.
     #[arg(long)]
     pub(crate) alert: Option<String>,
@@ -90,6 +93,33 @@ pub(crate) enum EnforceAct {
     Presets {
         #[command(subcommand)]
         act: Option<PresetAct>,
+    },
+    /// Single policies: list, show, set, remove.
+    Policies {
+        #[command(subcommand)]
+        act: PolicyAct,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyAct {
+    /// Those in force, in the order in which they are asked.
+    List,
+    /// One of them, as it can be set again.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Puts one or more in force, in place of those of the same names.
+    Set {
+        /// YAML or JSON: a policy, a list of them, or a configuration's `enforcement`; `-` reads standard input.
+        #[arg(value_name = "FILE|-")]
+        file: PathBuf,
+    },
+    /// Removes one that was set so. What the configuration or the preset has under that name counts again.
+    Remove {
+        /// Its name.
+        name: String,
     },
 }
 
