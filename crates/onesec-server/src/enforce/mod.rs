@@ -4,6 +4,7 @@
 //! What is urgent, what is a message and what is somebody's program have workers of their own: neither a flood of small
 //! things nor a receiver or a program that hangs keeps the one thing that matters waiting.
 
+mod by_hand;
 mod check;
 mod complete;
 mod outside;

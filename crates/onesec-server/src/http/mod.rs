@@ -8,6 +8,7 @@ mod body;
 mod catalogue;
 mod client;
 mod client_certificates;
+mod contain;
 mod custom_domain;
 mod decide;
 mod delegations;

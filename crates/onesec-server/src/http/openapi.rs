@@ -187,6 +187,7 @@ const BODIES: &[BodyMembers] = &[
     ),
     (("post", "/api/v1/agents/{id}/processes"), &["pid", "start_ticks"], &[]),
     (("post", "/api/v1/agents/{id}/suspend"), &[], &["reason"]),
+    (("post", "/api/v1/agents/{id}/contain"), &[], &["reason", "kill", "block"]),
     (("post", "/api/v1/agents/{id}/baselines/{connection}/accept"), &["scopes"], &["user_id"]),
     (
         ("post", "/api/v1/delegations"),
@@ -216,6 +217,7 @@ fn member_schema(name: &str) -> Value {
         "actions" => json!({"type": "array"}),
         "request" => json!({"enum": ["allow", "deny", "hold", "withhold"]}),
         "max_per_minute" | "days" => json!({"type": "integer"}),
+        "kill" | "block" => json!({"type": "boolean", "default": true}),
         "accept_scopes" => json!({"type": "boolean"}),
         "trusted_time" => json!({"type": "boolean"}),
         "mode" => json!({"enum": ["dry_run", "live"]}),

@@ -6,9 +6,9 @@ use axum::Router;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
-    App, agents, alerts, approvals, catalogue, decide, delegations, discovery, enforcement, events, exceptions,
-    exchange, going_live, health, keys, layers, openapi, policies, processes, registrations, rehearsal, responses,
-    stream, token, users,
+    App, agents, alerts, approvals, catalogue, contain, decide, delegations, discovery, enforcement, events,
+    exceptions, exchange, going_live, health, keys, layers, openapi, policies, processes, registrations, rehearsal,
+    responses, stream, token, users,
 };
 use crate::keys::KeyScope;
 
@@ -139,6 +139,17 @@ pub(super) static ROUTES: &[Route] = &[
         delete(processes::ended)
     }),
     route(("post", "/api/v1/agents/{id}/suspend"), Key(Respond), "Suspend an agent", || post(agents::suspend)),
+    route(
+        ("post", "/api/v1/agents/{id}/contain"),
+        Key(Respond),
+        "Suspend an agent, end its processes, block its address",
+        || post(contain::contain),
+    ),
+    route(("post", "/api/v1/agents/{id}/release"), Key(Respond), "Take back what containing did", || {
+        post(contain::release)
+    }),
+    route(("get", "/api/v1/registrations"), Key(Read), "List registered agents", || get(contain::registrations))
+        .query(PAGE),
     route(("post", "/api/v1/agents/{id}/resume"), Key(Respond), "Resume an agent", || post(agents::resume)),
     route(
         ("post", "/api/v1/agents/{id}/baselines/{connection}/accept"),

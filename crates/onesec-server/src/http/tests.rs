@@ -75,6 +75,7 @@ impl Bench {
             identity: Arc::new(Identity::without_past(dir.path(), core.now())),
             possession: onesec_telemetry::Possession::None,
             executors: Arc::new(crate::enforce::Executors::new(core.clone(), Arc::default())),
+            able: crate::enforce::Able::new(Arc::default()),
             tls: false,
             stopping,
         });

@@ -79,9 +79,15 @@ pub(crate) struct ContainArgs {
     /// What this user lets agents do is taken back, with all that hangs below.
     #[arg(long, conflicts_with = "agent")]
     pub(crate) user: Option<String>,
-    /// Every agent that was ever seen.
+    /// Every agent that was ever seen, or is registered.
     #[arg(long, conflicts_with_all = ["agent", "user"])]
     pub(crate) all: bool,
+    /// Leaves registered processes alone.
+    #[arg(long)]
+    pub(crate) no_kill: bool,
+    /// Leaves the address alone that the agent last proved itself from.
+    #[arg(long)]
+    pub(crate) no_block: bool,
     /// Ends it: agents pass again. What was taken back must be lent anew.
     #[arg(long)]
     pub(crate) undo: bool,
