@@ -1,6 +1,7 @@
 //! What policies do, to real receivers, processes, programs and requests.
 
 mod approvals;
+mod contain;
 mod crash;
 mod flood;
 mod hearsay;

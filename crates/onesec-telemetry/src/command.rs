@@ -173,6 +173,13 @@ pub enum Command {
         /// Its name.
         name: Name,
     },
+    /// A key that ends works longer; for the audit.
+    KeyRenewed {
+        /// Which.
+        key: KeyId,
+        /// Until then.
+        until: Timestamp,
+    },
 }
 
 /// A process, told from every other one that has the same number before or after it.

@@ -19,6 +19,7 @@ mod replay;
 mod respond;
 mod run;
 mod schemas;
+mod stage;
 pub(crate) mod table;
 mod up;
 
@@ -82,6 +83,8 @@ fn run(cli: Cli, more: SharedAssemble, out: &mut Out) -> Result<Ended, CliError>
         Command::Agents(AgentsArgs { act: Some(AgentAct::Keygen(args)), .. }) => identity::keygen(&args, out),
         Command::Completions { shell } => completions(shell, out),
         Command::Enforce(EnforceArgs { act: Some(EnforceAct::Presets { act }), .. }) => respond::presets(act, out),
+        Command::Stage(args) => stage::stage(&args),
+        Command::Guard(args) => stage::guard(&args),
         Command::Run(args) => {
             let url = server.url.clone();
             let client = connect(server)?;

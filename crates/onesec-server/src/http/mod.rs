@@ -80,6 +80,8 @@ pub(crate) struct App {
     able: Able,
     /// We speak TLS ourselves.
     tls: bool,
+    /// Held while a key is changed.
+    key_changes: tokio::sync::Mutex<()>,
     /// Large bodies that may be in memory at once.
     large_bodies: Semaphore,
     started: Timestamp,
@@ -123,6 +125,7 @@ impl App {
             executors: parts.executors,
             able: parts.able,
             tls: parts.tls,
+            key_changes: tokio::sync::Mutex::default(),
             large_bodies: Semaphore::new(MAX_LARGE_BODIES),
             stopping: parts.stopping,
         })

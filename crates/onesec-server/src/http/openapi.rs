@@ -196,6 +196,7 @@ const BODIES: &[BodyMembers] = &[
     ),
     (("post", "/api/v1/exceptions"), &["detector", "reason", "expires_at"], &["agent_id", "user_id", "connection"]),
     (("post", "/api/v1/keys"), &["name", "scopes"], &["owner", "agent_id", "tenant", "trusted_time", "expires_at"]),
+    (("patch", "/api/v1/keys/{id}"), &["expires_at"], &[]),
     (("post", "/api/v1/approvals/{id}/approve"), &["action_digest"], &["note", "accept_scopes"]),
     (("post", "/api/v1/approvals/{id}/reject"), &["action_digest"], &["note"]),
     (("post", "/api/v1/enforcement/test"), &["alert"], &["address"]),

@@ -192,6 +192,7 @@ pub(super) static ROUTES: &[Route] = &[
     route(("delete", "/api/v1/exceptions/{id}"), Key(Admin), "End an exception", || delete(exceptions::remove)),
     route(("get", "/api/v1/keys"), Key(Admin), "List keys", || get(keys::list)).query(PAGE),
     route(("post", "/api/v1/keys"), Key(Admin), "Make a key", || post(keys::create)).answers(&[201]),
+    route(("patch", "/api/v1/keys/{id}"), Key(Admin), "Move the end of a key", || patch(keys::renew)),
     route(("delete", "/api/v1/keys/{id}"), Key(Admin), "Take a key back", || delete(keys::revoke)),
     route(("post", "/api/v1/signing-keys/rotate"), Key(Admin), "Sign delegations with a new key", || {
         post(registrations::rotate)

@@ -67,9 +67,37 @@ pub(crate) struct RunArgs {
     /// Gives the program its key in this file, instead of in `ONESEC_API_KEY`. It is removed afterwards.
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+    /// How long its key outlives `onesec run`, should that be killed; renewed while it lives.
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    pub(crate) key_lifetime: String,
     /// The program and its arguments.
     #[arg(last = true, required = true, value_name = "CMD")]
     pub(crate) command: Vec<String>,
+}
+
+/// The stage of `onesec run`.
+#[derive(Debug, Args)]
+pub(crate) struct StageArgs {
+    /// Where it waits for leave.
+    #[arg(long)]
+    pub(crate) gate: PathBuf,
+    /// Who started it.
+    #[arg(long)]
+    pub(crate) parent: u32,
+    /// What it becomes.
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<String>,
+}
+
+/// The guard of `onesec run`.
+#[derive(Debug, Args)]
+pub(crate) struct GuardArgs {
+    /// Whom it guards, with its process group.
+    #[arg(long)]
+    pub(crate) pid: u32,
+    /// When that started.
+    #[arg(long)]
+    pub(crate) start_ticks: u64,
 }
 
 #[derive(Debug, Args)]
