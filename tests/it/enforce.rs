@@ -3,6 +3,7 @@
 mod approvals;
 mod contain;
 mod crash;
+mod edges;
 mod flood;
 mod hearsay;
 mod held;
