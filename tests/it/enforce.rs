@@ -1,14 +1,18 @@
 //! What policies do, to real receivers, processes, programs and requests.
 
 mod approvals;
+mod contain;
 mod crash;
+mod edges;
 mod flood;
 mod hearsay;
 mod held;
 mod hidden;
 mod modes;
+mod policies;
 mod preset;
 mod processes;
+mod tenant;
 mod webhooks;
 
 use std::os::unix::fs::PermissionsExt as _;

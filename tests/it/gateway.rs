@@ -495,7 +495,7 @@ fn not_configured_is_a_clear_503() {
 }
 
 /// No file of the server may grow beyond a few megabytes: what a full disk feels like.
-fn cramped() -> (tempfile::TempDir, String) {
+pub(crate) fn cramped() -> (tempfile::TempDir, String) {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().expect("directory");
     let script = dir.path().join("cramped");

@@ -1,7 +1,8 @@
 //! Carries actions out: messages, processes, addresses, programs.
 //!
 //! **What this is.** One [`Action`](onesec_enforcement::Action) per file: [`Log`], [`Webhooks`], [`KillProcess`],
-//! [`RunCommand`]; and [`Firewall`], of which `block_ip` is made together with the gateway.
+//! [`RunCommand`], and at Auth0 [`RevokeRefreshTokens`], [`RevokeConnectedAccount`], [`FlagUser`]; and [`Firewall`], of which
+//! `block_ip` is made together with the gateway.
 //!
 //! **What it is not.** No policy and no outbox: whoever calls decides whether, when and how often, has claimed the job
 //! durably, and keeps the receipt.
@@ -29,6 +30,7 @@ mod command;
 mod firewall;
 mod log;
 mod process;
+mod tenant;
 mod webhook;
 
 #[cfg(test)]
@@ -38,4 +40,5 @@ pub use command::RunCommand;
 pub use firewall::Firewall;
 pub use log::Log;
 pub use process::{KillProcess, Process, Processes, identify, is_protected};
+pub use tenant::{Clients, FlagUser, RevokeConnectedAccount, RevokeRefreshTokens};
 pub use webhook::{ClientFor, Hook, Webhooks};

@@ -11,6 +11,7 @@ use onesec_telemetry::{Scope, Secret};
 use serde_json::{Value, json};
 
 use crate::answer;
+use crate::fault::{Endpoint, Fault};
 use crate::http::Shared;
 use crate::state::{Account, RequestKind, State};
 
@@ -18,6 +19,10 @@ type Params = Query<HashMap<String, String>>;
 
 /// `GET /me/v1/connected-accounts/accounts`.
 pub(crate) async fn list_mine(Extract(shared): Extract<Arc<Shared>>, headers: HeaderMap, Query(q): Params) -> Response {
+    let fault = next_fault(&shared);
+    if let Some(answer) = fault.instead().await {
+        return answer;
+    }
     let user = match user_of(&shared, &headers, "read:me:connected_accounts") {
         Ok(user) => user,
         Err(refused) => return *refused,
@@ -33,15 +38,20 @@ pub(crate) async fn delete_mine(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Response {
+    let fault = next_fault(&shared);
+    if let Some(answer) = fault.instead().await {
+        return answer;
+    }
     let user = match user_of(&shared, &headers, "delete:me:connected_accounts") {
         Ok(user) => user,
         Err(refused) => return *refused,
     };
     let mut state = shared.state.lock();
-    let before = state.accounts.len();
-    state.accounts.retain(|account| account.user != user || account.id != id);
-    if state.accounts.len() == before {
+    if !state.accounts.iter().any(|account| account.user == user && account.id == id) {
         return answer::problem(StatusCode::NOT_FOUND, "Not Found");
+    }
+    if fault != Fault::Lie {
+        state.accounts.retain(|account| account.user != user || account.id != id);
     }
     let mut answer = Response::default();
     *answer.status_mut() = StatusCode::NO_CONTENT;
@@ -58,7 +68,7 @@ pub(crate) async fn list_as_admin(
     let mut state = shared.state.lock();
     state.count(RequestKind::Management);
     let live = bearer(&headers).and_then(|token| state.management_tokens.get(&token.thumbprint()));
-    if live.is_none_or(|expires_at| *expires_at <= now) {
+    if live.is_none_or(|(expires_at, _)| *expires_at <= now) {
         return answer::problem(StatusCode::UNAUTHORIZED, "Unauthorized");
     }
     if !state.users.contains(&user) {
@@ -85,7 +95,7 @@ fn describe(account: &Account) -> Value {
         "created_at": account.created_at.to_string()})
 }
 
-fn bearer(headers: &HeaderMap) -> Option<Secret> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<Secret> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     value.strip_prefix("Bearer ").map(|token| Secret::new(token.to_owned()))
 }
@@ -107,6 +117,10 @@ fn user_of(shared: &Shared, headers: &HeaderMap, scope: &str) -> Result<String, 
     } else {
         Err(refuse(StatusCode::FORBIDDEN, "Insufficient scope"))
     }
+}
+
+fn next_fault(shared: &Shared) -> Fault {
+    shared.state.lock().faults.next(Endpoint::MyAccount)
 }
 
 fn my_account_audience(state: &State) -> String {

@@ -27,6 +27,10 @@ pub enum Endpoint {
     Jwks,
     /// `/.well-known/openid-configuration`.
     Discovery,
+    /// `/api/v2/…`: refresh tokens and metadata of users.
+    Management,
+    /// `/me/v1/connected-accounts/accounts…`.
+    MyAccount,
 }
 
 /// One way to fail, or to succeed wrongly.
@@ -91,6 +95,10 @@ pub enum Fault {
     WrongIdTokenIssuer,
     /// The provider token has one scope more than the account.
     ScopeWiderThanAccount,
+    /// Management API: 403 `insufficient_scope`.
+    InsufficientScope,
+    /// Management and My Account API: says that it is done, and does nothing.
+    Lie,
     /// Exactly this status and body, as `application/json`.
     Custom {
         /// HTTP status.

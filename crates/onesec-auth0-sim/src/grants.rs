@@ -18,6 +18,8 @@ use crate::specs::{AccessTokenSpec, ClientSpec, GrantType};
 use crate::state::{RequestKind, State};
 use crate::{exchange, fault, governed};
 
+/// How many of the Management API's tokens tests can ask for, newest first.
+const MAX_TEXTS: usize = 256;
 const BROKEN: Refusal = (500, "server_error", "The simulator failed.");
 
 impl From<SimError> for Refused {
@@ -142,7 +144,10 @@ fn client_credentials(state: &mut State, grant: &Grant<'_>) -> Result<Value, Ref
         .with_claim("gty", "client-credentials".into());
     let token = state.mint(&spec, grant.now)?;
     if audience == format!("{}api/v2/", state.issuer()) {
-        state.management_tokens.insert(token.thumbprint(), grant.now + spec.lifetime);
+        let allowed = grant.client.management.clone();
+        state.management_texts.truncate(MAX_TEXTS - 1);
+        state.management_texts.insert(0, token.clone());
+        state.management_tokens.insert(token.thumbprint(), (grant.now + spec.lifetime, allowed));
     }
     Ok(json!({"access_token": token.expose_to_wire(), "scope": scope, "expires_in": 86_400, "token_type": "Bearer"}))
 }

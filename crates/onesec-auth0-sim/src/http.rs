@@ -26,7 +26,7 @@ use tower::ServiceExt as _;
 
 use crate::fault::{CloseConnection, Endpoint};
 use crate::state::{RequestKind, State};
-use crate::{accounts, answer, grants};
+use crate::{accounts, answer, grants, management};
 
 /// What handlers and the handle share.
 pub(crate) struct Shared {
@@ -46,6 +46,9 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/me/v1/connected-accounts/accounts", get(accounts::list_mine))
         .route("/me/v1/connected-accounts/accounts/{id}", delete(accounts::delete_mine))
         .route("/api/v2/users/{id}/connected-accounts", get(accounts::list_as_admin))
+        .route("/api/v2/users/{id}/refresh-tokens", get(management::refresh_tokens).delete(management::refresh_tokens))
+        .route("/api/v2/refresh-tokens/{id}", delete(management::delete_refresh_token))
+        .route("/api/v2/users/{id}", get(management::user).patch(management::change_user))
         .fallback(other)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(Arc::clone(&shared), through_custom_domain))

@@ -1,7 +1,8 @@
 //! A simulated Auth0 tenant with Token Vault, for the demo and for tests.
 //!
 //! **What it is.** A real HTTP (or HTTPS) server on loopback that answers as Auth0's documentation says: token
-//! endpoint with Auth0's own and the standard grants, key set, discovery, connected accounts, a custom domain's key.
+//! endpoint with Auth0's own and the standard grants, key set, discovery, connected accounts, what the Management API can
+//! revoke and note, a custom domain's key.
 //! Its administration is the handle, [`SimTenant`].
 //!
 //! **What it is not.** No library crate may depend on it. Where the documentation is silent it picks one answer;
@@ -40,6 +41,7 @@ mod governed;
 mod grants;
 mod http;
 mod jws;
+mod management;
 mod pause;
 mod specs;
 mod state;

@@ -53,6 +53,8 @@ pub struct ClientSpec {
     pub(crate) keys: Vec<Value>,
     /// Connections and scopes that it may ask for without the user.
     pub(crate) worker: Vec<(String, ScopeSet)>,
+    /// Scopes of the Management API; all where absent.
+    pub(crate) management: Option<Vec<String>>,
 }
 
 /// The most connections a worker may be granted.
@@ -67,7 +69,7 @@ impl ClientSpec {
     pub fn regular(id: &str, secret: &str) -> Self {
         let grants = vec![GrantType::RefreshToken, GrantType::ClientCredentials, GrantType::TokenVault];
         let secret = Secret::new(secret.to_owned());
-        Self { id: id.to_owned(), secret, grants, api: None, keys: Vec::new(), worker: Vec::new() }
+        Self { id: id.to_owned(), secret, grants, api: None, keys: Vec::new(), worker: Vec::new(), management: None }
     }
 
     /// A Custom API Client (`app_type: resource_server`), linked to the API `identifier`: the only kind that may
@@ -103,6 +105,13 @@ impl ClientSpec {
         let scopes: usize = self.worker.iter().map(|(_, scopes)| scopes.len()).sum();
         let fits = self.worker.len() <= MAX_WORKER_CONNECTIONS && scopes <= MAX_WORKER_SCOPES;
         if fits { Ok(self) } else { Err(SimError::WorkerGrants) }
+    }
+
+    /// At the Management API, only what these scopes allow.
+    #[must_use]
+    pub fn with_management_scopes(mut self, scopes: &[&str]) -> Self {
+        self.management = Some(scopes.iter().map(|scope| (*scope).to_owned()).collect());
+        self
     }
 
     /// Only these grants.

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use onesec_identity::{Algorithm, KeySet, ReplayCache, SigningKey};
 use onesec_telemetry::{ScopeSet, Secret, Thumbprint, Timestamp};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::config::{KeySource, SimError};
 use crate::fault::Faults;
@@ -57,6 +57,8 @@ pub(crate) struct Account {
 }
 
 pub(crate) struct RefreshToken {
+    /// What listings call it.
+    pub(crate) id: String,
     pub(crate) user: String,
     pub(crate) client: String,
     pub(crate) session: String,
@@ -69,7 +71,12 @@ pub(crate) struct State {
     pub(crate) users: HashSet<String>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) refresh_tokens: HashMap<Thumbprint, RefreshToken>,
-    pub(crate) management_tokens: HashMap<Thumbprint, Timestamp>,
+    /// Until when they count, and for what; for everything where that is not said.
+    pub(crate) management_tokens: HashMap<Thumbprint, (Timestamp, Option<Vec<String>>)>,
+    /// The same, as they were given out, so that a test can look for them where they must not be.
+    pub(crate) management_texts: Vec<Secret>,
+    /// `app_metadata` by user.
+    pub(crate) metadata: HashMap<String, Map<String, Value>>,
     pub(crate) provider_tokens: VecDeque<(Thumbprint, Timestamp)>,
     pub(crate) assertions: ReplayCache,
     pub(crate) worker_requests: ReplayCache,
@@ -95,6 +102,8 @@ impl State {
             accounts: Vec::new(),
             refresh_tokens: HashMap::new(),
             management_tokens: HashMap::new(),
+            management_texts: Vec::new(),
+            metadata: HashMap::new(),
             provider_tokens: VecDeque::new(),
             assertions: ReplayCache::new(MAX_ONE_TIME_TOKENS),
             worker_requests: ReplayCache::new(MAX_ONE_TIME_TOKENS),

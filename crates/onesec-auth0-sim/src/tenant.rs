@@ -156,7 +156,8 @@ impl SimTenant {
             return Err(SimError::UnknownClient(client.to_owned()));
         }
         let session = format!("sess-{}", state.next_number());
-        let stored = RefreshToken { user: user.to_owned(), client: client.to_owned(), session };
+        let id = format!("rt_{:08}", state.next_number());
+        let stored = RefreshToken { id, user: user.to_owned(), client: client.to_owned(), session };
         state.refresh_tokens.insert(token.thumbprint(), stored);
         Ok(token)
     }
@@ -164,6 +165,44 @@ impl SimTenant {
     /// Revokes a refresh token; unknown ones are none of its business.
     pub fn revoke_refresh_token(&self, token: &Secret) {
         self.shared.state.lock().refresh_tokens.remove(&token.thumbprint());
+    }
+
+    /// How many refresh tokens `user` has, of all clients or of one.
+    #[must_use]
+    pub fn refresh_tokens_of(&self, user: &str, client: Option<&str>) -> usize {
+        let state = self.shared.state.lock();
+        let of = |token: &&RefreshToken| token.user == user && client.is_none_or(|client| token.client == client);
+        state.refresh_tokens.values().filter(of).count()
+    }
+
+    /// `app_metadata` of `user`.
+    #[must_use]
+    pub fn app_metadata(&self, user: &str) -> serde_json::Value {
+        self.shared.state.lock().metadata.get(user).cloned().unwrap_or_default().into()
+    }
+
+    /// Sets one member of `app_metadata` of `user`, as somebody else would.
+    pub fn set_app_metadata(&self, user: &str, name: &str, value: serde_json::Value) {
+        self.shared.state.lock().metadata.entry(user.to_owned()).or_default().insert(name.to_owned(), value);
+    }
+
+    /// The connected accounts of `user`, by id.
+    #[must_use]
+    pub fn accounts_of(&self, user: &str) -> Vec<String> {
+        let state = self.shared.state.lock();
+        state.accounts.iter().filter(|account| account.user == user).map(|account| account.id.clone()).collect()
+    }
+
+    /// The tokens of the Management API that were given out, for tests that look where they must not be.
+    #[must_use]
+    pub fn management_tokens_issued(&self) -> Vec<String> {
+        let state = self.shared.state.lock();
+        state.management_texts.iter().map(|token| token.expose_to_wire().to_owned()).collect()
+    }
+
+    /// The tenant forgets every token of the Management API that it gave out.
+    pub fn forget_management_tokens(&self) {
+        self.shared.state.lock().management_tokens.clear();
     }
 
     /// Mints an access token, as honest or as wrong as the spec has it.

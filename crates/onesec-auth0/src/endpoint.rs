@@ -61,13 +61,16 @@ pub(crate) enum TokenSource<'a> {
     Given(&'a Secret),
     /// We sign it, anew for each attempt: it can be used once.
     Signed(&'a (dyn Fn() -> Result<Secret, ExchangeError> + Sync)),
+    /// The grant takes none: our client asks for itself.
+    None,
 }
 
 impl TokenSource<'_> {
-    fn token(&self) -> Result<Secret, ExchangeError> {
+    fn token(&self) -> Result<Option<Secret>, ExchangeError> {
         match self {
-            Self::Given(token) => Ok((*token).clone()),
-            Self::Signed(sign) => sign(),
+            Self::Given(token) => Ok(Some((*token).clone())),
+            Self::Signed(sign) => sign().map(Some),
+            Self::None => Ok(None),
         }
     }
 }
@@ -204,7 +207,8 @@ impl TokenEndpoint {
         let token = grant.token.token()?;
         let client_id = self.config.client_id();
         let shown = self.config.credentials().show(client_id, &self.config.issuer(), self.clock.now())?;
-        let mut form = [grant.params, &[(grant.token_name, token.expose_to_wire()), ("client_id", client_id)]].concat();
+        let mut form = [grant.params, &[("client_id", client_id)]].concat();
+        form.extend(token.as_ref().map(|token| (grant.token_name, token.expose_to_wire())));
         form.extend(shown.params());
         let sent = self.http.post(self.config.url("/oauth/token")).form(&form).send().await;
         let response = sent.map_err(|error| unreachable_because(&error))?;
@@ -217,7 +221,8 @@ impl TokenEndpoint {
             let answer = Answer { status, body };
             return if is_json && answer.body.complete { Ok(answer) } else { Err(answer.undecodable()) };
         }
-        Err(ExchangeError::from_body(status, &body.bytes, retry_after, &[&token, shown.secret()]))
+        let secrets: Vec<&Secret> = token.iter().chain([shown.secret()]).collect();
+        Err(ExchangeError::from_body(status, &body.bytes, retry_after, &secrets))
     }
 }
 

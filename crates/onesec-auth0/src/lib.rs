@@ -3,7 +3,7 @@
 //! **What it is.** [`TokenVault`] trades an Auth0 token for a provider's, [`SubjectResolver`] learns whose token it
 //! was, [`Jwks`] keeps an issuer's keys; all over one [`http_client`] and one [`TokenEndpoint`] per client, with
 //! time-outs, careful retries and a circuit breaker. [`TokenEndpoint::pass_through`] and [`Origin`] forward what is
-//! somebody else's.
+//! somebody else's. [`Management`] and [`MyAccount`] take back and note what an administrator, or the user, can.
 //!
 //! **What it is not.** No policy: it does not ask whether an exchange is all right. No storage: tokens pass through.
 //!
@@ -46,9 +46,12 @@ mod endpoint;
 mod error;
 mod http;
 mod jwks;
+mod management;
+mod my_account;
 mod origin;
 mod pass_through;
 mod resolver;
+mod rest;
 mod sanitise;
 mod vault;
 mod worker;
@@ -62,8 +65,11 @@ pub use endpoint::{EndpointOptions, TokenEndpoint};
 pub use error::{ExchangeError, OAuthCode};
 pub use http::{HttpClient, HttpError, HttpOptions, Roots, http_client, http_client_resolving};
 pub use jwks::{Jwks, JwksError, JwksOptions, VerifyError};
+pub use management::{Management, RefreshTokenInfo, UserFlag};
+pub use my_account::{ConnectedAccount, MyAccount};
 pub use origin::{Forwarded, Origin, OriginOptions, ToForward};
 pub use pass_through::{PassThrough, PassedThrough};
 pub use resolver::{ProofError, ProofKind, ResolvedUser, Subject, SubjectResolver};
+pub use rest::ApiError;
 pub use vault::{ExchangeRequest, IssuedToken, IssuedTokenKind, SubjectKind, TokenKind, TokenVault};
 pub use worker::WorkerExchange;

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use onesec_telemetry::{Alert, Name, TenantId, Timestamp};
+use onesec_telemetry::{Alert, Name, Secret, TenantId, Timestamp};
 
 use crate::spec::ActionSpec;
 use crate::target::Target;
@@ -60,6 +60,13 @@ pub enum Outcome {
         /// In a sentence.
         why: String,
     },
+    /// Not done: somebody must hand something in, by [`Action::complete`]. Tried again when the time is over.
+    Waits {
+        /// How long.
+        patience: Duration,
+        /// For what, in a sentence.
+        why: String,
+    },
     /// Not done; it may go better later.
     Retry {
         /// Not before.
@@ -110,6 +117,12 @@ pub trait Action: Send + Sync {
 
     /// One attempt.
     fn run<'a>(&'a self, job: &'a Job) -> Working<'a>;
+
+    /// Carries out what waits, with what was handed in for it: a credential that is used now and never kept.
+    fn complete<'a>(&'a self, job: &'a Job, handed_in: &'a Secret) -> Working<'a> {
+        let _ = (job, handed_in);
+        Box::pin(async { Outcome::Failed { why: "it waits for nothing that can be handed in".to_owned() } })
+    }
 
     /// Takes it back.
     fn undo<'a>(&'a self, job: &'a Job) -> Working<'a> {

@@ -10,7 +10,7 @@ use onesec_telemetry::{AgentId, Alert, Mode, Name, Seq, Severity, Thumbprint, Ti
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
-use crate::spec::ActionSpec;
+use crate::spec::{ActionSpec, Aim};
 use crate::target::Target;
 
 /// A change of an alert that policies are asked about.
@@ -26,6 +26,8 @@ pub struct Occasion<'a> {
     pub source: Option<IpAddr>,
     /// How bad it is without what others merely report; absent where there is nothing but that.
     pub proved: Option<Severity>,
+    /// Whether the alert's user is known by a verified credential or by authority, and not merely named.
+    pub user_is_known: bool,
     /// Dry run or live.
     pub mode: Mode,
 }
@@ -34,6 +36,13 @@ impl Occasion<'_> {
     /// Whether a policy is about this alert only because of what others merely report.
     fn is_hearsay(&self, policy: &Policy) -> bool {
         self.proved.is_none_or(|proved| proved < policy.when.min_severity)
+    }
+
+    /// Whether an action would rest on somebody's mere word: about what happened, or about whose account it was. An agent
+    /// may well say of itself what it did; whom it did it to is not its to say.
+    fn is_doubtful(&self, (policy, spec): (&Policy, &ActionSpec)) -> bool {
+        let at_user = matches!(spec.aims_at(), Aim::User | Aim::Account);
+        self.is_hearsay(policy) || at_user && !self.user_is_known
     }
 }
 
@@ -138,7 +147,8 @@ impl Planner {
             }
         };
         // What is not done takes no room from what is; its receipts are bounded all the same.
-        let key = key(policy, (index, refusal), occasion);
+        let doubtful = occasion.is_doubtful((policy, spec));
+        let key = key((policy, index, refusal), doubtful, occasion);
         if self.cools(&key, alert.severity, now) {
             return None;
         }
@@ -147,7 +157,7 @@ impl Planner {
             urgent,
             live: mode == Mode::Live,
             acts: refusal.is_none(),
-            hearsay: occasion.is_hearsay(policy),
+            hearsay: doubtful,
         };
         match self.count((lane, policy.max_per_minute), occasion) {
             Room::Left => {}
@@ -161,7 +171,7 @@ impl Planner {
             return planned(target, Fate::Skip(why));
         }
         // Nobody is stopped on somebody's word alone: a person says whether it is true.
-        let hearsay = spec.is_harmful() && occasion.is_hearsay(policy);
+        let hearsay = spec.is_harmful() && doubtful;
         let fate = match (mode, policy.approval) {
             (Mode::DryRun, _) => Fate::DryRun,
             (Mode::Live, Some(patience)) => Fate::Ask(patience),
@@ -216,7 +226,7 @@ enum Room {
 }
 
 /// What a cool-down protects: never the address alone, so that no agent hides behind another's.
-fn key(policy: &Policy, (index, refusal): (usize, Option<&str>), occasion: Occasion<'_>) -> Key {
+fn key((policy, index, refusal): (&Policy, usize, Option<&str>), doubtful: bool, occasion: Occasion<'_>) -> Key {
     let alert = occasion.alert;
     let part = |id: Option<&str>| id.map_or_else(|| "\u{1e}".to_owned(), str::to_owned);
     let parts = [
@@ -228,7 +238,7 @@ fn key(policy: &Policy, (index, refusal): (usize, Option<&str>), occasion: Occas
         part(alert.user_id.as_ref().map(AsRef::as_ref)),
         part(alert.connection.as_ref().map(AsRef::as_ref)),
         // An alert on somebody's word must not keep one that was seen from being acted on.
-        occasion.is_hearsay(policy).to_string(),
+        doubtful.to_string(),
         // Nor must what could not be done keep what can.
         part(refusal),
     ];

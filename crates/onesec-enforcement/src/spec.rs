@@ -42,7 +42,10 @@ pub enum ActionSpec {
         lasts: Duration,
     },
     /// The user's refresh tokens are revoked at Auth0.
-    RevokeRefreshTokens,
+    RevokeRefreshTokens {
+        /// Those of this client of the tenant; of all where absent.
+        client: Option<String>,
+    },
     /// The user's connected account is removed at Auth0.
     RevokeConnectedAccount,
     /// The user's metadata at Auth0 says that something is wrong.
@@ -132,7 +135,7 @@ impl ActionSpec {
             Self::RevokeDelegation => "revoke_delegation",
             Self::KillProcess { .. } => "kill_process",
             Self::BlockIp { .. } => "block_ip",
-            Self::RevokeRefreshTokens => "revoke_refresh_tokens",
+            Self::RevokeRefreshTokens { .. } => "revoke_refresh_tokens",
             Self::RevokeConnectedAccount => "revoke_connected_account",
             Self::Auth0FlagUser => "auth0_flag_user",
             Self::Command { .. } => "command",
@@ -150,7 +153,7 @@ impl ActionSpec {
             | Self::RevokeDelegation
             | Self::KillProcess { .. }
             | Self::BlockIp { .. }
-            | Self::RevokeRefreshTokens
+            | Self::RevokeRefreshTokens { .. }
             | Self::RevokeConnectedAccount
             | Self::Auth0FlagUser
             | Self::Command { .. }
@@ -166,7 +169,8 @@ impl ActionSpec {
             Self::RateLimitAgent { .. } | Self::SuspendAgent { .. } | Self::KillProcess { .. } => Aim::Agent,
             Self::RevokeDelegation => Aim::Delegation,
             Self::BlockIp { .. } => Aim::Address,
-            Self::RevokeRefreshTokens | Self::RevokeConnectedAccount | Self::Auth0FlagUser => Aim::User,
+            Self::RevokeRefreshTokens { .. } | Self::Auth0FlagUser => Aim::User,
+            Self::RevokeConnectedAccount => Aim::Account,
         }
     }
 
@@ -177,9 +181,12 @@ impl ActionSpec {
         match self {
             Self::Log
             | Self::RevokeDelegation
-            | Self::RevokeRefreshTokens
+            | Self::RevokeRefreshTokens { client: None }
             | Self::RevokeConnectedAccount
             | Self::Auth0FlagUser => json!(self.kind()),
+            Self::RevokeRefreshTokens { client: Some(client) } => {
+                json!({"revoke_refresh_tokens_of": {"client_id": client}})
+            }
             Self::Webhook(hook) => json!({"webhook": {
                 "host": hook.host, "digest": hook.digest, "template": hook.template.as_str(),
                 "allow_private": hook.allow_private,
@@ -237,6 +244,8 @@ pub enum Aim {
     Agent,
     /// The alert's user.
     User,
+    /// The alert's user's accounts at its connection.
+    Account,
     /// What the alert's user lets its agent do.
     Delegation,
     /// Where the agent came from, by the socket and never by anybody's word.
@@ -249,7 +258,15 @@ fn read_kind(kind: &str, settings: &Value, path: &str) -> Result<ActionSpec, Pol
     match kind {
         "log" => nothing().map(|()| ActionSpec::Log),
         "revoke_delegation" => nothing().map(|()| ActionSpec::RevokeDelegation),
-        "revoke_refresh_tokens" => nothing().map(|()| ActionSpec::RevokeRefreshTokens),
+        "revoke_refresh_tokens" if settings.as_object().is_some_and(|said| !said.is_empty()) => {
+            // What stands below such a name is redacted wherever it is recorded.
+            Err(PolicyError::value(path, "takes no settings: write `revoke_refresh_tokens_of: {client_id: …}`"))
+        }
+        "revoke_refresh_tokens" => nothing().map(|()| ActionSpec::RevokeRefreshTokens { client: None }),
+        "revoke_refresh_tokens_of" => {
+            let client = section(&["client_id"])?.needed("client_id")?.to_owned();
+            Ok(ActionSpec::RevokeRefreshTokens { client: Some(client) })
+        }
         "revoke_connected_account" => nothing().map(|()| ActionSpec::RevokeConnectedAccount),
         "auth0_flag_user" => nothing().map(|()| ActionSpec::Auth0FlagUser),
         "webhook" => webhook(&section(&["url", "secret", "template", "allow_private", "host", "digest"])?),

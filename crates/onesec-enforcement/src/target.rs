@@ -29,6 +29,13 @@ pub enum Target {
         /// Where; everywhere where absent.
         connection: Option<ConnectionName>,
     },
+    /// What a user has linked at a connection.
+    Account {
+        /// The user.
+        user: UserId,
+        /// Where.
+        connection: ConnectionName,
+    },
     /// An address.
     Address(IpAddr),
 }
@@ -43,6 +50,7 @@ impl fmt::Display for Target {
             Self::Delegation { agent, user, connection: Some(connection) } => {
                 write!(f, "delegation of {user} to {agent} at {connection}")
             }
+            Self::Account { user, connection } => write!(f, "account of {user} at {connection}"),
             Self::Address(address) => write!(f, "address {address}"),
         }
     }
@@ -60,6 +68,10 @@ impl Target {
             Aim::Nothing => Ok(Self::Nothing),
             Aim::Agent => agent().map(Self::Agent),
             Aim::User => user().map(Self::User),
+            Aim::Account => {
+                let connection = alert.connection.clone().ok_or("the alert names no connection")?;
+                Ok(Self::Account { user: user()?, connection })
+            }
             Aim::Delegation => {
                 Ok(Self::Delegation { agent: agent()?, user: user()?, connection: alert.connection.clone() })
             }
@@ -80,7 +92,7 @@ impl Target {
         match self {
             Self::Nothing => false,
             Self::Agent(id) => agent(id),
-            Self::User(id) => user(id),
+            Self::User(id) | Self::Account { user: id, .. } => user(id),
             Self::Delegation { agent: of, user: by, .. } => agent(of) || user(by),
             Self::Address(address) => never.networks.iter().any(|network| network.contains(*address)),
         }
@@ -91,7 +103,7 @@ impl Target {
     pub const fn agent(&self) -> Option<&AgentId> {
         match self {
             Self::Agent(agent) | Self::Delegation { agent, .. } => Some(agent),
-            Self::Nothing | Self::User(_) | Self::Address(_) => None,
+            Self::Nothing | Self::User(_) | Self::Account { .. } | Self::Address(_) => None,
         }
     }
 }

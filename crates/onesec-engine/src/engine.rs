@@ -1,17 +1,18 @@
 //! The engine: one tenant's state, fed record by record.
 
+mod saved;
 mod settings;
 mod verdict;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use onesec_detector::{Finding, Findings, StateError, StateReader, StateWriter};
+use onesec_detector::{Finding, Findings};
 use onesec_enforcement::{Approval, Phase, Policy, Preset};
 use onesec_telemetry::{Alert, AlertId, Body, Command, Kind, Mode, Record, Severity, TenantId};
 use onesec_trackers::change::ToolRow;
 use onesec_trackers::{LedgerChange, Settled, TrackerStats, Trackers};
 
+pub use self::settings::unnamed;
 use self::verdict::phase;
 use crate::alerts::{AlertBook, Found};
 use crate::chains::{self, ChainBook, Incident, Stage};
@@ -23,7 +24,7 @@ use crate::processes::ProcessBook;
 use crate::respond::{self, Responder, Scene};
 use crate::restraints::Restraints;
 use crate::settings::Settings;
-use crate::setup::{Assemble, SetupError, assembled, catalogue, policies, tracker_config};
+use crate::setup::{Assemble, OwnPolicies, SetupError, assembled, catalogue, policies, tracker_config};
 
 /// A detector's state to go back to after a panic is remembered every so many records: at sequence numbers, not at
 /// snapshots, so that a replay goes back to the same.
@@ -40,6 +41,7 @@ pub struct Engine {
     exceptions: Exceptions,
     mode: Mode,
     preset: Preset,
+    own_policies: Arc<OwnPolicies>,
     responder: Responder,
     restraints: Restraints,
     processes: ProcessBook,
@@ -66,7 +68,7 @@ impl Engine {
         let trackers = Trackers::new(tracker_config(&settings)?, catalogue(&settings)?);
         let (mode, preset) = (settings.enforcement.mode, settings.enforcement.preset);
         let mut responder = Responder::default();
-        responder.take(policies(&settings, preset)?, settings.enforcement.four_eyes);
+        responder.take(policies(&settings, preset, &OwnPolicies::new())?, settings.enforcement.four_eyes);
         Ok(Self {
             tenant,
             settings,
@@ -77,64 +79,13 @@ impl Engine {
             exceptions: Exceptions::default(),
             mode,
             preset,
+            own_policies: Arc::default(),
             responder,
             restraints: Restraints::default(),
             processes: ProcessBook::default(),
             chains: ChainBook::default(),
             found: Findings::new(),
         })
-    }
-
-    /// An engine as it was when [`Engine::save`] was called.
-    ///
-    /// # Errors
-    /// [`SetupError`] where the saved state cannot be used.
-    pub fn load(
-        tenant: TenantId,
-        assemble: Assemble,
-        sections: &BTreeMap<String, Vec<u8>>,
-    ) -> Result<Self, SetupError> {
-        let state = StateReader::new(sections);
-        let text: String = state.get("settings")?;
-        let settings: Settings =
-            serde_json::from_str(&text).map_err(|_| StateError::Undecodable("settings".to_owned()))?;
-        let mut engine = Self::new(tenant, settings, assemble)?;
-        let (mode, preset) = state.get("policy")?;
-        (engine.mode, engine.preset) = (mode, preset);
-        engine.responder.take(policies(&engine.settings, preset)?, engine.settings.enforcement.four_eyes);
-        engine.responder.load(state.below("respond/"))?;
-        engine.restraints = state.get("restraints")?;
-        engine.processes = state.get("processes")?;
-        engine.chains = state.get("chains")?;
-        engine.exceptions = state.get("exceptions")?;
-        engine.alerts = AlertBook::from_saved(state)?;
-        let config = tracker_config(&engine.settings)?;
-        engine.trackers = Trackers::load(config, catalogue(&engine.settings)?, state.below("trackers/"))?;
-        for guarded in &mut engine.detectors {
-            let outer = format!("detector/{}/", guarded.descriptor().code);
-            let inner = format!("{outer}state/");
-            guarded.load(state.below(&outer), state.below(&inner));
-        }
-        Ok(engine)
-    }
-
-    /// Saves everything that later output depends on.
-    pub fn save(&mut self, out: &mut StateWriter) {
-        out.put("settings", &self.settings.to_json().to_string());
-        out.put("policy", &(self.mode, self.preset));
-        out.put("exceptions", &self.exceptions);
-        out.put("alerts", &self.alerts.to_saved());
-        out.put("restraints", &self.restraints);
-        out.put("processes", &self.processes);
-        out.put("chains", &self.chains);
-        out.nested("respond", |out| self.responder.save(out));
-        out.nested("trackers", |out| self.trackers.save(out));
-        out.nested("detector", |out| {
-            for guarded in &self.detectors {
-                let code = guarded.descriptor().code;
-                out.nested(code, |out| guarded.save(out));
-            }
-        });
     }
 
     /// Feeds one record. Records come in the order of their sequence numbers.
@@ -250,6 +201,8 @@ impl Engine {
                 self.responder.made_by(record);
             }
             Command::SetPreset(name) => self.set_preset(name.as_str(), record),
+            Command::SetPolicy { name, policy } => self.set_policy(name, Some(policy.to_value()), record),
+            Command::RemovePolicy { name } => self.set_policy(name, None, record),
             Command::DecideApproval { .. } => {
                 let decided = respond::said(command).map(|(id, digest, say)| {
                     let steps = self.responder.decide((id, digest), say, record)?;
@@ -308,6 +261,12 @@ impl Engine {
     #[must_use]
     pub const fn policies(&self) -> &Arc<Vec<Policy>> {
         self.responder.policies()
+    }
+
+    /// Those of them that people set by the API.
+    #[must_use]
+    pub const fn own_policies(&self) -> &Arc<OwnPolicies> {
+        &self.own_policies
     }
 
     /// What waits for a person, in the order of ids.

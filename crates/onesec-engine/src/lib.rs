@@ -37,10 +37,10 @@ mod setup;
 mod tests;
 
 pub use chains::{ChainRule, chain_rules};
-pub use engine::Engine;
+pub use engine::{Engine, unnamed};
 pub use output::{Answer, Brief, Output, Reported};
 pub use processes::ProcessBook;
 pub use respond::{Queued, Step};
 pub use restraints::{Restraint, Restraints};
 pub use settings::{EnforcementSettings, Settings};
-pub use setup::{Assemble, SetupError, check_preset};
+pub use setup::{Assemble, OwnPolicies, SetupError, policies};

@@ -10,8 +10,8 @@ use onesec_enforcement::{
     Planner, Policy, Preset, Say, Target,
 };
 use onesec_telemetry::{
-    Alert, Attribution, Change, Channel, Command, Mode, Name, Record, Response, ResponseStatus, Severity, Text,
-    Thumbprint, Timestamp, Transition,
+    Alert, Attribution, Change, Channel, Command, Mode, Name, Record, Response, ResponseStatus, Severity, Subject,
+    Text, Thumbprint, Timestamp, Transition,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -319,7 +319,19 @@ fn occasion<'a>(scene: Scene<'a>, transition: &'a Transition) -> Occasion<'a> {
     let own = record.sender.agent.is_some() && record.sender.agent == alert.agent_id;
     let seen = matches!(record.sender.channel, Channel::Gateway | Channel::Decide | Channel::Ingest);
     let source = record.network.filter(|_| own && seen);
-    Occasion { alert, seq: transition.seq, now: record.observed_at, source, proved: alerts.proved(&alert.id), mode }
+    let (seq, now, proved) = (transition.seq, record.observed_at, alerts.proved(&alert.id));
+    Occasion { alert, seq, now, source, proved, user_is_known: knows_user(record, alert), mode }
+}
+
+/// Whether the record itself makes known that it was this user: by a verified credential, or by its sender's authority.
+fn knows_user(record: &Record, alert: &Alert) -> bool {
+    let named = alert.user_id.is_some() && record.user() == alert.user_id.as_ref();
+    let known = match &record.subject {
+        Subject::Verified { .. } => true,
+        // A worker names users as it likes; so does whoever sends telemetry, without authority.
+        _ => record.has_authority(),
+    };
+    named && known
 }
 
 /// The same for the same question at the same record, however often it is worked out.

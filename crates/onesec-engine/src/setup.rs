@@ -1,5 +1,6 @@
 //! From settings to detectors and trackers' settings.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use onesec_detector::{Detector, GuardClass, Module, StateError};
@@ -61,15 +62,31 @@ fn module_off(settings: &Settings, module: Module) -> bool {
     settings.modules_off.iter().any(|m| m == module.as_str())
 }
 
-/// The policies in force: the user's own first, then what the preset brings.
-pub(crate) fn policies(settings: &Settings, preset: Preset) -> Result<Vec<Policy>, SetupError> {
-    let own = Value::from(settings.enforcement.policies.clone());
+/// Policies that people set by the API, by name, as they were written.
+pub type OwnPolicies = BTreeMap<Name, Value>;
+
+/// The policies in force with these settings, this preset and what people set: the configuration's first, each in its
+/// place with what people set under its name; then what else they set; then what the preset brings, but for names that
+/// are taken.
+///
+/// # Errors
+/// [`SetupError`] that says what one lacks: the preset's may lack an address for their messages.
+pub fn policies(settings: &Settings, preset: Preset, set: &OwnPolicies) -> Result<Vec<Policy>, SetupError> {
     let hook = settings.enforcement.webhook.as_ref();
     let read = |list: &Value, path: &str| {
         Policy::read_all(list, path, hook)
             .map_err(|e| SetupError::Setting { setting: path.to_owned(), why: e.to_string() })
     };
-    let mut policies = read(&own, "enforcement.policies")?;
+    let mut left = set.clone();
+    let written = settings.enforcement.policies.iter();
+    let mut own: Vec<Value> = written
+        .map(|policy| {
+            let name = policy.get("name").and_then(Value::as_str).and_then(|name| Name::new(name).ok());
+            name.and_then(|name| left.remove(&name)).unwrap_or_else(|| policy.clone())
+        })
+        .collect();
+    own.extend(left.into_values());
+    let mut policies = read(&Value::from(own), "enforcement.policies")?;
     for policy in read(&preset.policies(), "enforcement.preset")? {
         if policies.iter().all(|own| own.name != policy.name) {
             policies.push(policy);
@@ -80,14 +97,6 @@ pub(crate) fn policies(settings: &Settings, preset: Preset) -> Result<Vec<Policy
 
 /// The code of the alert that enforcement was switched off.
 pub(crate) const SWITCHED_OFF: &str = "enforcement-off";
-
-/// Whether a preset can be used with these settings: it may lack an address for its messages.
-///
-/// # Errors
-/// [`SetupError`] that says what it lacks.
-pub fn check_preset(settings: &Settings, preset: Preset) -> Result<(), SetupError> {
-    policies(settings, preset).map(drop)
-}
 
 pub(crate) fn catalogue(settings: &Settings) -> Result<Arc<Catalogue>, SetupError> {
     match &settings.catalogue {

@@ -144,6 +144,8 @@ pub enum Pace {
     Messages,
     /// Programs of the operator's.
     Programs,
+    /// An Auth0 tenant.
+    Tenant,
 }
 
 impl Pace {
@@ -153,19 +155,22 @@ impl Pace {
             Self::Ours => 0,
             Self::Messages => 1,
             Self::Programs => 2,
+            Self::Tenant => 3,
         }
     }
 }
 
 impl Lane {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self { urgent: true, pace: Pace::Ours },
         Self { urgent: true, pace: Pace::Messages },
         Self { urgent: true, pace: Pace::Programs },
+        Self { urgent: true, pace: Pace::Tenant },
         Self { urgent: false, pace: Pace::Ours },
         Self { urgent: false, pace: Pace::Messages },
         Self { urgent: false, pace: Pace::Programs },
+        Self { urgent: false, pace: Pace::Tenant },
     ];
 }
 
@@ -194,7 +199,8 @@ impl Outbox {
     pub fn due(&self, lane: Lane, now: Timestamp, limit: u32) -> Result<Vec<OutboxTask>, JournalError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM outbox WHERE state = 'pending' AND urgent = ?1 AND due_at <= ?2
-             AND CASE action WHEN 'webhook' THEN 1 WHEN 'command' THEN 2 ELSE 0 END = ?3
+             AND CASE action WHEN 'webhook' THEN 1 WHEN 'command' THEN 2 WHEN 'revoke_refresh_tokens' THEN 3
+             WHEN 'revoke_connected_account' THEN 3 WHEN 'auth0_flag_user' THEN 3 ELSE 0 END = ?3
              ORDER BY due_at, created_at, id LIMIT ?4"
         );
         let mut statement = self.db.conn.prepare_cached(&sql)?;

@@ -1,5 +1,6 @@
 //! The server as a whole: configuration in, a running HTTP API out.
 
+mod auth0;
 mod detectors;
 mod error;
 mod identity;
@@ -107,7 +108,8 @@ async fn finish(
     let token_vault = config.token_vault.is_some();
     let identity = Arc::new(self::identity::identity(&config, &core)?);
     let vaults = vaults(&config, &core, &identity)?;
-    let (mut actions, webhooks) = outside_actions(&core, &config.hooks)?;
+    let outside = (config.hooks.as_slice(), config.public_url.as_ref());
+    let (mut actions, webhooks) = outside_actions(&core, outside, auth0::at_auth0(&config, &core)?)?;
     actions.extend(own_actions(&core, &config.trusted_proxies, config.firewall));
     let actions = Arc::new(actions);
     let able = Able::new(actions.clone());
@@ -124,6 +126,7 @@ async fn finish(
         identity,
         possession: config.possession,
         executors: executors.clone(),
+        able: able.clone(),
         tls: tls.is_some(),
         stopping: stopping.clone(),
     });
@@ -207,6 +210,7 @@ async fn first_key(dir: &Path, core: &Core, keys: &KeyRing) -> Result<Secret, St
             owner: None,
             scopes: Text::redacted(&record.scopes.as_names().join(" ")),
         },
+        then: None,
         ledger: vec![record.put()],
     };
     core.order(order).await.map_err(StartError::FirstKey)?;
@@ -288,6 +292,9 @@ impl Running {
         self.able.check(&config.settings, &config.hooks)?;
         if let (Some(tls), Some(files)) = (&self.tls, &config.tls) {
             tls.renew(files)?;
+        }
+        for tenant in self.core.tenants() {
+            self.core.check_settings(&tenant, &config.settings)?;
         }
         know(&self.webhooks, &config.hooks);
         let mut changed = false;

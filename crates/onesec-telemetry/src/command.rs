@@ -172,6 +172,25 @@ pub enum Command {
         /// Which.
         key: KeyId,
     },
+    /// A person's policy, in place of the one of that name. New commands stand at the end: the journal counts them.
+    SetPolicy {
+        /// Its name.
+        name: Name,
+        /// As it was written; no secrets.
+        policy: Json,
+    },
+    /// Ends a policy that a person set.
+    RemovePolicy {
+        /// Its name.
+        name: Name,
+    },
+    /// A key that ends works longer; for the audit.
+    KeyRenewed {
+        /// Which.
+        key: KeyId,
+        /// Until then.
+        until: Timestamp,
+    },
 }
 
 /// A process, told from every other one that has the same number before or after it.

@@ -181,3 +181,125 @@ fn what_cannot_run_leaves_nothing_behind() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0));
     std::io::stderr().flush().expect("flushed");
 }
+
+/// The very first thing that it does is to ask whether it is known.
+#[test]
+fn a_program_is_known_before_its_first_instruction() {
+    let world = live(None, &killing()).start();
+    let address = world.process.url().trim_start_matches("http://").replace(':', "/");
+    let ask = format!(
+        "exec 3<>/dev/tcp/{address}; printf 'GET /api/v1/agents/bot/processes HTTP/1.1\\r\\nHost: {}\\r\\n\
+         Authorization: Bearer %s\\r\\nConnection: close\\r\\n\\r\\n' \"$ASK\" >&3; cat <&3; echo; echo pid=$$",
+        world.process.url().trim_start_matches("http://")
+    );
+    for _ in 0..5 {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onesec-under-test"));
+        command.args(["run", "--agent", "bot", "--", "bash", "-c", &ask]);
+        command.env("ONESEC_URL", world.process.url()).env("ONESEC_API_KEY", world.process.admin_key());
+        let output = command.env("ASK", world.process.admin_key()).output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let pid = said.lines().find_map(|line| line.strip_prefix("pid=")).unwrap_or_else(|| panic!("{said}"));
+        assert!(said.contains(&format!("\"pid\":{pid},")), "{said} {}", String::from_utf8_lossy(&output.stderr));
+    }
+    nothing_left(&world);
+}
+
+/// `kill -9`: nobody is left to take anything back.
+#[test]
+fn whoever_kills_onesec_run_leaves_neither_a_process_nor_a_key_that_works() {
+    let world = live(None, &killing()).start();
+    let dir = tempfile::tempdir().expect("directory");
+    let (file, key_file) = (dir.path().join("children"), dir.path().join("key"));
+    let script = format!("trap '' TERM HUP; sleep 301 & sleep 302 & echo $$ $! > {}; wait", file.display());
+    let path = key_file.to_str().expect("a path").to_owned();
+    let mut child = run(&world, &["--key-file", &path, "--key-lifetime", "3s"], &script).spawn().expect("it runs");
+    let pids: Vec<u32> = told(&file)[0].split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
+    let key = std::fs::read_to_string(&key_file).expect("its key");
+    let mut own = Http::new(world.process.url(), Some(key.trim()));
+    let goal = json!({"type": "agent_goal", "details": {"goal": "tidy up"}});
+    // While it lives the key is renewed.
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    assert_eq!(own.post("/api/v1/events", &goal).status, 202);
+    signal(&child, "KILL");
+    drop(child.wait());
+    let begun = std::time::Instant::now();
+    eventually("all of it is gone", || {
+        let alive = |pid: &u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+        };
+        (!pids.iter().any(alive)).then_some(())
+    });
+    eventually("its key works no more", || (own.post("/api/v1/events", &goal).status == 401).then_some(()));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+/// Only keys that end have an end to be moved, by those who may, and none comes back that way.
+#[test]
+fn a_key_is_renewed_and_not_revived() {
+    let world = live(None, &killing()).start();
+    let mut admin = world.admin();
+    let made = |more: Value| {
+        let mut wanted = json!({"name": "k", "scopes": ["read"]});
+        wanted.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        world.admin().post("/api/v1/keys", &wanted).json()
+    };
+    let lasting = made(json!({}));
+    let ending = made(json!({"expires_at": "2100-01-01T00:00:00Z"}));
+    let path = |key: &Value| format!("/api/v1/keys/{}", key["id"].as_str().expect("an id"));
+    let later = json!({"expires_at": "2101-01-01T00:00:00Z"});
+    assert_eq!(admin.call("PATCH", &path(&lasting), &later).status, 409);
+    assert_eq!(admin.call("PATCH", &path(&ending), &json!({"expires_at": "2001-01-01T00:00:00Z"})).status, 422);
+    assert_eq!(world.client(&["respond", "events:trust"]).call("PATCH", &path(&ending), &later).status, 403);
+    let renewed = admin.call("PATCH", &path(&ending), &later);
+    assert_eq!((renewed.status, renewed.json()["expires_at"].as_str().map(|at| &at[..4])), (200, Some("2101")));
+    assert_eq!(admin.call("DELETE", &path(&ending), &json!({})).status, 200);
+    assert_eq!(admin.call("PATCH", &path(&ending), &later).status, 404);
+}
+
+/// In a namespace of its own a number can be given to somebody else at will; that needs root.
+#[test]
+fn whoever_has_the_number_next_is_left_alone() {
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--mount-proc", "--kill-child"]).arg(std::env::current_exe().expect("ourselves"));
+    command.args(["--exact", "enforce::processes::in_a_namespace_of_its_own", "--ignored", "--nocapture"]);
+    let possible = Command::new("unshare")
+        .args(["--pid", "--fork", "--mount-proc", "sh", "-c", "echo 100 > /proc/sys/kernel/ns_last_pid"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !possible {
+        eprintln!("not tried: numbers of processes cannot be chosen here");
+        return;
+    }
+    let output = command.output().expect("it runs");
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+#[ignore = "a part of another test, in a namespace of its own"]
+fn in_a_namespace_of_its_own() {
+    if std::fs::read_to_string("/proc/1/comm").is_ok_and(|first| !first.starts_with("it-")) {
+        return; // not there
+    }
+    let world = live(None, &killing()).start();
+    // Nobody takes in what its children leave here.
+    let first = Victim::start("exec sleep 300");
+    let number = first.id();
+    first.belongs_to(&world, "mallory");
+    drop(first);
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    // Threads take numbers, too: until the one that is wanted comes out.
+    let mut second = (0..2_000)
+        .find_map(|_| {
+            std::fs::write("/proc/sys/kernel/ns_last_pid", (number - 1).to_string()).expect("chosen");
+            Some(Victim::start("exec sleep 300")).filter(|process| process.id() == number)
+        })
+        .expect("the same number again");
+    let known = world.listed("/api/v1/agents/mallory/processes", "processes");
+    assert_eq!(known[0]["pid"], second.id(), "it is the number that is registered");
+    strays(&world, "mallory", ANA);
+    let receipt = receipt(&world, "kill_process");
+    assert_eq!(receipt["status"], "skipped", "{receipt}");
+    assert!(second.is_alive(), "and another process");
+}

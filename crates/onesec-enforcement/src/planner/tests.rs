@@ -43,6 +43,7 @@ fn occasion(alert: &Alert, seconds: u64) -> Occasion<'_> {
         now: Timestamp::EPOCH + Duration::from_secs(seconds),
         source: Some(IpAddr::from([192, 0, 2, 7])),
         proved: Some(alert.severity),
+        user_is_known: true,
         mode: Mode::Live,
     }
 }
@@ -195,4 +196,39 @@ fn what_cools_is_bounded() {
         planner.plan(&policies, occasion(&small, n * 60));
     }
     assert!(planner.cooling.len() <= 6 && planner.cooling.len() == planner.ends.len(), "{}", planner.cooling.len());
+}
+
+/// An agent that names somebody else's account must not have that person logged out.
+#[test]
+fn a_user_who_is_merely_named_is_touched_by_a_persons_word_only() {
+    let alert = alert("mallory", Severity::Critical);
+    let policies = policies(json!([
+        "revoke_refresh_tokens", {"revoke_refresh_tokens_of": {"client_id": "web"}}, "auth0_flag_user",
+        "revoke_connected_account", "suspend_agent", "revoke_delegation"
+    ]));
+    let (mut planner, ask) = (Planner::default(), Fate::Ask(Policy::PATIENCE));
+    let named = Occasion { user_is_known: false, ..occasion(&alert, 1) };
+    let plan = planner.plan(&policies, named);
+    assert_eq!(fates(&plan), [ask, ask, ask, ask, Fate::Execute, Fate::Execute]);
+    assert_eq!(
+        plan[3].target.as_ref().map(ToString::to_string).as_deref(),
+        Some("account of auth0|ada at google-oauth2")
+    );
+    // And does not keep what is known from being acted on.
+    let known = planner.plan(&policies, occasion(&alert, 2));
+    assert_eq!(fates(&known), [Fate::Execute; 4]);
+}
+
+#[test]
+fn an_account_needs_a_connection_and_never_means_never() {
+    let mut nowhere = alert("mallory", Severity::Critical);
+    nowhere.connection = None;
+    let plan = Planner::default().plan(&policies(json!(["revoke_connected_account"])), occasion(&nowhere, 1));
+    assert_eq!(fates(&plan), [Fate::Skip("the alert names no connection")]);
+    let list = json!([{"name": "p", "match": {"min_severity": "MEDIUM"}, "never": {"users": ["auth0|ada"]},
+                       "actions": ["revoke_connected_account", "auth0_flag_user"]}]);
+    let spared = Policy::read_all(&list, "p", None).expect("a policy");
+    let ada = alert("mallory", Severity::Critical);
+    let plan = Planner::default().plan(&spared, occasion(&ada, 1));
+    assert_eq!(fates(&plan), [Fate::Skip("the policy never touches it"); 2]);
 }

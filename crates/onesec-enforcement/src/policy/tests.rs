@@ -48,7 +48,7 @@ fn what_was_shown_is_read_again_as_the_same() {
         "actions": [
             {"webhook": {"url": "https://hooks.example.com/x"}}, {"suspend_agent": {}}, "revoke_delegation",
             {"x_pager": {"team": "night"}}, {"command": {"argv": ["/bin/true"], "timeout": "5s"}},
-            "auth0_flag_user", "revoke_refresh_tokens",
+            "auth0_flag_user", "revoke_refresh_tokens", {"revoke_refresh_tokens_of": {"client_id": "web"}},
         ],
         "approval": {},
         "max_per_minute": 3,

@@ -1,21 +1,37 @@
 //! Settings and presets that change while the engine runs.
 
+use std::sync::Arc;
+
 use onesec_detector::{Descriptor, Finding, Module, StateReader, StateWriter};
 use onesec_enforcement::Preset;
-use onesec_telemetry::{Record, Severity};
+use onesec_telemetry::{Name, Record, Severity};
+use serde_json::Value;
 
 use super::{Engine, reported_finding};
 use crate::alerts::Found;
 use crate::output::Output;
 use crate::settings::Settings;
-use crate::setup::{SWITCHED_OFF, assembled, catalogue, policies, tracker_config};
+use crate::setup::{OwnPolicies, SWITCHED_OFF, assembled, catalogue, policies, tracker_config};
 
 impl Engine {
     /// Another table of verdicts, and other policies with it. One that cannot be used changes nothing.
     pub(super) fn set_preset(&mut self, name: &str, record: &Record) {
         let Some(preset) = Preset::from_name(name) else { return };
-        let Ok(policies) = policies(&self.settings, preset) else { return };
+        let Ok(policies) = policies(&self.settings, preset, &self.own_policies) else { return };
         self.preset = preset;
+        self.responder.take(policies, self.settings.enforcement.four_eyes);
+        self.responder.made_by(record);
+    }
+
+    /// A person's policy, or its end. One that cannot be used changes nothing.
+    pub(super) fn set_policy(&mut self, name: &Name, policy: Option<Value>, record: &Record) {
+        let mut own = OwnPolicies::clone(&self.own_policies);
+        match policy {
+            Some(policy) => drop(own.insert(name.clone(), policy)),
+            None => drop(own.remove(name)),
+        }
+        let Ok(policies) = policies(&self.settings, self.preset, &own) else { return };
+        self.own_policies = Arc::new(own);
         self.responder.take(policies, self.settings.enforcement.four_eyes);
         self.responder.made_by(record);
     }
@@ -39,7 +55,8 @@ impl Engine {
         let (Ok(config), Ok(catalogue)) = (tracker_config(&settings), catalogue(&settings)) else { return };
         let changed = settings.enforcement != self.settings.enforcement;
         let preset = if changed { settings.enforcement.preset } else { self.preset };
-        let Ok(policies) = policies(&settings, preset) else { return };
+        let own = if changed { unnamed(&self.own_policies, &settings) } else { self.own_policies.clone() };
+        let Ok(policies) = policies(&settings, preset, &own) else { return };
         let old = std::mem::replace(&mut self.detectors, detectors);
         for guarded in &mut self.detectors {
             let code = guarded.descriptor().code;
@@ -52,10 +69,20 @@ impl Engine {
         }
         self.trackers.reconfigure(config, catalogue);
         self.responder.take(policies, settings.enforcement.four_eyes);
+        self.own_policies = own;
         if changed {
             (self.mode, self.preset) = (settings.enforcement.mode, settings.enforcement.preset);
             self.responder.made_by(record);
         }
         self.settings = settings;
     }
+}
+
+/// What people set, but for what the configuration, which is the later word, names itself.
+#[must_use]
+pub fn unnamed(set: &OwnPolicies, settings: &Settings) -> Arc<OwnPolicies> {
+    let named = |name: &Name| {
+        settings.enforcement.policies.iter().any(|p| p.get("name").and_then(Value::as_str) == Some(name.as_str()))
+    };
+    Arc::new(set.iter().filter(|(name, _)| !named(name)).map(|(name, policy)| (name.clone(), policy.clone())).collect())
 }

@@ -1,5 +1,7 @@
 //! `onesec contain`: one command when something is going on. Each step is done, then looked at.
 
+use std::collections::BTreeSet;
+
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -11,7 +13,7 @@ use super::out::{Ink, Out, clean};
 pub(super) async fn contain(args: ContainArgs, client: &Client, out: &mut Out) -> Result<Ended, CliError> {
     let mut steps = Vec::new();
     match (&args.agent, &args.user, args.all) {
-        (Some(agent), None, false) => steps.push(agent_step(client, agent, args.undo).await),
+        (Some(agent), None, false) => steps.extend(agent_steps(client, agent, &args).await),
         (None, Some(user), false) if args.undo => {
             return Err(CliError::usage(format!(
                 "what {} lent was taken back, and only that user can lend it again: `onesec delegations add`",
@@ -21,7 +23,7 @@ pub(super) async fn contain(args: ContainArgs, client: &Client, out: &mut Out) -
         (None, Some(user), false) => steps.extend(user_steps(client, user).await?),
         (None, None, true) => {
             for agent in everybody(client).await? {
-                steps.push(agent_step(client, &agent, args.undo).await);
+                steps.extend(agent_steps(client, &agent, &args).await);
             }
         }
         _ => return Err(CliError::usage("name an agent, or give --user or --all".to_owned())),
@@ -29,28 +31,34 @@ pub(super) async fn contain(args: ContainArgs, client: &Client, out: &mut Out) -
     tell(&steps, out)
 }
 
-/// What was done, and whether it was seen to be so.
+/// What was done, and whether it was seen to be so; neither where there was nothing to do.
 struct Step {
     what: String,
-    verified: bool,
+    verified: Option<bool>,
     why: Option<String>,
 }
 
-async fn agent_step(client: &Client, agent: &str, undo: bool) -> Step {
-    let (act, state) = if undo { ("resume", "active") } else { ("suspend", "suspended") };
+async fn agent_steps(client: &Client, agent: &str, args: &ContainArgs) -> Vec<Step> {
     let path = format!("/api/v1/agents/{}", segment(agent));
-    let body = json!({"reason": "contained by hand"});
-    let body = if undo { json!({}) } else { body };
-    let done = client.call(Method::POST, &format!("{path}/{act}"), Some(&body)).await;
-    let seen = match done {
-        Ok(_) => client.get(&path, &Query::default()).await,
-        Err(error) => Err(error),
+    let done = if args.undo {
+        client.call(Method::POST, &format!("{path}/release"), Some(&json!({}))).await
+    } else {
+        let body = json!({"reason": "contained by hand", "kill": !args.no_kill, "block": !args.no_block});
+        client.call(Method::POST, &format!("{path}/contain"), Some(&body)).await
     };
-    let what = format!("agent {agent} {state}");
-    match seen {
-        Ok(row) => Step { what, verified: row.get("state").and_then(Value::as_str) == Some(state), why: None },
-        Err(error) => Step { what, verified: false, why: Some(error.to_string()) },
-    }
+    let answer = match done {
+        Ok(answer) => answer,
+        Err(error) => {
+            let what = format!("agent {agent} {}", if args.undo { "active" } else { "suspended" });
+            return vec![Step { what, verified: Some(false), why: Some(error.to_string()) }];
+        }
+    };
+    let of = |step: &Value| {
+        let text = |name: &str| step.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let what = format!("agent {agent} {}", text("step"));
+        Step { what, verified: step.get("verified").and_then(Value::as_bool), why: Some(text("detail")) }
+    };
+    answer.get("steps").and_then(Value::as_array).into_iter().flatten().map(of).collect()
 }
 
 /// Every delegation of the user, one by one, until none is left that counts, now or once an account is linked again.
@@ -63,15 +71,16 @@ async fn user_steps(client: &Client, user: &str) -> Result<Vec<Step>, CliError> 
             let done = client.call(Method::DELETE, &path, None).await;
             // One above it may have taken it along.
             let why = done.err().map(|error| error.to_string()).filter(|why| !why.contains("404"));
-            steps.push(Step { what: format!("delegation {id} revoked"), verified: why.is_none(), why });
+            let verified = Some(why.is_none());
+            steps.push(Step { what: format!("delegation {id} revoked"), verified, why });
         }
-        if steps.iter().skip(before).all(|step| !step.verified) {
+        if steps.iter().skip(before).all(|step| step.verified != Some(true)) {
             break;
         }
     }
     let left = in_force(client, user).await?;
     let what = format!("nothing that {user} lent counts any more");
-    steps.push(Step { what, verified: left.is_empty(), why: None });
+    steps.push(Step { what, verified: Some(left.is_empty()), why: None });
     Ok(steps)
 }
 
@@ -84,18 +93,22 @@ async fn in_force(client: &Client, user: &str) -> Result<Vec<String>, CliError> 
     Ok(ids)
 }
 
+/// Every agent that was ever seen, or is merely registered.
 async fn everybody(client: &Client) -> Result<Vec<String>, CliError> {
-    let mut agents = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let query = Query::default().with("limit", Some("1000".to_owned())).with("cursor", cursor.clone());
-        let page = client.get("/api/v1/agents", &query).await?;
-        agents.extend(members(&page, "agents", "agent_id"));
-        cursor = page.get("next").and_then(Value::as_str).map(str::to_owned);
-        if cursor.is_none() {
-            return Ok(agents);
+    let mut agents = BTreeSet::new();
+    for (path, list) in [("/api/v1/agents", "agents"), ("/api/v1/registrations", "registrations")] {
+        let mut cursor: Option<String> = None;
+        loop {
+            let query = Query::default().with("limit", Some("1000".to_owned())).with("cursor", cursor.clone());
+            let page = client.get(path, &query).await?;
+            agents.extend(members(&page, list, "agent_id"));
+            cursor = page.get("next").and_then(Value::as_str).map(str::to_owned);
+            if cursor.is_none() {
+                break;
+            }
         }
     }
+    Ok(agents.into_iter().collect())
 }
 
 fn members(page: &Value, list: &str, member: &str) -> Vec<String> {
@@ -104,7 +117,7 @@ fn members(page: &Value, list: &str, member: &str) -> Vec<String> {
 }
 
 fn tell(steps: &[Step], out: &mut Out) -> Result<Ended, CliError> {
-    let ended = if steps.iter().all(|step| step.verified) { Ended::Well } else { Ended::Negative };
+    let ended = if steps.iter().all(|step| step.verified != Some(false)) { Ended::Well } else { Ended::Negative };
     if out.json() {
         let shown: Vec<Value> = steps
             .iter()
@@ -114,7 +127,11 @@ fn tell(steps: &[Step], out: &mut Out) -> Result<Ended, CliError> {
         return Ok(ended);
     }
     for step in steps {
-        let mark = if step.verified { Ink::Green.on("verified") } else { Ink::Red.on("NOT verified") };
+        let mark = match step.verified {
+            Some(true) => Ink::Green.on("verified"),
+            Some(false) => Ink::Red.on("NOT verified"),
+            None => Ink::Green.on("nothing to do"),
+        };
         let why = step.why.as_deref().map(|why| format!(": {}", clean(why, 200))).unwrap_or_default();
         out.line(format_args!("{mark}  {}{why}", clean(&step.what, 200)))?;
     }

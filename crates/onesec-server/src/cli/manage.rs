@@ -4,13 +4,14 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::args::{
-    AgentAct, AgentsArgs, DelegationAct, DelegationAdd, EnforceArgs, KeyAct, KeyCreate, ModeArg, Narrow,
+    AgentAct, AgentsArgs, DelegationAct, DelegationAdd, EnforceAct, EnforceArgs, KeyAct, KeyCreate, ModeArg, Narrow,
 };
 use super::client::{Client, Query, segment};
 use super::error::{CliError, Ended};
 use super::identity;
 use super::lists::write_members;
 use super::out::{Ink, Out, clean};
+use super::policies;
 use super::respond;
 use super::table::{self, Column, field};
 
@@ -163,15 +164,20 @@ fn new_key(create: KeyCreate) -> Value {
 }
 
 pub(super) async fn enforce(args: EnforceArgs, client: &Client, out: &mut Out) -> Result<Ended, CliError> {
+    if let Some(EnforceAct::Policies { act }) = args.act {
+        return policies::policies(act, client, out).await;
+    }
     if let Some(preset) = args.preset {
         let body = json!({"preset": preset});
         client.call(Method::PUT, "/api/v1/enforcement/preset", Some(&body)).await?;
     }
     if let Some(mode) = args.mode {
-        if matches!(mode, ModeArg::Live) {
-            respond::going_live(client, out, (args.days, args.confirm.as_deref())).await?;
+        let mut body = json!({"mode": mode.as_str()});
+        if let (ModeArg::Live, Value::Object(members)) = (mode, &mut body) {
+            // What was seen goes along: should it have changed meanwhile, nothing is switched.
+            let seen = respond::going_live(client, out, (args.days, args.confirm.as_deref())).await?;
+            members.extend([("confirm".to_owned(), seen.into()), ("days".to_owned(), args.days.into())]);
         }
-        let body = json!({"mode": mode.as_str()});
         client.call(Method::PUT, "/api/v1/enforcement/mode", Some(&body)).await?;
     }
     let answer = client.get("/api/v1/enforcement", &Query::default()).await?;

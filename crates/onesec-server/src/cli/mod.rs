@@ -14,10 +14,12 @@ mod journal;
 mod lists;
 mod manage;
 pub(crate) mod out;
+mod policies;
 mod replay;
 mod respond;
 mod run;
 mod schemas;
+mod stage;
 pub(crate) mod table;
 mod up;
 
@@ -32,7 +34,7 @@ use onesec_engine::{Settings, SetupError};
 
 use crate::core::SharedAssemble;
 use crate::demo::{self, DemoOptions};
-use args::{AgentAct, AgentsArgs, Cli, Command, DemoArgs, EnforceArgs, ServerArgs};
+use args::{AgentAct, AgentsArgs, Cli, Command, DemoArgs, EnforceAct, EnforceArgs, ServerArgs};
 use client::Client;
 use error::{CliError, Ended};
 use out::{Out, complain};
@@ -80,7 +82,9 @@ fn run(cli: Cli, more: SharedAssemble, out: &mut Out) -> Result<Ended, CliError>
         Command::Delegate(args) => identity::delegate(&args, out),
         Command::Agents(AgentsArgs { act: Some(AgentAct::Keygen(args)), .. }) => identity::keygen(&args, out),
         Command::Completions { shell } => completions(shell, out),
-        Command::Enforce(EnforceArgs { act: Some(act), .. }) => respond::presets(act, out),
+        Command::Enforce(EnforceArgs { act: Some(EnforceAct::Presets { act }), .. }) => respond::presets(act, out),
+        Command::Stage(args) => stage::stage(&args),
+        Command::Guard(args) => stage::guard(&args),
         Command::Run(args) => {
             let url = server.url.clone();
             let client = connect(server)?;

@@ -7,7 +7,7 @@ use onesec_enforcement::Preset;
 use onesec_telemetry::suggest::did_you_mean;
 use serde_json::{Value, json};
 
-use super::args::{ApprovalAct, ApprovalsArgs, Decide, EnforceAct, PresetAct, ResponsesArgs};
+use super::args::{ApprovalAct, ApprovalsArgs, Decide, PresetAct, ResponsesArgs};
 use super::client::{Client, Query, segment};
 use super::error::{CliError, Ended};
 use super::lists::write_members;
@@ -36,9 +36,13 @@ const APPROVALS: &[Column] = &[
 pub(super) async fn responses(args: ResponsesArgs, client: &Client, out: &mut Out) -> Result<Ended, CliError> {
     if let Some(id) = args.id {
         let path = format!("/api/v1/responses/{}", segment(&id));
-        if args.undo || args.retry {
-            let act = if args.undo { "undo" } else { "retry" };
-            let answer = client.call(Method::POST, &format!("{path}/{act}"), None).await?;
+        if args.undo || args.retry || args.complete {
+            let (act, body) = match (args.undo, args.complete) {
+                (true, _) => ("undo", None),
+                (_, true) => ("complete", Some(json!({"my_account_token": handed_in()?}))),
+                _ => ("retry", None),
+            };
+            let answer = client.call(Method::POST, &format!("{path}/{act}"), body.as_ref()).await?;
             if out.json() {
                 out.document(&answer)?;
             } else {
@@ -57,6 +61,14 @@ pub(super) async fn responses(args: ResponsesArgs, client: &Client, out: &mut Ou
     let query = Query::default().with("alert_id", args.alert).with("action", args.action).with("status", args.status);
     table::list(out, &client.get("/api/v1/responses", &query).await?, "responses", RESPONSES)?;
     Ok(Ended::Well)
+}
+
+/// A token on standard input: on the command line, every process of the machine could read it.
+fn handed_in() -> Result<String, CliError> {
+    let mut text = String::new();
+    std::io::stdin().lock().read_line(&mut text).map_err(|error| CliError::usage(error.to_string()))?;
+    let token = text.trim();
+    if token.is_empty() { Err(CliError::usage("there is no token on standard input")) } else { Ok(token.to_owned()) }
 }
 
 pub(super) async fn approvals(args: ApprovalsArgs, client: &Client, out: &mut Out) -> Result<Ended, CliError> {
@@ -105,17 +117,17 @@ async fn seen(client: &Client, out: &mut Out, (path, word): (&str, &str)) -> Res
     Ok(waiting.get("action_digest").and_then(Value::as_str).unwrap_or_default().to_owned())
 }
 
-/// Nobody goes live without having seen whom that would have cut off.
+/// Nobody goes live without having seen whom that would have cut off. The digest of what was seen.
 pub(super) async fn going_live(
     client: &Client,
     out: &mut Out,
     (days, confirm): (u8, Option<&str>),
-) -> Result<(), CliError> {
+) -> Result<String, CliError> {
     let query = Query::default().with("days", Some(days.to_string()));
     let report = client.get("/api/v1/enforcement/would", &query).await?;
-    let digest = report.get("digest").and_then(Value::as_str).unwrap_or_default();
-    if confirm == Some(digest) {
-        return Ok(());
+    let digest = report.get("digest").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if confirm == Some(&digest) {
+        return Ok(digest);
     }
     show_report(&report, days);
     if confirm.is_some() {
@@ -125,7 +137,7 @@ pub(super) async fn going_live(
         return Err(CliError::refused(format!("still dry run: to go live, repeat it with --confirm {digest}")));
     }
     out.line(format_args!("go live? Type yes:"))?;
-    if answered_yes()? { Ok(()) } else { Err(CliError::refused("still dry run".to_owned())) }
+    if answered_yes()? { Ok(digest) } else { Err(CliError::refused("still dry run".to_owned())) }
 }
 
 /// To standard error: standard output is for the answer.
@@ -154,8 +166,7 @@ fn answered_yes() -> Result<bool, CliError> {
 }
 
 /// `onesec enforce presets`: needs no server.
-pub(super) fn presets(act: EnforceAct, out: &mut Out) -> Result<Ended, CliError> {
-    let EnforceAct::Presets { act } = act;
+pub(super) fn presets(act: Option<PresetAct>, out: &mut Out) -> Result<Ended, CliError> {
     let Some(PresetAct::Show { name }) = act else {
         for preset in Preset::ALL {
             out.line(preset.as_str())?;

@@ -2,11 +2,13 @@
 
 use onesec_enforcement::{ActionSpec, FourEyes, Policy, PolicyError, Preset, Webhook};
 use onesec_engine::EnforcementSettings;
-use onesec_telemetry::Mode;
+use onesec_telemetry::{Mode, Secret};
 use serde_json::{Map, Value};
+use url::Url;
 
-use super::ConfigError;
+use super::meant::check_auth0;
 use super::said::{Said, as_switch};
+use super::{ConfigError, ManagementConfig};
 
 /// What is enforced, and the addresses that messages go to.
 pub(super) fn enforcement(said: &Said) -> Result<(EnforcementSettings, Vec<Webhook>), ConfigError> {
@@ -52,6 +54,29 @@ fn default_hook(said: &Said) -> Result<Option<(Value, ActionSpec)>, ConfigError>
     let written = Value::Object(Map::from_iter([("webhook".to_owned(), Value::Object(members))]));
     let spec = ActionSpec::read(&written, "enforcement", None)?;
     Ok(Some((written, spec)))
+}
+
+/// Our client of the Management API. Where nothing else is said it is that of Token Vault's tenant.
+pub(super) fn management(said: &Said) -> Result<Option<ManagementConfig>, ConfigError> {
+    let own = |name: &str| said.text(&format!("enforcement.auth0.{name}")).filter(|text| !text.is_empty());
+    let (client_id, client_secret) = match (own("client_id"), own("client_secret")) {
+        (Some(id), Some(secret)) => (id, Secret::new(secret)),
+        (None, None) if own("domain").is_none() && own("base_url").is_none() => return Ok(None),
+        (None, _) => return Err(ConfigError::value("enforcement.auth0.client_id", "is needed")),
+        (_, None) => return Err(ConfigError::value("enforcement.auth0.client_secret", "is needed")),
+    };
+    let (domain, base_url) = match own("domain") {
+        Some(domain) => (domain, own("base_url")),
+        None => {
+            let why = "is needed, or `token_vault.auth0_domain`";
+            let domain = said.text("token_vault.auth0_domain").filter(|domain| !domain.is_empty());
+            let domain = domain.ok_or_else(|| ConfigError::value("enforcement.auth0.domain", why))?;
+            (domain, own("base_url").or_else(|| said.text("token_vault.auth0_base_url")))
+        }
+    };
+    check_auth0((&domain, base_url.as_deref()), ["enforcement.auth0.domain", "enforcement.auth0.base_url"])?;
+    let base_url = base_url.and_then(|url| Url::parse(&url).ok());
+    Ok(Some(ManagementConfig { domain, base_url, client_id, client_secret }))
 }
 
 impl From<PolicyError> for ConfigError {

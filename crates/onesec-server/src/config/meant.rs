@@ -12,7 +12,7 @@ use onesec_trackers::Unattested;
 use serde_json::Value;
 use url::Url;
 
-use super::enforcement::enforcement;
+use super::enforcement::{enforcement, management};
 use super::said::{Said, as_switch};
 use super::{
     ClientCertificates, ClientUse, Config, ConfigError, IssuerConfig, Network, PassRule, ProxyConfig, TenantConfig,
@@ -37,6 +37,8 @@ pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
         token_vault: token_vault(said)?,
         settings: Settings { enforcement: enforced, ..settings(said)? },
         hooks,
+        management: management(said)?,
+        public_url: public_url(said)?,
         firewall: said.text("enforcement.firewall").as_deref() != Some("off"),
         retention: retention(said),
         max_journal_bytes: said.get("journal.max_size").and_then(|v| v.as_u64().or_else(|| parse_size(v.as_str()?))),
@@ -52,6 +54,26 @@ pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
 fn networks(said: &Said) -> Result<Vec<Network>, ConfigError> {
     let wrong = || ConfigError::value("server.trusted_proxies", "must be addresses or networks such as `10.0.0.0/8`");
     said.texts("server.trusted_proxies").iter().map(|text| Network::parse(text).ok_or_else(wrong)).collect()
+}
+
+/// What stands in messages must be safe to follow, and show nobody on the way what it leads to.
+fn public_url(said: &Said) -> Result<Option<Url>, ConfigError> {
+    let Some(text) = said.text("server.public_url").filter(|text| !text.is_empty()) else { return Ok(None) };
+    let wrong = || {
+        let why = "must be `https://host[:port][/path]`, or `http://` to this machine";
+        ConfigError::value("server.public_url", why)
+    };
+    let url = Url::parse(&text).map_err(|_| wrong())?;
+    let local = match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => return Err(wrong()),
+    };
+    let plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && local);
+    if plain && safe { Ok(Some(url)) } else { Err(wrong()) }
 }
 
 fn tls(said: &Said) -> Result<Option<TlsFiles>, ConfigError> {
@@ -161,7 +183,7 @@ fn token_vault(said: &Said) -> Result<Option<TokenVaultConfig>, ConfigError> {
         return Ok(None);
     }
     let base_url = said.text("token_vault.auth0_base_url");
-    check_auth0(&domain, base_url.as_deref())?;
+    check_auth0((&domain, base_url.as_deref()), ["token_vault.auth0_domain", "token_vault.auth0_base_url"])?;
     let base_url = base_url.and_then(|url| Url::parse(&url).ok());
     let unproven = said.text("token_vault.unproven_subject");
     let unproven_subject =
@@ -184,12 +206,15 @@ fn token_vault(said: &Said) -> Result<Option<TokenVaultConfig>, ConfigError> {
 }
 
 /// Asks the Auth0 client's own rules, with credentials that stand for those to come.
-fn check_auth0(domain: &str, base_url: Option<&str>) -> Result<(), ConfigError> {
+pub(super) fn check_auth0(
+    (domain, base_url): (&str, Option<&str>),
+    [domain_key, url_key]: [&str; 2],
+) -> Result<(), ConfigError> {
     let config = Auth0Config::new(domain, "id", Secret::new("secret".to_owned()))
-        .map_err(|error| ConfigError::value("token_vault.auth0_domain", &format!("is unusable: {error}")))?;
+        .map_err(|error| ConfigError::value(domain_key, &format!("is unusable: {error}")))?;
     let Some(url) = base_url else { return Ok(()) };
     let checked = config.with_base_url(url).map(|_| ());
-    checked.map_err(|error| ConfigError::value("token_vault.auth0_base_url", &format!("is unusable: {error}")))
+    checked.map_err(|error| ConfigError::value(url_key, &format!("is unusable: {error}")))
 }
 
 fn settings(said: &Said) -> Result<Settings, ConfigError> {

@@ -44,6 +44,10 @@ pub struct Config {
     pub settings: Settings,
     /// Where messages go: what the settings do not have, since addresses and secrets never become records.
     pub hooks: Vec<Webhook>,
+    /// Our client of the Management API, where actions at Auth0 may be carried out.
+    pub management: Option<ManagementConfig>,
+    /// Where people reach us: what messages link to.
+    pub public_url: Option<Url>,
     /// `block_ip` uses the firewall, too, where there is one and we have the privilege.
     pub firewall: bool,
     /// How long things are kept.
@@ -97,6 +101,20 @@ pub struct TenantConfig {
     pub token_vault: Option<TokenVaultConfig>,
     /// Its own issuers of agents' tokens.
     pub agent_issuers: Vec<IssuerConfig>,
+}
+
+/// The machine client by which actions are carried out at Auth0, in tenant `default`.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ManagementConfig {
+    /// The tenant's own domain, never a custom one: its Management API knows itself by that.
+    pub domain: String,
+    /// Where requests go instead.
+    pub base_url: Option<Url>,
+    /// The client.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: Secret,
 }
 
 /// One more client of ours at Auth0.

@@ -108,8 +108,18 @@ pub struct Order {
     pub sender: Sender,
     /// What is to be done.
     pub command: Command,
+    /// Where it is a person's word on what waits for one, and that counts: what is done with it, at once or not at all.
+    pub then: Option<Command>,
     /// Rows to be written in the same transaction, such as a key's.
     pub ledger: Vec<LedgerWrite>,
+}
+
+impl Order {
+    /// A command, and nothing with it.
+    #[must_use]
+    pub const fn new(tenant: TenantId, sender: Sender, command: Command) -> Self {
+        Self { tenant, sender, command, then: None, ledger: Vec::new() }
+    }
 }
 
 /// What came of an order.

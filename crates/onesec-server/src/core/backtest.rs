@@ -128,7 +128,9 @@ pub fn backtest(
 /// What was enforced then does not count; everything else that was configured does. `false`: the record is left out.
 fn instead(record: &mut Record, enforcement: &Value) -> bool {
     match &mut record.body {
-        Body::Command(Command::SetMode(_) | Command::SetPreset(_)) => false,
+        Body::Command(
+            Command::SetMode(_) | Command::SetPreset(_) | Command::SetPolicy { .. } | Command::RemovePolicy { .. },
+        ) => false,
         Body::Command(Command::Configure { content, .. }) => {
             let mut settings = content.to_value();
             if let Value::Object(members) = &mut settings {

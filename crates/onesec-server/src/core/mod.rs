@@ -23,7 +23,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 
-use onesec_engine::{Answer, Engine, Reported, Settings};
+use onesec_enforcement::{Policy, Preset};
+use onesec_engine::{Answer, Engine, OwnPolicies, Reported, Settings, SetupError, policies, unnamed};
 use onesec_journal::{Journal, Opened, Outbox, OutboxUpdate, Reader, ResponseRow};
 use onesec_telemetry::{Sender, TenantId, Timestamp};
 use parking_lot::Mutex;
@@ -195,18 +196,25 @@ impl Core {
     /// [`StartError::Setup`] where they have no meaning, [`StartError::Core`] where they cannot be recorded: the last
     /// good ones stay in force.
     pub async fn reconfigure(&self, tenant: &TenantId, settings: &Settings) -> Result<bool, StartError> {
-        if self.view(tenant).is_some_and(|view| *view.settings == *settings) {
+        let Some(view) = self.view(tenant) else { return Err(StartError::Core(CoreError::UnknownTenant)) };
+        if *view.settings == *settings {
             return Ok(false);
         }
+        self.check_settings(tenant, settings)?;
         Engine::new(tenant.clone(), settings.clone(), recovery::boxed(&self.0.assemble))?;
-        let order = Order {
-            tenant: tenant.clone(),
-            sender: Sender::system(),
-            command: shard::configure_command(settings),
-            ledger: Vec::new(),
-        };
+        let order = Order::new(tenant.clone(), Sender::system(), shard::configure_command(settings));
         self.order(order).await.map_err(StartError::Core)?;
         Ok(true)
+    }
+
+    /// Whether a tenant could take other settings, with what people have set there.
+    ///
+    /// # Errors
+    /// [`StartError::Setup`] with what it lacks.
+    pub(crate) fn check_settings(&self, tenant: &TenantId, settings: &Settings) -> Result<(), StartError> {
+        let Some(view) = self.view(tenant) else { return Err(StartError::Core(CoreError::UnknownTenant)) };
+        would_be_in_force((&view.settings, view.preset, &view.own_policies), settings)?;
+        Ok(())
     }
 
     /// What would be said to a request; nothing is changed by asking.
@@ -337,6 +345,31 @@ impl Core {
             drop(thread.join());
         }
     }
+}
+
+/// The policies that would be in force with other settings: as the engine will have it when it takes them.
+pub(crate) fn would_be_in_force(
+    (former, preset, set): (&Settings, Preset, &OwnPolicies),
+    settings: &Settings,
+) -> Result<Vec<Policy>, SetupError> {
+    recordable(settings)?;
+    if settings.enforcement == former.enforcement {
+        return policies(settings, preset, set);
+    }
+    policies(settings, settings.enforcement.preset, &unnamed(set, settings))
+}
+
+/// Settings become records, and redaction would change in them what looks like a secret: what is in force must be what was
+/// written.
+fn recordable(settings: &Settings) -> Result<(), SetupError> {
+    let content = settings.to_json();
+    let recorded = onesec_telemetry::event::Json::redacted(content.clone()).to_value();
+    let sections = content.as_object().into_iter().flatten();
+    let changed = sections.into_iter().find(|(name, value)| recorded.get(name.as_str()) != Some(*value));
+    changed.map_or(Ok(()), |(name, _)| {
+        let why = "has what looks like a secret in it, and settings are recorded without secrets: name a file instead";
+        Err(SetupError::Setting { setting: name.clone(), why: why.to_owned() })
+    })
 }
 
 #[cfg(test)]

@@ -25,6 +25,9 @@ pub(super) struct Recovered {
     pub(super) observed_at: Timestamp,
     /// Records after the snapshot.
     pub(super) tail: u64,
+    /// The settings that the snapshot had are refused by this version; those of now are in force instead, and are yet to
+    /// become a record.
+    pub(super) unsettled: bool,
     /// Exchanges through the gateway until then.
     pub(super) exchanges: ExchangeStats,
 }
@@ -35,9 +38,14 @@ pub(super) fn boxed(assemble: &SharedAssemble) -> Assemble {
 }
 
 /// Rebuilds a tenant's engine.
-pub(super) fn recover(reader: &Reader, tenant: &TenantId, assemble: &SharedAssemble) -> Result<Recovered, StartError> {
+pub(super) fn recover(
+    reader: &Reader,
+    (tenant, settings): (&TenantId, &Settings),
+    assemble: &SharedAssemble,
+) -> Result<Recovered, StartError> {
     let last = reader.last_seq(tenant)?;
-    let (mut engine, mut exchanges, from) = newest_snapshot(reader, tenant, assemble, last)?;
+    let past = newest_snapshot(reader, (tenant, settings), assemble, last)?;
+    let Past { mut engine, mut exchanges, seq: from, unsettled } = past;
     let (mut seq, mut observed_at) = (from, Timestamp::EPOCH);
     feed(reader, tenant, from, |stored, record| {
         let output = engine.apply(&record);
@@ -47,7 +55,7 @@ pub(super) fn recover(reader: &Reader, tenant: &TenantId, assemble: &SharedAssem
     if seq == from {
         observed_at = reader.last_observed_at(tenant)?.unwrap_or_default();
     }
-    Ok(Recovered { engine, seq, observed_at, tail: seq - from, exchanges })
+    Ok(Recovered { engine, seq, observed_at, tail: seq - from, unsettled, exchanges })
 }
 
 /// Feeds every record after `from`, in order.
@@ -66,30 +74,63 @@ pub(super) fn feed(
     Ok(())
 }
 
+/// Where recovery begins.
+struct Past {
+    engine: Engine,
+    exchanges: ExchangeStats,
+    seq: u64,
+    unsettled: bool,
+}
+
 fn newest_snapshot(
     reader: &Reader,
-    tenant: &TenantId,
+    (tenant, settings): (&TenantId, &Settings),
     assemble: &SharedAssemble,
     last: u64,
-) -> Result<(Engine, ExchangeStats, u64), StartError> {
-    for snapshot in reader.snapshots(tenant)? {
-        if snapshot.seq > last {
-            continue; // of a future that never became durable
+) -> Result<Past, StartError> {
+    // Those of a future that never became durable are none.
+    let known: Vec<u64> = reader.snapshots(tenant)?.into_iter().map(|s| s.seq).filter(|seq| *seq <= last).collect();
+    for seq in &known {
+        match load(reader, tenant, *seq, assemble) {
+            Ok((engine, exchanges)) => return Ok(Past { engine, exchanges, seq: *seq, unsettled: false }),
+            Err(error) => tracing::warn!(%tenant, seq, %error, "a snapshot cannot be used, trying an older one"),
         }
-        match load(reader, tenant, snapshot.seq, assemble) {
-            Ok((engine, exchanges)) => return Ok((engine, exchanges, snapshot.seq)),
-            Err(error) => {
-                tracing::warn!(%tenant, seq = snapshot.seq, %error, "a snapshot cannot be used, trying an older one");
-            }
+    }
+    // What was measured is worth more than the settings by which it was: a replay would not know those either.
+    for seq in &known {
+        match load_instead(reader, (tenant, settings), *seq, assemble) {
+            Ok((engine, exchanges)) => return Ok(Past { engine, exchanges, seq: *seq, unsettled: true }),
+            Err(error) => tracing::debug!(%tenant, seq, %error, "nor can it be used with the settings of now"),
         }
     }
     match reader.first_seq(tenant)? {
         None | Some(1) => {
             let engine = Engine::new(tenant.clone(), Settings::default(), boxed(assemble))?;
-            Ok((engine, ExchangeStats::default(), 0))
+            Ok(Past { engine, exchanges: ExchangeStats::default(), seq: 0, unsettled: false })
         }
         Some(first) => Err(StartError::NoPast { tenant: tenant.clone(), first }),
     }
+}
+
+/// An engine from one snapshot, with other settings than it had.
+fn load_instead(
+    reader: &Reader,
+    (tenant, settings): (&TenantId, &Settings),
+    seq: u64,
+    assemble: &SharedAssemble,
+) -> Result<(Engine, ExchangeStats), StartError> {
+    let sections: BTreeMap<String, Vec<u8>> = reader.load_snapshot(tenant, seq)?.into_iter().collect();
+    let exchanges = StateReader::new(&sections).get(EXCHANGES).unwrap_or_default();
+    let whose = (tenant.clone(), settings.clone());
+    let (engine, dropped) = Engine::load_instead(whose, boxed(assemble), &sections)?;
+    tracing::error!(
+        %tenant, seq, mode = engine.mode().as_str(), preset = engine.preset().as_str(),
+        "this version refuses the settings that were in force: those of the configuration are in force instead"
+    );
+    for policy in dropped {
+        tracing::error!(%tenant, %policy, "a policy that was set by the API cannot be used any more, and is gone");
+    }
+    Ok((engine, exchanges))
 }
 
 /// An engine from one snapshot.

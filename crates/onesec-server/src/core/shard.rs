@@ -51,7 +51,8 @@ impl Shard {
     pub(super) fn recover(&mut self) -> Result<(), StartError> {
         self.tenants.clear();
         for setup in &self.setups {
-            let recovered = recovery::recover(&self.reader, &setup.name, &self.options.assemble)?;
+            let whose = (&setup.name, &setup.settings);
+            let recovered = recovery::recover(&self.reader, whose, &self.options.assemble)?;
             let viewer = Viewer::new(&recovered.engine, setup.connections.clone());
             let mut tenant = Tenant::new(setup.name.clone(), recovered.engine, viewer, self.reader.clone());
             tenant.seq = Seq(recovered.seq);
@@ -59,6 +60,7 @@ impl Shard {
             tenant.dedup = recovery::dedup(&self.reader, &setup.name, self.clock.now())?;
             tenant.since_snapshot = recovered.tail;
             tenant.exchanges = recovered.exchanges;
+            tenant.unsettled = recovered.unsettled;
             tracing::debug!(tenant = %setup.name, seq = recovered.seq, tail = recovered.tail, "recovered");
             self.tenants.insert(setup.name.clone(), tenant);
         }
@@ -70,12 +72,13 @@ impl Shard {
         let mut pending = Pending::default();
         for setup in &self.setups {
             let Some(tenant) = self.tenants.get_mut(&setup.name) else { continue };
-            let fresh = tenant.seq == Seq(0);
-            if *tenant.engine.settings() == setup.settings && !fresh {
+            let new = tenant.seq == Seq(0) || std::mem::take(&mut tenant.unsettled);
+            if *tenant.engine.settings() == setup.settings && !new {
                 tenant.finish(&mut pending);
                 continue;
             }
             // What the engine could not use must not become a record.
+            usable(&tenant.engine, &setup.settings)?;
             onesec_engine::Engine::new(
                 setup.name.clone(),
                 setup.settings.clone(),
@@ -85,6 +88,7 @@ impl Shard {
                 tenant: setup.name.clone(),
                 sender: onesec_telemetry::Sender::system(),
                 command: configure_command(&setup.settings),
+                then: None,
                 ledger: Vec::new(),
             };
             tenant.obey(order, self.clock.now(), &mut pending);
@@ -254,4 +258,10 @@ pub(super) fn configure_command(settings: &Settings) -> Command {
     let content = settings.to_json();
     let digest = Thumbprint::of(content.to_string().as_bytes());
     Command::Configure { digest, content: onesec_telemetry::event::Json::redacted(content) }
+}
+
+/// Whether the settings can be in force together with the preset and the policies that people chose.
+pub(super) fn usable(engine: &onesec_engine::Engine, settings: &Settings) -> Result<(), onesec_engine::SetupError> {
+    let in_force = (engine.settings(), engine.preset(), engine.own_policies().as_ref());
+    super::would_be_in_force(in_force, settings).map(drop)
 }

@@ -35,6 +35,8 @@ pub(super) struct Tenant {
     since_tick: u64,
     last_tick: Timestamp,
     pub(super) exchanges: ExchangeStats,
+    /// The settings in force are no record yet.
+    pub(super) unsettled: bool,
     viewer: Viewer,
     touched: BTreeSet<AlertId>,
     closed: ClosedAlerts,
@@ -53,6 +55,7 @@ impl Tenant {
             since_tick: 0,
             last_tick: Timestamp::EPOCH,
             exchanges: ExchangeStats::default(),
+            unsettled: false,
             viewer,
             touched: BTreeSet::new(),
             closed: ClosedAlerts::default(),
@@ -117,8 +120,14 @@ impl Tenant {
             _ => None,
         };
         let mut record = self.system(Body::Command(order.command), now);
-        record.sender = order.sender;
+        record.sender = order.sender.clone();
         let output = self.apply(record, None, pending);
+        if let (Some(Ok(())), Some(then)) = (&output.approval, order.then) {
+            let mut record = self.system(Body::Command(then), now);
+            record.sender = order.sender;
+            // In the same batch: a crash leaves both or neither.
+            self.apply(record, None, pending);
+        }
         if let Some((alert, status, note)) = status {
             let known = output.transitions.iter().any(|t| t.alert == alert);
             if !known {

@@ -72,7 +72,7 @@ async fn ingest(core: &Core, drafts: Vec<Draft>) -> Vec<Taken> {
 
 async fn order(core: &Core, command: Command) -> Obeyed {
     let sender = Sender { channel: Channel::Api, ..sender(Authority::Trust) };
-    core.order(Order { tenant: tenant(), sender, command, ledger: Vec::new() }).await.expect("obeyed")
+    core.order(Order { tenant: tenant(), sender, command, then: None, ledger: Vec::new() }).await.expect("obeyed")
 }
 
 fn alert_docs(core: &Core) -> Vec<String> {
@@ -273,4 +273,62 @@ async fn authorised_agents_are_counted_through_ends_and_restarts() {
     ingest(&core, vec![draft("r", "agent_delegation_revoked", taken, sender(Authority::Trust))]).await;
     assert_eq!(count(&core), 0);
     core.stop().await;
+}
+
+/// A version that knows a setting no more, and a journal whose beginning is gone: what was measured and decided stays.
+#[tokio::test]
+async fn settings_that_are_refused_by_now_do_not_keep_a_tenant_down() {
+    let dir = tempfile::tempdir().expect("dir");
+    let mut old = options(dir.path());
+    let legacy = Settings { detectors_off: vec!["legacy".to_owned()], ..Settings::default() };
+    old.tenants = vec![TenantSetup { name: tenant(), settings: legacy, connections: Vec::new() }];
+    let core = Core::start(old).expect("starts");
+    ingest(&core, vec![link("l"), delegation("d")]).await;
+    order(&core, Command::SetMode(Mode::Live)).await;
+    let policy = json!({"name": "mine", "match": {}, "actions": ["log"]});
+    let policy = onesec_telemetry::event::Json::redacted(policy);
+    order(&core, Command::SetPolicy { name: Name::new("mine").expect("name"), policy }).await;
+    core.stop().await;
+    forget_the_beginning(dir.path());
+    let strict: SharedAssemble = Arc::new(|settings: &Settings| {
+        if settings.detectors_off.iter().any(|code| code == "legacy") {
+            return Err(SetupError::Setting { setting: "detectors.legacy".to_owned(), why: "is unknown".to_owned() });
+        }
+        Ok(onesec_detectors::all(&onesec_detectors::Settings::default()))
+    });
+    for round in 0..2 {
+        let mut new = options(dir.path());
+        new.assemble = strict.clone();
+        let core = Core::start(new).expect("starts all the same");
+        let view = core.view(&tenant()).expect("view");
+        assert_eq!((view.mode, *view.settings == Settings::default()), (Mode::Live, true), "round {round}");
+        assert_eq!(view.policies.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["mine"]);
+        let asked = format!("x-{round}");
+        let ruling = core.request(&tenant(), exchange(&asked, "bot", "read:org")).await.expect("ruled");
+        assert_eq!(ruling.answer.applies, Verdict::Allow, "what was lent still is");
+        let stranger = core.request(&tenant(), exchange(&format!("s-{round}"), "stranger", "read:org")).await;
+        assert_eq!(stranger.expect("ruled").answer.applies, Verdict::Deny, "and only that");
+        core.stop().await;
+    }
+    let configured = Reader::open(dir.path()).expect("opens").records_from(&tenant(), 1);
+    let configured = configured.filter_map(|r| decode_record(&r.expect("read").bytes));
+    let configured =
+        configured.filter(|r| matches!(r.body, onesec_telemetry::Body::Command(Command::Configure { .. })));
+    assert_eq!(configured.count(), 1, "the settings of now are a record, once; those before are gone");
+}
+
+/// As retention does after a week.
+fn forget_the_beginning(dir: &Path) {
+    let opened = Journal::open(dir, CoreOptions::new(dir.to_owned()).journal).expect("opens");
+    let mut maintenance = opened.maintenance;
+    let later = Clock::start().now() + Duration::from_secs(30 * 86_400);
+    let cutoffs = onesec_journal::RetentionCutoffs {
+        tenant: tenant(),
+        records_before: Some(later),
+        alerts_before: None,
+        responses_before: None,
+        long_dedup_before: None,
+    };
+    maintenance.retain(&cutoffs, later).expect("forgotten");
+    assert_ne!(opened.reader.first_seq(&tenant()).expect("read"), Some(1), "its beginning is gone");
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use onesec_enforcement::{Approval, Policy, Preset};
-use onesec_engine::{Engine, ProcessBook, Restraints, Settings};
+use onesec_engine::{Engine, OwnPolicies, ProcessBook, Restraints, Settings};
 use onesec_telemetry::{ConnectionName, KnownConnections, Mode, Name, Seq, TenantId, Timestamp};
 use onesec_trackers::change::ToolRow;
 use onesec_trackers::{LedgerChange, TrackerStats};
@@ -43,6 +43,8 @@ pub struct TenantView {
     pub exchanges: ExchangeStats,
     /// The policies in force.
     pub policies: Arc<Vec<Policy>>,
+    /// Those of them that people set by the API, as they were written.
+    pub own_policies: Arc<OwnPolicies>,
     /// What waits for a person, in the order of ids.
     pub approvals: Arc<Vec<Approval>>,
     /// Tools whose manifests were shown, by server and name.
@@ -187,6 +189,7 @@ impl Viewer {
             connection_names: self.names.clone(),
             exchanges: ExchangeStats::default(),
             policies: self.policies.clone(),
+            own_policies: engine.own_policies().clone(),
             approvals: self.approvals.clone(),
             tools: self.tools.clone(),
             restraints: self.restraints.clone(),

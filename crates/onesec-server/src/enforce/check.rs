@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use onesec_enforcement::{ActionSpec, Policy, Webhook};
-use onesec_engine::{Settings, SetupError};
-use serde_json::Value;
+use onesec_enforcement::{ActionSpec, Policy, Preset, Webhook};
+use onesec_engine::{OwnPolicies, Settings, SetupError};
 
 use super::Actions;
 
@@ -18,7 +17,8 @@ impl Able {
         Self(actions)
     }
 
-    /// Refuses policies that cannot run as written: nobody should rely on half of them.
+    /// Refuses policies that cannot run as written: nobody should rely on half of them. Asked for what the configuration
+    /// says, without what people may have set besides.
     ///
     /// # Errors
     /// [`SetupError`] with the first that cannot, and why.
@@ -26,15 +26,28 @@ impl Able {
         for hook in hooks {
             self.can(&ActionSpec::Webhook(Box::new(hook.clone())), "enforcement")?;
         }
-        let enforced = &settings.enforcement;
-        let own = Value::from(enforced.policies.clone());
-        let policies = Policy::read_all(&own, "enforcement.policies", enforced.webhook.as_ref());
-        for (at, policy) in
-            policies.map_err(|error| wrong("enforcement.policies", &error.to_string()))?.iter().enumerate()
-        {
-            for (index, spec) in policy.actions.iter().enumerate() {
-                self.can(spec, &format!("enforcement.policies[{at}].actions[{index}]"))?;
-            }
+        self.check_in_force((settings, settings.enforcement.preset), &OwnPolicies::new())
+    }
+
+    /// The same, of a preset and with what people set: what they bring must run as written, too.
+    ///
+    /// # Errors
+    /// [`SetupError`] with the first that cannot, and why.
+    pub(crate) fn check_in_force(
+        &self,
+        (settings, preset): (&Settings, Preset),
+        set: &OwnPolicies,
+    ) -> Result<(), SetupError> {
+        onesec_engine::policies(settings, preset, set)?.iter().try_for_each(|policy| self.check_policy(policy))
+    }
+
+    /// The same, of one policy.
+    ///
+    /// # Errors
+    /// [`SetupError`] with the first action that cannot run, and why.
+    pub(crate) fn check_policy(&self, policy: &Policy) -> Result<(), SetupError> {
+        for (index, spec) in policy.actions.iter().enumerate() {
+            self.can(spec, &format!("policy `{}`: actions[{index}]", policy.name))?;
         }
         Ok(())
     }

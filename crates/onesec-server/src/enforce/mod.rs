@@ -4,7 +4,9 @@
 //! What is urgent, what is a message and what is somebody's program have workers of their own: neither a flood of small
 //! things nor a receiver or a program that hangs keeps the one thing that matters waiting.
 
+mod by_hand;
 mod check;
+mod complete;
 mod outside;
 mod own;
 mod receipt;
@@ -23,7 +25,8 @@ use tokio::task::JoinSet;
 use crate::core::{Core, CoreError, Errand};
 
 pub(crate) use check::Able;
-pub(crate) use outside::{know, outside_actions};
+pub(crate) use complete::NotCompleted;
+pub(crate) use outside::{AtAuth0, know, outside_actions};
 pub(crate) use own::own_actions;
 
 /// Actions by their kinds.
@@ -33,6 +36,8 @@ pub(crate) type Actions = BTreeMap<String, Arc<dyn Action>>;
 pub(crate) struct Executors {
     core: Core,
     actions: Arc<Actions>,
+    /// The way to the outbox for what is carried out when somebody asks; none before and after the lanes run.
+    hand: Arc<Mutex<Option<Outbox>>>,
 }
 
 /// Attempts under way at a time, in each lane.
@@ -41,12 +46,13 @@ const AT_ONCE: usize = 16;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How long a stop waits for what is under way.
 const FAREWELL: Duration = Duration::from_secs(3);
+const INTERRUPTED: &str = "a stop of the server interrupted it";
 /// Between an attempt that found something wrong with ourselves and the next.
 const TROUBLE: Duration = Duration::from_secs(1);
 
 impl Executors {
-    pub(crate) const fn new(core: Core, actions: Arc<Actions>) -> Self {
-        Self { core, actions }
+    pub(crate) fn new(core: Core, actions: Arc<Actions>) -> Self {
+        Self { core, actions, hand: Arc::default() }
     }
 
     /// Works until told to stop; what is under way is finished, what is not begun stays in the outbox.
@@ -63,16 +69,18 @@ impl Executors {
                 Err(error) => tracing::error!(%error, ?lane, "no way to the outbox: its actions wait"),
             }
         }
-        drop(outbox);
         match interrupted {
             Ok(tasks) => this.after_a_crash(tasks).await,
             Err(error) => tracing::error!(%error, "the outbox cannot be read"),
         }
+        *this.hand.lock() = Some(outbox);
         let mut lanes = JoinSet::new();
         for worker in workers {
             lanes.spawn(worker.run(stopping.clone()));
         }
         lanes.join_all().await;
+        // The journal must not stay open for it.
+        drop(this.hand.lock().take());
     }
 
     /// What was claimed and has no receipt was interrupted.
@@ -82,10 +90,10 @@ impl Executors {
             let Some(errand) = errand(&task) else { continue };
             let now = self.core.now();
             if action.is_some_and(|action| action.interrupted() == Interrupted::Again) {
-                self.note(&task, errand, Ended::Again(now, "a stop of the server interrupted it")).await;
+                drop(self.note(&task, errand, Ended::Again(now, INTERRUPTED)).await);
             } else {
                 let why = "a crash interrupted it: nobody knows whether it happened, and it is not repeated";
-                self.note(&task, errand, Ended::Unknown(why)).await;
+                drop(self.note(&task, errand, Ended::Unknown(why)).await);
             }
         }
     }
@@ -99,7 +107,7 @@ impl Executors {
             Err(ended) => ended,
             Ok((action, job)) => Ended::With(action.run(&job).await),
         };
-        self.note(&task, errand, ended).await;
+        drop(self.note(&task, errand, ended).await);
     }
 
     /// What was planned is looked at again: it must still be wanted, and possible.
@@ -149,9 +157,10 @@ impl Executors {
                 self.core.receipt(row, None).await?;
                 Ok(response)
             }
-            Outcome::Unneeded { why } | Outcome::Failed { why } | Outcome::Retry { why, .. } => {
-                Err(NotUndone::Failed(why))
-            }
+            Outcome::Unneeded { why }
+            | Outcome::Failed { why }
+            | Outcome::Waits { why, .. }
+            | Outcome::Retry { why, .. } => Err(NotUndone::Failed(why)),
         }
     }
 
@@ -172,7 +181,7 @@ impl Executors {
     }
 
     /// Writes the receipt, for as long as it takes: an action without one would look as if it had not happened.
-    async fn note(&self, task: &OutboxTask, errand: Errand, ended: Ended) {
+    async fn note(&self, task: &OutboxTask, errand: Errand, ended: Ended) -> Response {
         let now = self.core.now();
         let (response, outcome) = receipt::of(errand.response, &ended, now);
         let result = response.reason.as_ref().or(response.verification.as_ref()).map(|text| text.as_str().to_owned());
@@ -183,13 +192,14 @@ impl Executors {
         }
         for _ in 0..60 {
             match self.core.receipt(row.clone(), Some(update.clone())).await {
-                Ok(()) => return,
+                Ok(()) => return response,
                 Err(CoreError::Stopping) => break,
                 Err(_) => tokio::time::sleep(TROUBLE).await,
             }
         }
         // It stays claimed: the next start finds it so.
         tracing::error!(id = task.row.id, "the receipt of an action cannot be written");
+        response
     }
 }
 

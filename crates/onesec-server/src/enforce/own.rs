@@ -228,7 +228,7 @@ impl Action for BlockIp {
 }
 
 async fn order(core: &Core, job: &Job, command: Command) -> Result<(), CoreError> {
-    let order = Order { tenant: job.tenant.clone(), sender: Sender::system(), command, ledger: Vec::new() };
+    let order = Order { tenant: job.tenant.clone(), sender: Sender::system(), command, then: None, ledger: Vec::new() };
     core.order(order).await.map(drop)
 }
 

@@ -22,6 +22,10 @@ pub(super) fn of(mut response: Response, ended: &Ended, now: Timestamp) -> (Resp
             response.reason = text(why);
             (ResponseStatus::Skipped, OutboxOutcome::Done)
         }
+        Ended::With(Outcome::Waits { patience, why }) => {
+            response.reason = text(why);
+            (ResponseStatus::PendingApproval, OutboxOutcome::Retry(now + *patience))
+        }
         Ended::With(Outcome::Retry { after, why }) => {
             response.reason = text(why);
             (ResponseStatus::Executing, OutboxOutcome::Retry(now + *after))
@@ -40,6 +44,7 @@ pub(super) fn of(mut response: Response, ended: &Ended, now: Timestamp) -> (Resp
         }
     };
     response.status = status;
-    response.finished_at = (status != ResponseStatus::Executing).then_some(now);
+    let goes_on = matches!(status, ResponseStatus::Executing | ResponseStatus::PendingApproval);
+    response.finished_at = (!goes_on).then_some(now);
     (response, outcome)
 }

@@ -46,7 +46,7 @@ pub(super) fn agent(id: &str) -> Result<AgentId, Problem> {
 
 pub(super) async fn order(app: &App, caller: &Caller, command: Command) -> Result<Obeyed, Problem> {
     let (tenant, sender) = (caller.tenant.clone(), caller.sender(Channel::Api));
-    Ok(app.core.order(Order { tenant, sender, command, ledger: Vec::new() }).await?)
+    Ok(app.core.order(Order { tenant, sender, command, then: None, ledger: Vec::new() }).await?)
 }
 
 #[derive(Deserialize, Default)]

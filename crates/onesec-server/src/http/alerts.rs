@@ -91,6 +91,7 @@ pub(super) async fn patch(
         tenant: caller.tenant.clone(),
         sender: caller.sender(Channel::Api),
         command: Command::SetAlertStatus { alert: row.id, status, note },
+        then: None,
         ledger: Vec::new(),
     };
     app.core.order(order).await?;

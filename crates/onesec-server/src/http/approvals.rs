@@ -5,17 +5,17 @@ use std::sync::Arc;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use onesec_enforcement::{Approval, ApprovalError};
-use onesec_telemetry::{Command, Name, ScopeSet, Thumbprint};
+use onesec_telemetry::{Channel, Command, Name, ScopeSet, Thumbprint};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::App;
-use super::agents::order;
 use super::alerts::note;
 use super::answer::{self, Answer};
 use super::body;
 use super::params::Params;
 use super::problem::Problem;
+use crate::core::Order;
 use crate::keys::Caller;
 
 /// `GET /api/v1/approvals`: what waits. What was decided is among the responses.
@@ -91,14 +91,12 @@ async fn decide(app: &App, caller: &Caller, (id, approve): (&str, bool), request
     let id = Name::new(id).map_err(|_| Problem::not_found("approval"))?;
     let (digest, note) = (word.action_digest, note(word.note)?);
     let usual = if word.accept_scopes && approve { usual(app, caller, &id)? } else { None };
-    let obeyed = order(app, caller, Command::DecideApproval { id: id.clone(), digest, approve, note }).await?;
+    let command = Command::DecideApproval { id: id.clone(), digest, approve, note };
+    let (tenant, sender) = (caller.tenant.clone(), caller.sender(Channel::Api));
+    // Both at once: whoever hangs up in between has said both.
+    let obeyed = app.core.order(Order { then: usual, ..Order::new(tenant, sender, command) }).await?;
     match obeyed.approval {
-        Some(Ok(())) => {
-            if let Some(command) = usual {
-                order(app, caller, command).await?;
-            }
-            answer::ok(&json!({"id": id, "decision": if approve { "approved" } else { "rejected" }}))
-        }
+        Some(Ok(())) => answer::ok(&json!({"id": id, "decision": if approve { "approved" } else { "rejected" }})),
         Some(Err(error)) => Err(refused(error)),
         None => Err(Problem::internal()),
     }

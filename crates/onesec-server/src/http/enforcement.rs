@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use onesec_enforcement::{Policy, Preset};
 use onesec_telemetry::suggest::did_you_mean;
-use onesec_telemetry::{Command, Mode};
+use onesec_telemetry::{Command, Mode, Thumbprint};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -13,6 +13,8 @@ use super::App;
 use super::agents::order;
 use super::answer::{self, Answer};
 use super::body;
+use super::going_live;
+use super::policies::source;
 use super::problem::Problem;
 use crate::core::{TenantView, preset_name};
 use crate::keys::Caller;
@@ -25,6 +27,8 @@ pub(super) async fn show(State(app): State<Arc<App>>, caller: Caller) -> Answer 
 
 fn shown(view: &TenantView) -> serde_json::Value {
     let policies: Vec<_> = view.policies.iter().map(Policy::to_json).collect();
+    let sources: serde_json::Map<_, _> =
+        view.policies.iter().map(|policy| (policy.name.to_string(), source(&policy.name, view).into())).collect();
     let agents = view.restraints.agents().map(|(agent, restraint)| {
         json!({
             "agent_id": agent, "limit": restraint.limit, "per_seconds": restraint.per.as_secs(),
@@ -36,6 +40,7 @@ fn shown(view: &TenantView) -> serde_json::Value {
         "mode": view.mode,
         "preset": view.preset,
         "policies": policies,
+        "policy_sources": sources,
         "four_eyes": view.settings.enforcement.four_eyes,
         "restrained_agents": agents.collect::<Vec<_>>(),
         "blocked_addresses": addresses.collect::<Vec<_>>(),
@@ -67,6 +72,10 @@ const fn describe(preset: Preset) -> &'static str {
 #[serde(deny_unknown_fields)]
 struct WantedMode {
     mode: String,
+    /// The digest of what [`going_live`] reported: it must still be so.
+    confirm: Option<Thumbprint>,
+    /// Of how many days.
+    days: Option<u64>,
 }
 
 /// `PUT /api/v1/enforcement/mode`
@@ -74,6 +83,11 @@ pub(super) async fn set_mode(State(app): State<Arc<App>>, caller: Caller, reques
     let wanted: WantedMode = body::json(request).await?;
     let mode = [Mode::DryRun, Mode::Live].into_iter().find(|mode| mode.as_str() == wanted.mode);
     let mode = mode.ok_or_else(|| Problem::unprocessable("bad-mode", "`mode` must be dry_run or live"))?;
+    match (mode, wanted.confirm) {
+        (Mode::Live, Some(seen)) => going_live::confirmed(&app, &caller.tenant, (seen, wanted.days)).await?,
+        (Mode::Live | Mode::DryRun, None) => {}
+        (Mode::DryRun, Some(_)) => return Err(Problem::unprocessable("bad-confirm", "`confirm` is for going live")),
+    }
     order(&app, &caller, Command::SetMode(mode)).await?;
     show(State(app), caller).await
 }
@@ -93,8 +107,8 @@ pub(super) async fn set_preset(State(app): State<Arc<App>>, caller: Caller, requ
         return Err(Problem::unprocessable("unknown-preset", format!("there is no such preset{hint}")));
     };
     let view = app.core.view(&caller.tenant).ok_or_else(|| Problem::not_found("tenant"))?;
-    onesec_engine::check_preset(&view.settings, preset)
-        .map_err(|error| Problem::unprocessable("preset-cannot-run", error.to_string()))?;
+    let cannot_run = |error: onesec_engine::SetupError| Problem::unprocessable("preset-cannot-run", error.to_string());
+    app.able.check_in_force((&view.settings, preset), &view.own_policies).map_err(cannot_run)?;
     order(&app, &caller, Command::SetPreset(preset_name(preset))).await?;
     show(State(app), caller).await
 }

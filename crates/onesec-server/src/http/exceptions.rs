@@ -60,6 +60,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, caller: Caller, request:
         tenant: caller.tenant.clone(),
         sender: caller.sender(Channel::Api),
         command: Command::AddException(exception.clone()),
+        then: None,
         ledger: vec![LedgerWrite::Put { table: LedgerTable::Exceptions, row }],
     };
     app.core.order(order).await?;
@@ -123,6 +124,7 @@ pub(super) async fn remove(State(app): State<Arc<App>>, caller: Caller, Path(id)
         tenant: tenant.clone(),
         sender: caller.sender(Channel::Api),
         command: Command::RemoveException { id: id.clone() },
+        then: None,
         ledger: vec![LedgerWrite::Remove { table, tenant, id: id.to_string() }],
     };
     app.core.order(order).await?;

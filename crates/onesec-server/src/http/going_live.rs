@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use onesec_journal::{Cursor, JournalError, Reader, RecordFilter, ResponseFilter};
 use onesec_telemetry::{Body, Decided, Mode, TenantId, Thumbprint, Timestamp};
 use serde_json::{Value, json};
@@ -18,12 +19,38 @@ use crate::keys::Caller;
 
 /// `GET /api/v1/enforcement/would`: what dry run let pass and live mode would not have.
 pub(super) async fn would(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
-    let days = params.get("days").map_or(Ok(7), str::parse::<u64>).ok().filter(|days| (1..=90).contains(days));
-    let days = days.ok_or_else(|| Problem::unprocessable("bad-days", "`days` must be 1 to 90"))?;
-    let since = app.core.now().before(Duration::from_secs(days * 86_400));
+    let days = params.get("days").map(str::parse::<u64>).transpose().map_err(|_| bad_days())?;
+    let since = since(&app, days)?;
     let tenant = caller.tenant;
     let report = app.read(move |reader| Report::of(reader, &tenant, since)).await?;
     answer::ok(&report.shown(since))
+}
+
+/// Whether what a person saw is still what live mode would have done.
+pub(super) async fn confirmed(
+    app: &App,
+    tenant: &TenantId,
+    (seen, days): (Thumbprint, Option<u64>),
+) -> Result<(), Problem> {
+    let (since, tenant) = (since(app, days)?, tenant.clone());
+    let report = app.read(move |reader| Report::of(reader, &tenant, since)).await?;
+    let digest = report.digest();
+    if digest == seen {
+        return Ok(());
+    }
+    let detail =
+        format!("still dry run: what live mode would have done is not what `confirm` is the digest of, but {digest}");
+    Err(Problem::new(StatusCode::CONFLICT, "other-digest", detail))
+}
+
+fn since(app: &App, days: Option<u64>) -> Result<Timestamp, Problem> {
+    let days = days.unwrap_or(7);
+    let days = Some(days).filter(|days| (1..=90).contains(days)).ok_or_else(bad_days)?;
+    Ok(app.core.now().before(Duration::from_secs(days * 86_400)))
+}
+
+fn bad_days() -> Problem {
+    Problem::unprocessable("bad-days", "`days` must be 1 to 90")
 }
 
 #[derive(Default)]
@@ -92,12 +119,16 @@ impl Report {
         Ok(())
     }
 
-    /// The digest is of who would be cut off and how, not of how often: more of the same changes nothing.
-    fn shown(&self, since: Timestamp) -> Value {
-        let agents: BTreeSet<&str> = self.cut_off.keys().map(|(agent, _)| agent.as_str()).collect();
+    /// Of who would be cut off and how, not of how often: more of the same changes nothing.
+    fn digest(&self) -> Thumbprint {
         let whom: Vec<_> = self.cut_off.keys().collect();
         let actions: Vec<_> = self.actions.keys().collect();
-        let digest = Thumbprint::of(json!([whom, actions, self.cut_short]).to_string().as_bytes());
+        Thumbprint::of(json!([whom, actions, self.cut_short]).to_string().as_bytes())
+    }
+
+    fn shown(&self, since: Timestamp) -> Value {
+        let agents: BTreeSet<&str> = self.cut_off.keys().map(|(agent, _)| agent.as_str()).collect();
+        let digest = self.digest();
         let cut_off = self.cut_off.iter();
         let cut_off: Vec<_> = cut_off
             .map(|((agent, detector), count)| json!({"agent_id": agent, "detector": detector, "requests": count}))

@@ -62,6 +62,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, caller: Caller, request:
             owner: record.owner.clone(),
             scopes: Text::redacted(&record.scopes.as_names().join(" ")),
         },
+        then: None,
         ledger: vec![record.put()],
     };
     let mut shown = record.to_json();
@@ -72,11 +73,19 @@ pub(super) async fn create(State(app): State<Arc<App>>, caller: Caller, request:
     answer::json(StatusCode::CREATED, &shown)
 }
 
-/// Runs to its end even if the client goes away: ledger and memory must agree on which keys work.
+/// Runs to its end even if the client goes away: ledger and memory must agree on which keys work. One change at a time,
+/// and of a key that is there: one that was taken back meanwhile must not come back by being renewed.
 async fn finish(app: &Arc<App>, order: Order, then: impl FnOnce(&App) + Send + 'static) -> Result<(), Problem> {
     let app = app.clone();
-    let done = tokio::spawn(async move { app.core.order(order).await.map(|_| then(&app)) });
-    Ok(done.await.map_err(|_| Problem::internal())??)
+    let done = tokio::spawn(async move {
+        let _one = app.key_changes.lock().await;
+        let gone = matches!(&order.command, Command::KeyRenewed { key, .. } if app.keys.get(key).is_none());
+        if gone {
+            return Err(Problem::not_found("key"));
+        }
+        app.core.order(order).await.map(|_| then(&app)).map_err(Problem::from)
+    });
+    done.await.map_err(|_| Problem::internal())?
 }
 
 /// The record of an operator's key is kept in the tenant that its maker looks at.
@@ -129,18 +138,58 @@ fn scopes(names: &[String]) -> Result<KeyScopes, Problem> {
     Ok(KeyScopes::of(&scopes))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Renewal {
+    expires_at: Timestamp,
+}
+
+/// `PATCH /api/v1/keys/{id}`: a key that ends works longer, or shorter. One that was made to last stays so.
+pub(super) async fn renew(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer {
+    let Renewal { expires_at } = body::json(request).await?;
+    let record = own(&app, &caller, &id)?;
+    if record.expires_at.is_none() {
+        return Err(Problem::new(StatusCode::CONFLICT, "lasting", "the key has no end that could be moved"));
+    }
+    if expires_at <= app.core.now() {
+        return Err(Problem::unprocessable("bad-expiry", "`expires_at` is over already"));
+    }
+    let mut record = KeyRecord::clone(&record);
+    record.expires_at = Some(expires_at);
+    let order = Order {
+        tenant: home(&caller, &record),
+        sender: caller.sender(Channel::Api),
+        command: Command::KeyRenewed { key: record.id.clone(), until: expires_at },
+        then: None,
+        ledger: vec![record.put()],
+    };
+    let shown = record.to_json();
+    finish(&app, order, move |app| app.keys.insert(record)).await?;
+    answer::ok(&shown)
+}
+
+/// A key that the caller may decide on.
+fn own(app: &App, caller: &Caller, id: &str) -> Result<Arc<KeyRecord>, Problem> {
+    let missing = || Problem::not_found("key");
+    let id = KeyId::new(id).map_err(|_| missing())?;
+    let record = app.keys.get(&id).ok_or_else(missing)?;
+    if caller.operator || record.tenant == caller.tenant { Ok(record) } else { Err(missing()) }
+}
+
 /// `DELETE /api/v1/keys/{id}`
 pub(super) async fn revoke(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
-    let missing = || Problem::not_found("key");
-    let id = KeyId::new(&id).map_err(|_| missing())?;
-    let record = app.keys.get(&id).ok_or_else(missing)?;
-    if !caller.operator && record.tenant != caller.tenant {
-        return Err(missing());
-    }
+    let record = own(&app, &caller, &id)?;
+    let id = record.id.clone();
     let order = Order {
         tenant: home(&caller, &record),
         sender: caller.sender(Channel::Api),
         command: Command::KeyRevoked { key: id.clone() },
+        then: None,
         ledger: vec![record.remove()],
     };
     let gone = id.clone();

@@ -8,6 +8,7 @@ mod body;
 mod catalogue;
 mod client;
 mod client_certificates;
+mod contain;
 mod custom_domain;
 mod decide;
 mod delegations;
@@ -24,6 +25,7 @@ mod layers;
 mod openapi;
 mod pairs;
 mod params;
+mod policies;
 mod problem;
 mod processes;
 mod records;
@@ -59,7 +61,7 @@ use self::gate::Hosts;
 use self::problem::Problem;
 use crate::config::Network;
 use crate::core::Core;
-use crate::enforce::Executors;
+use crate::enforce::{Able, Executors};
 use crate::identity::Identity;
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
@@ -76,10 +78,14 @@ pub(crate) struct App {
     /// What every exchange must prove besides the credential.
     possession: Possession,
     executors: Arc<Executors>,
+    /// What can be carried out here.
+    able: Able,
     /// We speak TLS ourselves.
     tls: bool,
     /// Scores what agents read.
     scorer: Arc<Scorer>,
+    /// Held while a key is changed.
+    key_changes: tokio::sync::Mutex<()>,
     /// Large bodies that may be in memory at once.
     large_bodies: Semaphore,
     started: Timestamp,
@@ -100,6 +106,7 @@ pub(crate) struct AppParts {
     pub(crate) identity: Arc<Identity>,
     pub(crate) possession: Possession,
     pub(crate) executors: Arc<Executors>,
+    pub(crate) able: Able,
     pub(crate) tls: bool,
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -120,8 +127,10 @@ impl App {
             identity: parts.identity,
             possession: parts.possession,
             executors: parts.executors,
+            able: parts.able,
             tls: parts.tls,
             scorer: Arc::new(Scorer::new()),
+            key_changes: tokio::sync::Mutex::default(),
             large_bodies: Semaphore::new(MAX_LARGE_BODIES),
             stopping: parts.stopping,
         })

@@ -187,6 +187,7 @@ const BODIES: &[BodyMembers] = &[
     ),
     (("post", "/api/v1/agents/{id}/processes"), &["pid", "start_ticks"], &[]),
     (("post", "/api/v1/agents/{id}/suspend"), &[], &["reason"]),
+    (("post", "/api/v1/agents/{id}/contain"), &[], &["reason", "kill", "block"]),
     (("post", "/api/v1/agents/{id}/baselines/{connection}/accept"), &["scopes"], &["user_id"]),
     (
         ("post", "/api/v1/delegations"),
@@ -195,18 +196,29 @@ const BODIES: &[BodyMembers] = &[
     ),
     (("post", "/api/v1/exceptions"), &["detector", "reason", "expires_at"], &["agent_id", "user_id", "connection"]),
     (("post", "/api/v1/keys"), &["name", "scopes"], &["owner", "agent_id", "tenant", "trusted_time", "expires_at"]),
+    (("patch", "/api/v1/keys/{id}"), &["expires_at"], &[]),
     (("post", "/api/v1/approvals/{id}/approve"), &["action_digest"], &["note", "accept_scopes"]),
     (("post", "/api/v1/approvals/{id}/reject"), &["action_digest"], &["note"]),
     (("post", "/api/v1/enforcement/test"), &["alert"], &["address"]),
-    (("put", "/api/v1/enforcement/mode"), &["mode"], &[]),
+    (("post", "/api/v1/responses/{id}/complete"), &["my_account_token"], &[]),
+    (("post", "/api/v1/enforcement/policies"), &["name", "match"], POLICY),
+    (("put", "/api/v1/enforcement/policies/{name}"), &["match"], POLICY_OF_PATH),
+    (("put", "/api/v1/enforcement/mode"), &["mode"], &["confirm", "days"]),
     (("put", "/api/v1/enforcement/preset"), &["preset"], &[]),
 ];
+
+const POLICY: &[&str] = &["request", "actions", "approval", "cooldown", "max_per_minute", "never"];
+const POLICY_OF_PATH: &[&str] = &["name", "request", "actions", "approval", "cooldown", "max_per_minute", "never"];
 
 fn member_schema(name: &str) -> Value {
     match name {
         "scopes" => texts(),
         "expires_at" => time(),
-        "alert" => json!({"type": "object"}),
+        "alert" | "match" | "approval" | "never" => json!({"type": "object"}),
+        "actions" => json!({"type": "array"}),
+        "request" => json!({"enum": ["allow", "deny", "hold", "withhold"]}),
+        "max_per_minute" | "days" => json!({"type": "integer"}),
+        "kill" | "block" => json!({"type": "boolean", "default": true}),
         "accept_scopes" => json!({"type": "boolean"}),
         "trusted_time" => json!({"type": "boolean"}),
         "mode" => json!({"enum": ["dry_run", "live"]}),

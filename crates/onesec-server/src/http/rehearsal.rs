@@ -49,6 +49,7 @@ pub(super) async fn test(State(app): State<Arc<App>>, caller: Caller, request: R
         now: alert.first_seen,
         source: address,
         proved: (attribution > Attribution::Reported).then_some(alert.severity),
+        user_is_known: attribution == Attribution::Observed,
         mode: Mode::Live,
     };
     let plan = Planner::default().plan(&view.policies, occasion);

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use onesec_journal::{OutboxState, OutboxTask, ResponseFilter};
-use onesec_telemetry::Response;
+use onesec_telemetry::{Channel, Response, Secret};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::App;
 use super::answer::{self, Answer};
+use super::body;
 use super::params::Params;
 use super::problem::Problem;
-use crate::enforce::NotUndone;
+use crate::enforce::{NotCompleted, NotUndone};
 use crate::keys::Caller;
 
 /// `GET /api/v1/responses`
@@ -60,6 +62,31 @@ pub(super) async fn retry(State(app): State<Arc<App>>, caller: Caller, Path(id):
         return Err(Problem::new(StatusCode::CONFLICT, "not-failed", "only what failed is tried again"));
     }
     answer::json(StatusCode::ACCEPTED, &app.executors.again(&task, response).await?)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HandedIn {
+    /// The user's own access token for the My Account API.
+    my_account_token: Secret,
+}
+
+/// `POST /api/v1/responses/{id}/complete`: carries out what waits for a user's own token. The token is used for it, and is
+/// neither kept nor logged.
+pub(super) async fn complete(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer {
+    let HandedIn { my_account_token } = body::json(request).await?;
+    let found = found(&app, &caller, id).await?;
+    let by = caller.sender(Channel::Api).owner;
+    match app.executors.clone().complete(found, (my_account_token, by)).await {
+        Ok(response) => answer::ok(&response),
+        Err(NotCompleted::Core(error)) => Err(error.into()),
+        Err(error) => Err(Problem::new(StatusCode::CONFLICT, "not-completed", error.to_string())),
+    }
 }
 
 /// The action behind a receipt, and the receipt as it is now.

@@ -6,9 +6,9 @@ use axum::Router;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
-    App, agents, alerts, approvals, catalogue, decide, delegations, discovery, enforcement, events, exceptions,
-    exchange, going_live, health, keys, layers, openapi, processes, registrations, rehearsal, responses, stream, token,
-    tools, users,
+    App, agents, alerts, approvals, catalogue, contain, decide, delegations, discovery, enforcement, events,
+    exceptions, exchange, going_live, health, keys, layers, openapi, policies, processes, registrations, rehearsal,
+    responses, stream, token, tools, users,
 };
 use crate::keys::KeyScope;
 
@@ -139,6 +139,17 @@ pub(super) static ROUTES: &[Route] = &[
         delete(processes::ended)
     }),
     route(("post", "/api/v1/agents/{id}/suspend"), Key(Respond), "Suspend an agent", || post(agents::suspend)),
+    route(
+        ("post", "/api/v1/agents/{id}/contain"),
+        Key(Respond),
+        "Suspend an agent, end its processes, block its address",
+        || post(contain::contain),
+    ),
+    route(("post", "/api/v1/agents/{id}/release"), Key(Respond), "Take back what containing did", || {
+        post(contain::release)
+    }),
+    route(("get", "/api/v1/registrations"), Key(Read), "List registered agents", || get(contain::registrations))
+        .query(PAGE),
     route(("post", "/api/v1/agents/{id}/resume"), Key(Respond), "Resume an agent", || post(agents::resume)),
     route(
         ("post", "/api/v1/agents/{id}/baselines/{connection}/accept"),
@@ -183,6 +194,7 @@ pub(super) static ROUTES: &[Route] = &[
     route(("delete", "/api/v1/exceptions/{id}"), Key(Admin), "End an exception", || delete(exceptions::remove)),
     route(("get", "/api/v1/keys"), Key(Admin), "List keys", || get(keys::list)).query(PAGE),
     route(("post", "/api/v1/keys"), Key(Admin), "Make a key", || post(keys::create)).answers(&[201]),
+    route(("patch", "/api/v1/keys/{id}"), Key(Admin), "Move the end of a key", || patch(keys::renew)),
     route(("delete", "/api/v1/keys/{id}"), Key(Admin), "Take a key back", || delete(keys::revoke)),
     route(("post", "/api/v1/signing-keys/rotate"), Key(Admin), "Sign delegations with a new key", || {
         post(registrations::rotate)
@@ -195,6 +207,9 @@ pub(super) static ROUTES: &[Route] = &[
         post(responses::retry)
     })
     .answers(&[202]),
+    route(("post", "/api/v1/responses/{id}/complete"), Key(Respond), "Hand in what an action waits for", || {
+        post(responses::complete)
+    }),
     route(("get", "/api/v1/approvals"), Key(Read), "List what waits for a person", || get(approvals::list))
         .query(&["status"]),
     route(("get", "/api/v1/approvals/{id}"), Key(Read), "What waits for a person", || get(approvals::show)),
@@ -210,5 +225,13 @@ pub(super) static ROUTES: &[Route] = &[
         post(rehearsal::test)
     }),
     route(("put", "/api/v1/enforcement/mode"), Key(Admin), "Dry run or live", || put(enforcement::set_mode)),
+    route(("get", "/api/v1/enforcement/policies"), Key(Read), "List the policies in force", || get(policies::list)),
+    route(("post", "/api/v1/enforcement/policies"), Key(Admin), "Add a policy", || post(policies::create))
+        .answers(&[201]),
+    route(("get", "/api/v1/enforcement/policies/{name}"), Key(Read), "One policy", || get(policies::show)),
+    route(("put", "/api/v1/enforcement/policies/{name}"), Key(Admin), "Set a policy", || put(policies::replace)),
+    route(("delete", "/api/v1/enforcement/policies/{name}"), Key(Admin), "Remove a policy", || {
+        delete(policies::remove)
+    }),
     route(("put", "/api/v1/enforcement/preset"), Key(Admin), "Choose a preset", || put(enforcement::set_preset)),
 ];

@@ -75,6 +75,7 @@ impl Bench {
             identity: Arc::new(Identity::without_past(dir.path(), core.now())),
             possession: onesec_telemetry::Possession::None,
             executors: Arc::new(crate::enforce::Executors::new(core.clone(), Arc::default())),
+            able: crate::enforce::Able::new(Arc::default()),
             tls: false,
             stopping,
         });
@@ -594,8 +595,13 @@ async fn keys_that_the_first_start_made_are_there_for_the_next() {
     let (record, secret) =
         KeySpec::new(name, KeyScopes::of(&[KeyScope::Admin]), tenant).make(bench.core.now()).expect("key");
     let command = onesec_telemetry::Command::KeyRevoked { key: record.id.clone() };
-    let order =
-        Order { tenant: TenantId::default_tenant(), sender: Sender::system(), command, ledger: vec![record.put()] };
+    let order = Order {
+        tenant: TenantId::default_tenant(),
+        sender: Sender::system(),
+        command,
+        then: None,
+        ledger: vec![record.put()],
+    };
     bench.core.order(order).await.expect("obeyed");
     let ring = KeyRing::load(bench.core.reader(), &bench.core.tenants()).expect("read");
     assert!(ring.authenticate(&secret, bench.core.now()).is_some_and(|caller| caller.operator));

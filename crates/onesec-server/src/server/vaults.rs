@@ -31,7 +31,7 @@ pub(super) fn vaults(
     Ok(vaults)
 }
 
-fn unusable(tenant: &TenantId, why: impl std::fmt::Display) -> StartError {
+pub(super) fn unusable(tenant: &TenantId, why: impl std::fmt::Display) -> StartError {
     StartError::TokenVault { tenant: tenant.clone(), why: why.to_string() }
 }
 
@@ -46,7 +46,7 @@ fn gateway(
     options.pass_through.clone_from(&vault.pass_through);
     options.audiences.clone_from(&vault.audiences);
     options.unproven = vault.unproven_subject;
-    options.http = HttpOptions { origin: behind(vault).map(origin), ..http_options(vault)? };
+    options.http = HttpOptions { origin: origin_for(vault), ..http_options(vault)? };
     Gateway::new(core.clone(), identity.clone(), options).map_err(|error| unusable(tenant, error))
 }
 
@@ -80,7 +80,7 @@ fn one_client(tenant: &TenantId, vault: &TokenVaultConfig, client: &VaultClient)
 }
 
 /// Where requests go.
-fn at(tenant: &TenantId, vault: &TokenVaultConfig, auth0: Auth0Config) -> Result<Auth0Config, StartError> {
+pub(super) fn at(tenant: &TenantId, vault: &TokenVaultConfig, auth0: Auth0Config) -> Result<Auth0Config, StartError> {
     let elsewhere = vault.base_url.as_ref().map(url::Url::as_str);
     match elsewhere.or_else(|| behind(vault).map(|proxy| proxy.origin.as_str())) {
         Some(url) => auth0.with_base_url(url).map_err(|error| unusable(tenant, error)),
@@ -98,6 +98,11 @@ fn behind(vault: &TokenVaultConfig) -> Option<&ProxyConfig> {
         None => [name, &vault.domain].iter().any(|name| name.eq_ignore_ascii_case(&proxy.domain)),
     };
     there.then_some(proxy)
+}
+
+/// What that origin must be shown.
+pub(super) fn origin_for(vault: &TokenVaultConfig) -> Option<OriginOptions> {
+    behind(vault).map(origin)
 }
 
 fn private_key(tenant: &TenantId, path: &Path) -> Result<SigningKey, StartError> {

@@ -86,6 +86,12 @@ pub(crate) enum Command {
     Contain(ContainArgs),
     /// Run a program as an agent's process: with a key of its own, and known to `kill_process`.
     Run(RunArgs),
+    /// Part of `run`.
+    #[command(name = "__stage", hide = true)]
+    Stage(StageArgs),
+    /// Part of `run`.
+    #[command(name = "__guard", hide = true)]
+    Guard(GuardArgs),
     /// What would have fired: a file of events, or the journal, judged in this process.
     Replay(ReplayArgs),
     /// The kinds of events that onesec understands.

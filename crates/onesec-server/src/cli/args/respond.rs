@@ -14,6 +14,9 @@ pub(crate) struct ResponsesArgs {
     /// Tries this one again, which failed.
     #[arg(long, requires = "id", conflicts_with = "undo")]
     pub(crate) retry: bool,
+    /// Hands in what this one waits for: a user's own access token for the My Account API, read from standard input.
+    #[arg(long, requires = "id", conflicts_with_all = ["undo", "retry"])]
+    pub(crate) complete: bool,
     /// Only what answers this alert.
     #[arg(long)]
     pub(crate) alert: Option<String>,
@@ -64,9 +67,37 @@ pub(crate) struct RunArgs {
     /// Gives the program its key in this file, instead of in `ONESEC_API_KEY`. It is removed afterwards.
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+    /// How long its key outlives `onesec run`, should that be killed; renewed while it lives.
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    pub(crate) key_lifetime: String,
     /// The program and its arguments.
     #[arg(last = true, required = true, value_name = "CMD")]
     pub(crate) command: Vec<String>,
+}
+
+/// The stage of `onesec run`.
+#[derive(Debug, Args)]
+pub(crate) struct StageArgs {
+    /// Where it waits for leave.
+    #[arg(long)]
+    pub(crate) gate: PathBuf,
+    /// Who started it.
+    #[arg(long)]
+    pub(crate) parent: u32,
+    /// What it becomes.
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<String>,
+}
+
+/// The guard of `onesec run`.
+#[derive(Debug, Args)]
+pub(crate) struct GuardArgs {
+    /// Whom it guards, with its process group.
+    #[arg(long)]
+    pub(crate) pid: u32,
+    /// When that started.
+    #[arg(long)]
+    pub(crate) start_ticks: u64,
 }
 
 #[derive(Debug, Args)]
@@ -76,9 +107,15 @@ pub(crate) struct ContainArgs {
     /// What this user lets agents do is taken back, with all that hangs below.
     #[arg(long, conflicts_with = "agent")]
     pub(crate) user: Option<String>,
-    /// Every agent that was ever seen.
+    /// Every agent that was ever seen, or is registered.
     #[arg(long, conflicts_with_all = ["agent", "user"])]
     pub(crate) all: bool,
+    /// Leaves registered processes alone.
+    #[arg(long)]
+    pub(crate) no_kill: bool,
+    /// Leaves the address alone that the agent last proved itself from.
+    #[arg(long)]
+    pub(crate) no_block: bool,
     /// Ends it: agents pass again. What was taken back must be lent anew.
     #[arg(long)]
     pub(crate) undo: bool,
@@ -90,6 +127,33 @@ pub(crate) enum EnforceAct {
     Presets {
         #[command(subcommand)]
         act: Option<PresetAct>,
+    },
+    /// Single policies: list, show, set, remove.
+    Policies {
+        #[command(subcommand)]
+        act: PolicyAct,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyAct {
+    /// Those in force, in the order in which they are asked.
+    List,
+    /// One of them, as it can be set again.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Puts one or more in force, in place of those of the same names.
+    Set {
+        /// YAML or JSON: a policy, a list of them, or a configuration's `enforcement`; `-` reads standard input.
+        #[arg(value_name = "FILE|-")]
+        file: PathBuf,
+    },
+    /// Removes one that was set so. What the configuration or the preset has under that name counts again.
+    Remove {
+        /// Its name.
+        name: String,
     },
 }
 
