@@ -88,5 +88,8 @@ pub fn all(settings: &Settings) -> Vec<Box<dyn Detector>> {
     ]
 }
 
+/// The stories that prove the detectors: `detector/name.yaml`, and what is in it. `onesec-testkit` runs them.
+pub const SCENARIOS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/scenarios.rs"));
+
 #[cfg(test)]
 mod tests;

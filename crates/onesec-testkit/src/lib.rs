@@ -31,7 +31,7 @@ pub mod scenario;
 pub use draft::{Draft, DraftError, From, START, at, records};
 pub use offset::{Offset, OffsetError};
 pub use rng::Rng;
-pub use scenario::{Case, Mismatch, Report, Role, Scenario, ScenarioError, run, run_scenarios};
+pub use scenario::{Case, Mismatch, Report, Role, Scenario, ScenarioError, list, read_scenarios, run, run_scenarios};
 
 // What the macros expand to.
 #[doc(hidden)]

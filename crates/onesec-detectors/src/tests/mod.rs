@@ -1,5 +1,6 @@
 //! Every detector keeps the contract, and fires on what it is for and on nothing else.
 
 mod contracts;
+mod document;
 mod rules;
 mod scenarios;

@@ -6,6 +6,7 @@ pub(crate) mod builtin;
 pub(crate) mod client;
 mod connector;
 mod contain;
+mod coverage;
 pub(crate) mod error;
 pub(crate) mod exchange;
 mod explain;
@@ -21,6 +22,7 @@ mod run;
 mod schemas;
 mod stage;
 pub(crate) mod table;
+mod tools;
 mod up;
 
 use std::future::Future;
@@ -77,6 +79,7 @@ fn run(cli: Cli, more: SharedAssemble, out: &mut Out) -> Result<Ended, CliError>
         Command::Up(args) => blocking(up::up(args, more, out)),
         Command::Demo(args) => blocking(demo::run(demo_options(args, more), out)),
         Command::Replay(args) => replay::replay(args, &more, out),
+        Command::Coverage(args) => coverage::coverage(args, &more, out),
         Command::Schemas(args) => schemas::schemas(&args, out),
         Command::Journal(args) => journal::journal(args.act, &more, out),
         Command::Delegate(args) => identity::delegate(&args, out),
@@ -113,6 +116,8 @@ async fn ask(command: Command, client: &Client, out: &mut Out) -> Result<Ended, 
         Command::Contain(args) => contain::contain(args, client, out).await,
         Command::Responses(args) => respond::responses(args, client, out).await,
         Command::Approvals(args) => respond::approvals(args, client, out).await,
+        Command::Tools(args) => tools::tools(args, client, out).await,
+        Command::Decide(args) => tools::decide(args, client, out).await,
         _ => lists::status(client, out).await,
     }
 }

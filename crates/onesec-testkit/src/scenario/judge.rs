@@ -11,28 +11,11 @@ use super::{Expected, Scenario};
 
 /// Feeds the scenario to an engine.
 pub(super) fn judge(scenario: &Scenario, assemble: Assemble) -> Case {
-    let mut case = Case {
-        name: scenario.name.clone(),
-        detector: scenario.detector.clone(),
-        shows: scenario.shows.clone(),
-        role: if scenario.silent { Role::Benign } else { Role::Attack },
-        twin_of: scenario.twin_of.clone(),
-        owasp: Vec::new(),
-        file: scenario.file.clone(),
-        mismatches: Vec::new(),
-    };
-    let engine = Engine::new(TenantId::default_tenant(), scenario.settings.clone(), assemble);
-    let mut engine = match engine {
-        Ok(engine) => engine,
-        Err(why) => {
-            case.mismatches.push(Mismatch::Setup(why.to_string()));
-            return case;
-        }
-    };
-    let known = engine.descriptors().find(|d| d.code == scenario.detector);
-    case.owasp = known.map(|d| d.owasp.to_vec()).unwrap_or_default();
+    let (mut case, engine) = prepared(scenario, assemble);
+    let Some(mut engine) = engine else { return case };
     // A detector of no detectors is silent; one that is misspelt must not pass for it.
-    if known.is_none() && !scenario.silent {
+    let known = engine.descriptors().any(|d| d.code == scenario.detector);
+    if !known && !scenario.silent {
         case.mismatches.push(Mismatch::Setup(format!("no detector `{}`", scenario.detector)));
     }
     let mut book = Book::default();
@@ -45,6 +28,35 @@ pub(super) fn judge(scenario: &Scenario, assemble: Assemble) -> Case {
     }
     case.mismatches.extend(compare(scenario, &book.in_order()));
     case
+}
+
+/// What a scenario is about, without running it.
+pub(super) fn describe(scenario: &Scenario, assemble: Assemble) -> Case {
+    prepared(scenario, assemble).0
+}
+
+fn prepared(scenario: &Scenario, assemble: Assemble) -> (Case, Option<Engine>) {
+    let mut case = Case {
+        name: scenario.name.clone(),
+        detector: scenario.detector.clone(),
+        shows: scenario.shows.clone(),
+        role: if scenario.silent { Role::Benign } else { Role::Attack },
+        twin_of: scenario.twin_of.clone(),
+        owasp: Vec::new(),
+        file: scenario.file.clone(),
+        mismatches: Vec::new(),
+    };
+    match Engine::new(TenantId::default_tenant(), scenario.settings.clone(), assemble) {
+        Ok(engine) => {
+            let known = engine.descriptors().find(|d| d.code == scenario.detector);
+            case.owasp = known.map(|d| d.owasp.to_vec()).unwrap_or_default();
+            (case, Some(engine))
+        }
+        Err(why) => {
+            case.mismatches.push(Mismatch::Setup(why.to_string()));
+            (case, None)
+        }
+    }
 }
 
 /// All alerts that there ever were, as they were last.

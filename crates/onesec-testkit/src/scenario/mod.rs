@@ -165,6 +165,30 @@ where
     report
 }
 
+/// What scenarios are about, without running them.
+///
+/// Whose detector nobody brings has no OWASP ids.
+pub fn list<A>(scenarios: &[Scenario], assemble: A) -> Report
+where
+    A: Fn(&Settings) -> Result<Vec<Box<dyn Detector>>, SetupError> + Clone + Send + Sync + 'static,
+{
+    let cases = scenarios.iter().map(|scenario| judge::describe(scenario, Box::new(assemble.clone()))).collect();
+    let mut report = Report { cases };
+    report.cases.sort_by(|a, b| (&a.detector, &a.name).cmp(&(&b.detector, &b.name)));
+    report
+}
+
+/// Reads every `*.yaml` below `dir`, in the order of their paths.
+///
+/// # Errors
+/// [`ScenarioError`] where a file cannot be read or is no scenario.
+pub fn read_scenarios(dir: &Path) -> Result<Vec<Scenario>, ScenarioError> {
+    let mut files = Vec::new();
+    find(dir, &mut files)?;
+    files.sort();
+    files.iter().map(|path| read(path)).collect()
+}
+
 /// Runs every `*.yaml` below `dir`.
 ///
 /// # Errors
@@ -173,11 +197,7 @@ pub fn run_scenarios<A>(dir: &Path, assemble: A) -> Result<Report, ScenarioError
 where
     A: Fn(&Settings) -> Result<Vec<Box<dyn Detector>>, SetupError> + Clone + Send + Sync + 'static,
 {
-    let mut files = Vec::new();
-    find(dir, &mut files)?;
-    files.sort();
-    let scenarios: Vec<Scenario> = files.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
-    Ok(run(&scenarios, assemble))
+    Ok(run(&read_scenarios(dir)?, assemble))
 }
 
 fn find(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), ScenarioError> {

@@ -92,6 +92,13 @@ pub(crate) enum Command {
     /// Part of `run`.
     #[command(name = "__guard", hide = true)]
     Guard(GuardArgs),
+    /// Ask whether an agent may do something before it does it: one event as JSON, from a file or standard input.
+    Decide(DecideArgs),
+    /// Tools that agents use: the manifests that were shown, and which of them a person approved.
+    #[command(args_conflicts_with_subcommands = true)]
+    Tools(ToolsArgs),
+    /// What the detectors are proved to find, by OWASP id; with `--run`, proves it again in this process.
+    Coverage(CoverageArgs),
     /// What would have fired: a file of events, or the journal, judged in this process.
     Replay(ReplayArgs),
     /// The kinds of events that onesec understands.
@@ -213,4 +220,51 @@ mod tests {
         assert!(parsed("onesec replay --events a --since b --data-dir c").is_err(), "one source at a time");
         assert!(parsed("onesec keys create --name k").is_err(), "a key without scopes is good for nothing");
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecideArgs {
+    /// The event, such as `{"type":"tool_call","details":{"tool":"mail.send"}}`; `-` or nothing reads standard input.
+    #[arg(value_name = "FILE|-", default_value = "-")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ToolsArgs {
+    #[command(subcommand)]
+    pub(crate) act: Option<ToolAct>,
+    /// Only those: pending, approved, changed.
+    #[arg(long)]
+    pub(crate) state: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ToolAct {
+    /// Approves a tool's manifest as it was seen.
+    Approve(ApproveTool),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApproveTool {
+    /// Its name.
+    pub(crate) tool: String,
+    /// Its server, where it has one.
+    #[arg(long)]
+    pub(crate) server: Option<String>,
+    /// The digest of what you saw, as `onesec --json tools` shows it.
+    #[arg(long)]
+    pub(crate) digest: String,
+    /// Why.
+    #[arg(long)]
+    pub(crate) note: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CoverageArgs {
+    /// Runs every scenario; exit code 1 where one does not come out as it should.
+    #[arg(long)]
+    pub(crate) run: bool,
+    /// A directory of further scenarios, such as those of your own detectors.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) scenarios: Option<PathBuf>,
 }
