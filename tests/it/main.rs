@@ -3,6 +3,7 @@
 
 mod api;
 mod bypass;
+mod containment;
 mod contract;
 mod crash;
 mod detectors;

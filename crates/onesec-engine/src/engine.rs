@@ -30,6 +30,11 @@ use crate::setup::{Assemble, OwnPolicies, SetupError, assembled, catalogue, poli
 /// snapshots, so that a replay goes back to the same.
 const KEEP_EVERY: u64 = 4096;
 
+/// A record that tells of something is no question: only those by the gateway or by `Channel::Decide` are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the record asks nothing: its channel is neither `Gateway` nor `Decide`")]
+pub struct NoRequest;
+
 /// One tenant's trackers, detectors, alerts and policy.
 pub struct Engine {
     tenant: TenantId,
@@ -121,6 +126,17 @@ impl Engine {
             self.detectors.iter_mut().for_each(Guarded::keep);
         }
         output
+    }
+
+    /// Judges an act that has not happened yet: its verdict, and all that it led to. Like [`Engine::apply`], and the
+    /// verdict is there.
+    ///
+    /// # Errors
+    /// [`NoRequest`] where the record asks nothing; it was applied all the same.
+    pub fn decide(&mut self, record: &Record) -> Result<(Answer, Output), NoRequest> {
+        let output = self.apply(record);
+        let answer = output.answer.clone().ok_or(NoRequest)?;
+        Ok((answer, output))
     }
 
     /// What the engine would say to a request, without anything being changed by it. Detectors that keep state of their

@@ -37,7 +37,7 @@ mod setup;
 mod tests;
 
 pub use chains::{ChainRule, chain_rules};
-pub use engine::{Engine, unnamed};
+pub use engine::{Engine, NoRequest, unnamed};
 pub use output::{Answer, Brief, Output, Reported};
 pub use processes::ProcessBook;
 pub use respond::{Queued, Step};

@@ -2,5 +2,6 @@
 
 mod contracts;
 mod document;
+mod innocent;
 mod rules;
 mod scenarios;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::plots::{self, Plot};
 use super::stage::{ALICE, Ask, BOB, CALENDAR, CHANNELS, GOOGLE, Proof, SLACK, Stage};
 use crate::cli::client::{Answer, Query};
 use crate::cli::error::CliError;
@@ -27,6 +28,8 @@ enum How {
     Burst(usize, Ask, Ask),
     /// Grants by so many users to one application.
     Grants(usize),
+    /// Something that agents do, up to an act that they ask about first.
+    Acts(&'static Plot),
 }
 
 const MAIL: &str = "https://www.googleapis.com/auth/gmail.send";
@@ -95,6 +98,18 @@ pub(super) const ATTACKS: &[Attack] = &[
         detectors: &["consent-phishing"],
         how: How::Grants(5),
     },
+    Attack {
+        name: "Goal hijacking",
+        tried: "a mail with a hidden comment tells inbox-helper to forward the invoices",
+        detectors: &["goal-hijack"],
+        how: How::Acts(&plots::HIJACK),
+    },
+    Attack {
+        name: "Memory poisoning",
+        tried: "a mail to alice plants a rule in shared memory; bob's agent follows it",
+        detectors: &["memory-poisoning", "attack-chain"],
+        how: How::Acts(&plots::POISON),
+    },
 ];
 
 /// In which part of the story.
@@ -123,6 +138,8 @@ pub(super) struct Said {
     pub(super) alert: Option<Value>,
     /// Whether there was a request that could be refused at all.
     pub(super) refusable: bool,
+    /// It was a question before an act, rather than an exchange.
+    pub(super) act: bool,
     /// Ids that the alert's evidence can name.
     ids: Vec<String>,
 }
@@ -139,6 +156,28 @@ impl Said {
         answer.text("onesec_reason").clone_into(&mut self.reason);
         answer.text("error_description").clone_into(&mut self.description);
         self.retry_after = answer.retry_after.or(self.retry_after);
+    }
+}
+
+impl Said {
+    /// The answer to a question before an act.
+    fn hear_ruling(&mut self, ruling: &Value, expected: &[&str]) {
+        (self.refusable, self.act) = (true, true);
+        self.ids.push(field(ruling, &["/event_id"]));
+        self.would = Some(field(ruling, &["/would"]));
+        if ruling.get("decision").and_then(Value::as_str) == Some("allow") {
+            self.released += 1;
+            return;
+        }
+        self.refused += 1;
+        let findings = rows_of(ruling, "findings");
+        if let Some(finding) = findings
+            .iter()
+            .find(|finding| expected.contains(&field(finding, &["/detector"]).as_str()))
+            .or(findings.first())
+        {
+            (self.reason, self.description) = (field(finding, &["/detector"]), field(finding, &["/reason"]));
+        }
     }
 }
 
@@ -164,8 +203,12 @@ impl Attack {
                     said.ids.push(grant(stage, act, user).await?);
                 }
             }
+            How::Acts(plot) => {
+                let ruling = plots::play(stage, plot).await?;
+                said.hear_ruling(&ruling, self.detectors);
+            }
         }
-        if let (Act::DryRun, true, Some(last)) = (act, said.refusable, said.ids.last()) {
+        if let (Act::DryRun, true, None, Some(last)) = (act, said.refusable, &said.would, said.ids.last()) {
             said.would = stage.would(last).await?;
         }
         said.alert = self.alert(stage, &said.ids).await?;

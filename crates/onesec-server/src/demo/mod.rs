@@ -5,6 +5,7 @@
 
 mod attacks;
 mod honest;
+mod plots;
 mod stage;
 mod story;
 

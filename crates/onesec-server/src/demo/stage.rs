@@ -42,8 +42,17 @@ const LOANS: [(&str, &str, &str); 5] = [
 ];
 
 /// All agents; to the last of them nobody lent anything.
-const AGENTS: [&str; 6] =
-    ["calendar-helper", "code-reviewer", "standup-bot", "sync-bot", "night-sync-bot", "shadow-bot"];
+const AGENTS: [&str; 9] = [
+    "calendar-helper",
+    "code-reviewer",
+    "standup-bot",
+    "sync-bot",
+    "night-sync-bot",
+    "inbox-helper",
+    "note-keeper",
+    "team-helper",
+    "shadow-bot",
+];
 
 const DOMAIN: &str = "demo.eu.auth0.test";
 const AUDIENCE: &str = "https://api.demo.test";
@@ -90,7 +99,10 @@ impl Stage {
             new_key(&admin, "identity-platform", &json!({"scopes": ["events:trust"], "trusted_time": true})).await?;
         let mut agents = BTreeMap::new();
         for agent in AGENTS {
-            agents.insert(agent, new_key(&admin, agent, &json!({"scopes": ["exchange"], "agent_id": agent})).await?);
+            agents.insert(
+                agent,
+                new_key(&admin, agent, &json!({"scopes": ["exchange", "events:write"], "agent_id": agent})).await?,
+            );
         }
         let stage = Self { sim, running, dir, temporary, admin, reporter, agents, refresh, access };
         stage.link_and_lend().await?;
@@ -121,6 +133,25 @@ impl Stage {
     pub(super) async fn report(&self, kind: &str, id: &str, details: &Value) -> Result<(), CliError> {
         let event = json!({"id": id, "type": kind, "source": "identity-platform", "details": details});
         self.reporter.call(Method::POST, "/api/v1/events", Some(&event)).await.map(|_| ())
+    }
+
+    /// Sends one event as the identity platform, which needs no id of its own.
+    pub(super) async fn report_event(&self, event: &Value) -> Result<(), CliError> {
+        self.reporter.call(Method::POST, "/api/v1/events", Some(event)).await.map(|_| ())
+    }
+
+    /// `agent` tells what it did.
+    pub(super) async fn tell(&self, agent: &str, event: &Value) -> Result<(), CliError> {
+        self.client(agent)?.call(Method::POST, "/api/v1/events", Some(event)).await.map(|_| ())
+    }
+
+    /// `agent` asks before it acts.
+    pub(super) async fn ask(&self, agent: &str, event: &Value) -> Result<Value, CliError> {
+        self.client(agent)?.call(Method::POST, "/api/v1/decide", Some(event)).await
+    }
+
+    fn client(&self, agent: &str) -> Result<&Client, CliError> {
+        self.agents.get(agent).ok_or_else(|| CliError::refused("the demo's cast is incomplete"))
     }
 
     /// `agent` trades a token of `user` for one of `connection`.

@@ -83,6 +83,7 @@ impl<'a> Story<'a> {
         self.line(format_args!("  {number} {}: {}", Ink::Bold.on(attack.name), attack.tried))?;
         let happened = match (said.refusable, said.released, said.refused) {
             (false, ..) => "reported to onesec; there is no request to refuse".to_owned(),
+            (_, 1, 0) if said.act => "now: allowed".to_owned(),
             (_, 1, 0) => "now: token released".to_owned(),
             (_, released, 0) => format!("now: {released} tokens released"),
             (_, 0, _) => "now: refused even in dry run: it was the user's own decision".to_owned(),
@@ -104,6 +105,7 @@ impl<'a> Story<'a> {
                 Some(alert) => format!("alert {}", noticed(alert)),
                 None => Ink::Red.on("nobody noticed"),
             },
+            (_, _, 0) if said.act => Ink::Red.on("allowed"),
             (_, _, 0) => Ink::Red.on("token released"),
             (_, released, refused) => {
                 let counts = if released + refused > 1 {

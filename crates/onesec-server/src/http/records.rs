@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use onesec_journal::{RecordFilter, StoredRecord};
-use onesec_telemetry::{Body, Decided, Record, Sender};
+use onesec_telemetry::{Body, Decided, Record, Sender, TextPart, TextScore, TextSignal, TextSpan};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -48,7 +48,24 @@ fn shown(stored: StoredRecord) -> Option<Box<RawValue>> {
     event.insert("attribution".into(), record.attribution().as_str().into());
     event.insert("subject".into(), subject_json(&record));
     event.insert("network".into(), record.network.map(|ip| ip.to_string()).into());
+    if let Some(text) = &record.text {
+        event.insert("text".into(), text_json(text));
+    }
     answer::text(&event)
+}
+
+/// What was found in the texts: how certain, what, and where.
+fn text_json(text: &TextScore) -> Value {
+    let span = |span: &TextSpan| json!({"start": span.start, "end": span.end, "why": span.why.as_str(), "weight": span.weight});
+    let part = |part: &TextPart| {
+        json!({
+            "field": part.field, "score": part.value, "counts_at": part.reach.as_str(),
+            "signals": part.signals.iter().map(TextSignal::as_str).collect::<Vec<_>>(),
+            "spans": part.spans.iter().map(span).collect::<Vec<_>>(),
+            "sampled": part.sampled, "length": part.len,
+        })
+    };
+    json!({"model": text.model, "parts": text.parts.iter().map(part).collect::<Vec<_>>()})
 }
 
 fn named(kind: &str, details: Value) -> Map<String, Value> {
