@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::concept::{Concept, any};
 use crate::lexicon::{Hit, Lexicon};
 use crate::order;
-use crate::rules::{self, RULES, Rule, VERBS};
+use crate::rules::{self, Order, RULES, Rule, VERBS};
 use crate::signal::Signal;
 
 /// A rule that a sentence confirms.
@@ -93,6 +93,9 @@ pub(crate) fn judge(lexicon: &Lexicon, text: &str, anywhere: bool) -> Vec<Senten
 /// Bytes after its end that count for a sentence.
 const BEYOND: usize = 60;
 
+/// Rules of at least this reach look beyond the end of a sentence.
+const BEYOND_FROM: usize = 90;
+
 /// The words of a sentence, and the first ones after it.
 #[derive(Clone, Copy)]
 struct Words<'h> {
@@ -142,13 +145,19 @@ fn keep(kept: &mut Vec<Evidence>, new: Evidence) {
 /// Where `rule` is confirmed: its core, and all that it took.
 fn confirm(rule: &Rule, words: Words<'_>) -> Option<(Hit, Range<usize>)> {
     let (first, others) = rule.needs.split_first()?;
-    let hits = words.all;
+    // What belongs closely together stands in one sentence.
+    let hits = if rule.near < BEYOND_FROM { words.all.get(..words.own)? } else { words.all };
     for core in hits.iter().take(words.own).filter(|hit| hit.mask & first != 0) {
+        let in_order = match rule.order {
+            Order::Free => false,
+            Order::English => core.mask & Concept::ENGLISH.mask() != 0,
+            Order::Given => true,
+        };
         let mut range = core.start..core.end;
         let mut taken = [core.start; 4];
         let all = others.iter().enumerate().all(|(nth, need)| {
             let free = |hit: &&Hit| hit.mask & need != 0 && !taken.contains(&hit.start);
-            let order = |hit: &&Hit| !rule.ordered || hit.start >= range.end;
+            let order = |hit: &&Hit| !in_order || hit.start >= range.end;
             let nearest = hits.iter().filter(free).filter(order).min_by_key(|hit| distance(core, hit));
             let Some(hit) = nearest.filter(|hit| distance(core, hit) <= rule.near) else { return false };
             range = range.start.min(hit.start)..range.end.max(hit.end);

@@ -44,3 +44,8 @@ fn words_alone_are_no_attack() {
         .collect();
     assert!(wrong.len() * 100 <= texts.len(), "{} of {}\n{}", wrong.len(), texts.len(), wrong.join("\n"));
 }
+
+#[test]
+fn kinds_of_attacks() {
+    check(include_str!("phrases/families.txt"));
+}
