@@ -116,7 +116,7 @@ fn sentence(text: &str, range: Range<usize>, words: Words<'_>, talk: usize) -> S
         evidence: Vec::new(),
     };
     let possible = RULES.iter().filter(|rule| {
-        rule.needs.iter().all(|need| mask & need != 0) && rule.needs.first().is_some_and(|core| own & core != 0)
+        rule.needs.first().is_some_and(|core| own & core != 0) && rule.needs.iter().all(|need| mask & need != 0)
     });
     let mut quotes: Option<Vec<Range<usize>>> = None;
     for rule in possible {
@@ -200,8 +200,12 @@ fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
             .iter()
             .take(4)
             .any(|b| b.mask & Concept::NEGAFTER.mask() != 0 && b.start >= end && joined(between(end, b.start), 24));
-        let english = hit.mask & Concept::ENGLISH.mask() != 0 && hit.mask & Concept::IGNORE.mask() == 0;
-        if denied || of_others && !english || denied_after || english && !order::is_order(text, before, start) {
+        let told = match (hit.mask & Concept::ENGLISH.mask() != 0, hit.mask & Concept::IGNORE.mask() != 0) {
+            (true, true) => order::is_told(text, start),
+            (true, false) => !order::is_order(text, before, start),
+            (false, _) => false,
+        };
+        if denied || of_others || denied_after || told {
             hit.mask &= !VERBS;
         }
     }
