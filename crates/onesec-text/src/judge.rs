@@ -38,36 +38,43 @@ pub(crate) fn sentences(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let (mut start, mut space) = (0, 0);
-    let pairs = bytes.iter().copied().zip(bytes.iter().copied().skip(1).chain(std::iter::once(b'\n'))).enumerate();
-    for (at, (b, next)) in pairs {
-        let ends = match b {
-            b'\n' => next != b'\n' || at + 1 == bytes.len(),
-            b'.' | b'!' | b'?' | b';' => matches!(next, b' ' | b'\n' | b'"' | b'\'' | b')') || next >= 0xe3,
-            // The ideographic full stop, U+3002, the danda, U+0964, and the Arabic question mark, U+061F.
-            0x82 => bytes.get(at.saturating_sub(2)..=at) == Some(&[0xe3, 0x80, 0x82]),
-            0xa4 => bytes.get(at.saturating_sub(2)..=at) == Some(&[0xe0, 0xa5, 0xa4]),
-            0x9f => bytes.get(at.saturating_sub(1)..=at) == Some(&[0xd8, 0x9f]),
-            _ => false,
-        };
+    for (at, b) in bytes.iter().copied().enumerate() {
         if b == b' ' {
             space = at;
         }
-        let cut = if ends {
+        let long = at - start >= LONGEST;
+        if !long && !matches!(b, b'\n' | b'.' | b'!' | b'?' | b';' | 0x82 | 0xa4 | 0x9f) {
+            continue;
+        }
+        let next = bytes.get(at + 1).copied().unwrap_or(b'\n');
+        let cut = if ends_sentence(bytes, at, next) {
             at + 1
-        } else if at - start >= LONGEST && (b == b' ' || at - start >= 2 * LONGEST) && next & 0xc0 != 0x80 {
-            if space > start { space.max(start + 1) } else { at + 1 }
+        } else if long && (b == b' ' || at - start >= 2 * LONGEST) && next & 0xc0 != 0x80 {
+            if space > start { space } else { at + 1 }
         } else {
             continue;
         };
-        if cut > start {
-            found.push(start..cut);
-            start = cut;
-        }
+        found.push(start..cut);
+        start = cut;
     }
     if start < text.len() {
         found.push(start..text.len());
     }
     found
+}
+
+/// Whether a sentence ends with the byte at `at`, which `next` follows.
+fn ends_sentence(bytes: &[u8], at: usize, next: u8) -> bool {
+    let ends_with = |mark: &[u8]| bytes.get(..=at).is_some_and(|text| text.ends_with(mark));
+    match bytes.get(at) {
+        Some(b'\n') => next != b'\n' || at + 1 == bytes.len(),
+        Some(b'.' | b'!' | b'?' | b';') => matches!(next, b' ' | b'\n' | b'"' | b'\'' | b')') || next >= 0xe3,
+        // The ideographic full stop, the danda, the Arabic question mark.
+        Some(0x82) => ends_with("\u{3002}".as_bytes()),
+        Some(0xa4) => ends_with("\u{964}".as_bytes()),
+        Some(0x9f) => ends_with("\u{61f}".as_bytes()),
+        _ => false,
+    }
 }
 
 /// Judges every sentence of `text`; `anywhere` says that its words have no boundaries.
