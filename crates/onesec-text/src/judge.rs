@@ -186,12 +186,17 @@ const fn distance(a: &Hit, b: &Hit) -> usize {
 
 /// Verbs that are denied ("do not forward") or said of others ("attackers ignore") are no orders.
 fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
+    // Where the last denial ended: in "do not disclose, copy or forward" it holds for all three.
+    let mut denial = None;
     for at in 0..hits.len() {
         let Some((before, [hit, after @ ..])) = hits.split_at_mut_checked(at) else { break };
+        let (start, end) = (hit.start, hit.end);
+        if hit.mask & Concept::HIDE.mask() != 0 {
+            denial = Some(end);
+        }
         if hit.mask & VERBS == 0 {
             continue;
         }
-        let (start, end) = (hit.start, hit.end);
         let between = |from: usize, to: usize| text.get(from..to).unwrap_or("\n");
         let joined =
             |gap: &str, most: usize| gap.len() <= most && !gap.contains(['.', ',', ';', ':', '!', '?', '\n', '"']);
@@ -212,7 +217,11 @@ fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
             (true, false) => !order::is_order(text, before, start),
             (false, _) => false,
         };
-        if denied || of_others || denied_after || told {
+        let listed = denial.is_some_and(|from| matches!(between(from, start).trim(), "," | "or" | ", or" | "/" | "nor"));
+        if denied || listed {
+            denial = Some(end);
+        }
+        if denied || listed || of_others || denied_after || told {
             hit.mask &= !VERBS;
         }
     }

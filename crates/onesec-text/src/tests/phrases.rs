@@ -49,3 +49,8 @@ fn words_alone_are_no_attack() {
 fn kinds_of_attacks() {
     check(include_str!("phrases/families.txt"));
 }
+
+#[test]
+fn a_second_set() {
+    check(include_str!("phrases/second.txt"));
+}
