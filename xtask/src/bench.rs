@@ -16,6 +16,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("onesec-trackers", "observe"),
     ("onesec-detectors", "judge"),
     ("onesec-journal", "journal"),
+    ("onesec-text", "score"),
 ];
 
 /// The load program: what criterion cannot measure. Its own name among the benches.

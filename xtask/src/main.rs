@@ -1,12 +1,14 @@
 //! The project's own checks, so that one command says whether a change may go in.
 //!
 //! `cargo xtask tidy` checks what the compiler does not know, `cargo xtask ci` runs every check there is, and
-//! `cargo xtask bench` compares the benchmarks with the committed budgets.
+//! `cargo xtask bench` compares the benchmarks with the committed budgets; `text-train` and `text-eval` are about the
+//! scorer of texts.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its terminal")]
 
 mod bench;
 mod cargo;
 mod ci;
+mod text;
 mod tidy;
 
 use std::process::ExitCode;
@@ -17,7 +19,11 @@ usage: cargo xtask <command>
   tidy                     check layering, sizes, words and manifests
   ci                       run every check: fmt, clippy, tidy, tests, doc tests, deny
   bench [--quick] [NAME…]  run the benchmarks and compare their ratios with xtask/budgets.json;
-                           NAME is a crate or a bench, all of them where none is given";
+                           NAME is a crate or a bench, all of them where none is given
+  text-train [--data DIR]  train the linear model of onesec-text on every set, and write its weights
+  text-eval [--data DIR] [--check]
+                           measure onesec-text, each set with a model not trained on it, and write the table
+                           into docs/text-detection.md; with --check, say whether that table is up to date";
 
 /// Why a command could not do its work, in a line for people.
 type Result<T> = std::result::Result<T, String>;
@@ -29,6 +35,8 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["ci"] => ci::run(),
         ["bench", rest @ ..] => bench::run(rest),
+        ["text-train", rest @ ..] => text::train(rest),
+        ["text-eval", rest @ ..] => text::eval(rest),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -49,6 +49,10 @@ concepts! {
     PROMPT,
     /// Send, forward, upload. An imperative.
     SEND,
+    /// Showing word for word: repeat, recite.
+    RECITE,
+    /// What stands before: "the text above".
+    ABOVE,
     /// Passwords, keys, tokens.
     SECRET,
     /// The conversation, the context, private data of the user.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::concept::{Concept, any};
 use crate::lexicon::{Hit, Lexicon};
 use crate::order;
-use crate::rules::{self, RULES, Rule, VERBS};
+use crate::rules::{self, Order, RULES, Rule, VERBS};
 use crate::signal::Signal;
 
 /// A rule that a sentence confirms.
@@ -38,36 +38,43 @@ pub(crate) fn sentences(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
     let (mut start, mut space) = (0, 0);
-    let pairs = bytes.iter().copied().zip(bytes.iter().copied().skip(1).chain(std::iter::once(b'\n'))).enumerate();
-    for (at, (b, next)) in pairs {
-        let ends = match b {
-            b'\n' => next != b'\n' || at + 1 == bytes.len(),
-            b'.' | b'!' | b'?' | b';' => matches!(next, b' ' | b'\n' | b'"' | b'\'' | b')') || next >= 0xe3,
-            // The ideographic full stop, U+3002, the danda, U+0964, and the Arabic question mark, U+061F.
-            0x82 => bytes.get(at.saturating_sub(2)..=at) == Some(&[0xe3, 0x80, 0x82]),
-            0xa4 => bytes.get(at.saturating_sub(2)..=at) == Some(&[0xe0, 0xa5, 0xa4]),
-            0x9f => bytes.get(at.saturating_sub(1)..=at) == Some(&[0xd8, 0x9f]),
-            _ => false,
-        };
+    for (at, b) in bytes.iter().copied().enumerate() {
         if b == b' ' {
             space = at;
         }
-        let cut = if ends {
+        let long = at - start >= LONGEST;
+        if !long && !matches!(b, b'\n' | b'.' | b'!' | b'?' | b';' | 0x82 | 0xa4 | 0x9f) {
+            continue;
+        }
+        let next = bytes.get(at + 1).copied().unwrap_or(b'\n');
+        let cut = if ends_sentence(bytes, at, next) {
             at + 1
-        } else if at - start >= LONGEST && (b == b' ' || at - start >= 2 * LONGEST) && next & 0xc0 != 0x80 {
-            if space > start { space.max(start + 1) } else { at + 1 }
+        } else if long && (b == b' ' || at - start >= 2 * LONGEST) && next & 0xc0 != 0x80 {
+            if space > start { space } else { at + 1 }
         } else {
             continue;
         };
-        if cut > start {
-            found.push(start..cut);
-            start = cut;
-        }
+        found.push(start..cut);
+        start = cut;
     }
     if start < text.len() {
         found.push(start..text.len());
     }
     found
+}
+
+/// Whether a sentence ends with the byte at `at`, which `next` follows.
+fn ends_sentence(bytes: &[u8], at: usize, next: u8) -> bool {
+    let ends_with = |mark: &[u8]| bytes.get(..=at).is_some_and(|text| text.ends_with(mark));
+    match bytes.get(at) {
+        Some(b'\n') => next != b'\n' || at + 1 == bytes.len(),
+        Some(b'.' | b'!' | b'?' | b';') => matches!(next, b' ' | b'\n' | b'"' | b'\'' | b')') || next >= 0xe3,
+        // The ideographic full stop, the danda, the Arabic question mark.
+        Some(0x82) => ends_with("\u{3002}".as_bytes()),
+        Some(0xa4) => ends_with("\u{964}".as_bytes()),
+        Some(0x9f) => ends_with("\u{61f}".as_bytes()),
+        _ => false,
+    }
 }
 
 /// Judges every sentence of `text`; `anywhere` says that its words have no boundaries.
@@ -93,6 +100,9 @@ pub(crate) fn judge(lexicon: &Lexicon, text: &str, anywhere: bool) -> Vec<Senten
 /// Bytes after its end that count for a sentence.
 const BEYOND: usize = 60;
 
+/// Rules of at least this reach look beyond the end of a sentence.
+const BEYOND_FROM: usize = 90;
+
 /// The words of a sentence, and the first ones after it.
 #[derive(Clone, Copy)]
 struct Words<'h> {
@@ -113,7 +123,7 @@ fn sentence(text: &str, range: Range<usize>, words: Words<'_>, talk: usize) -> S
         evidence: Vec::new(),
     };
     let possible = RULES.iter().filter(|rule| {
-        rule.needs.iter().all(|need| mask & need != 0) && rule.needs.first().is_some_and(|core| own & core != 0)
+        rule.needs.first().is_some_and(|core| own & core != 0) && rule.needs.iter().all(|need| mask & need != 0)
     });
     let mut quotes: Option<Vec<Range<usize>>> = None;
     for rule in possible {
@@ -142,13 +152,19 @@ fn keep(kept: &mut Vec<Evidence>, new: Evidence) {
 /// Where `rule` is confirmed: its core, and all that it took.
 fn confirm(rule: &Rule, words: Words<'_>) -> Option<(Hit, Range<usize>)> {
     let (first, others) = rule.needs.split_first()?;
-    let hits = words.all;
+    // What belongs closely together stands in one sentence.
+    let hits = if rule.near < BEYOND_FROM { words.all.get(..words.own)? } else { words.all };
     for core in hits.iter().take(words.own).filter(|hit| hit.mask & first != 0) {
+        let in_order = match rule.order {
+            Order::Free => false,
+            Order::English => core.mask & Concept::ENGLISH.mask() != 0,
+            Order::Given => true,
+        };
         let mut range = core.start..core.end;
         let mut taken = [core.start; 4];
         let all = others.iter().enumerate().all(|(nth, need)| {
             let free = |hit: &&Hit| hit.mask & need != 0 && !taken.contains(&hit.start);
-            let order = |hit: &&Hit| !rule.ordered || hit.start >= range.end;
+            let order = |hit: &&Hit| !in_order || hit.start >= range.end;
             let nearest = hits.iter().filter(free).filter(order).min_by_key(|hit| distance(core, hit));
             let Some(hit) = nearest.filter(|hit| distance(core, hit) <= rule.near) else { return false };
             range = range.start.min(hit.start)..range.end.max(hit.end);
@@ -170,12 +186,17 @@ const fn distance(a: &Hit, b: &Hit) -> usize {
 
 /// Verbs that are denied ("do not forward") or said of others ("attackers ignore") are no orders.
 fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
+    // Where the last denial ended: in "do not disclose, copy or forward" it holds for all three.
+    let mut denial = None;
     for at in 0..hits.len() {
         let Some((before, [hit, after @ ..])) = hits.split_at_mut_checked(at) else { break };
+        let (start, end) = (hit.start, hit.end);
+        if hit.mask & Concept::HIDE.mask() != 0 {
+            denial = Some(end);
+        }
         if hit.mask & VERBS == 0 {
             continue;
         }
-        let (start, end) = (hit.start, hit.end);
         let between = |from: usize, to: usize| text.get(from..to).unwrap_or("\n");
         let joined =
             |gap: &str, most: usize| gap.len() <= most && !gap.contains(['.', ',', ';', ':', '!', '?', '\n', '"']);
@@ -191,8 +212,16 @@ fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
             .iter()
             .take(4)
             .any(|b| b.mask & Concept::NEGAFTER.mask() != 0 && b.start >= end && joined(between(end, b.start), 24));
-        let english = hit.mask & Concept::ENGLISH.mask() != 0 && hit.mask & Concept::IGNORE.mask() == 0;
-        if denied || of_others && !english || denied_after || english && !order::is_order(text, before, start) {
+        let told = match (hit.mask & Concept::ENGLISH.mask() != 0, hit.mask & Concept::IGNORE.mask() != 0) {
+            (true, true) => order::is_told(text, start),
+            (true, false) => !order::is_order(text, before, start),
+            (false, _) => false,
+        };
+        let listed = denial.is_some_and(|from| matches!(between(from, start).trim(), "," | "or" | ", or" | "/" | "nor"));
+        if denied || listed {
+            denial = Some(end);
+        }
+        if denied || listed || of_others || denied_after || told {
             hit.mask &= !VERBS;
         }
     }

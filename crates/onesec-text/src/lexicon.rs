@@ -30,8 +30,7 @@ pub(crate) struct Lexicon {
     automaton: Option<AhoCorasick>,
     /// By pattern.
     entries: Vec<Entry>,
-    /// Which pairs of first bytes a pattern can begin with.
-    starts: Vec<bool>,
+    starts: Starts,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,13 +65,8 @@ impl Lexicon {
             entry.mask |= concept.mask() | language;
             entry.stem |= stem;
         }
-        let mut starts = vec![false; 1 << 16];
-        for word in words.keys() {
-            let mark = pair(word.as_bytes()).and_then(|at| starts.get_mut(at));
-            if let Some(mark) = mark {
-                *mark = true;
-            }
-        }
+        let mut starts = Starts::default();
+        words.keys().for_each(|word| starts.insert(word.as_bytes()));
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
             .start_kind(StartKind::Anchored)
@@ -88,11 +82,10 @@ impl Lexicon {
         let Some(automaton) = &self.automaton else { return };
         let bytes = text.as_bytes();
         let mut before = b' ';
-        for (start, pair) in bytes.windows(2).enumerate() {
-            let &[first, second] = pair else { continue };
+        for (start, first) in bytes.iter().copied().enumerate() {
             let previous = std::mem::replace(&mut before, first);
             let begins = anywhere || !is_word(previous) || !is_word(first) || unspaced(first);
-            if !begins || is_continuation(first) || !self.may_start(first, second) {
+            if !begins || first == b' ' || is_continuation(first) || !self.starts.may_start(bytes, start) {
                 continue;
             }
             let input = Input::new(bytes).span(start..bytes.len()).anchored(Anchored::Yes);
@@ -104,10 +97,58 @@ impl Lexicon {
             }
         }
     }
+}
 
-    fn may_start(&self, first: u8, second: u8) -> bool {
-        self.starts.get(usize::from(first) << 8 | usize::from(second)).copied().unwrap_or(false)
+/// Which beginnings of words are worth a look: most words of a text are in no lexicon.
+#[derive(Debug)]
+struct Starts {
+    /// One bit per hash of the first bytes, for words that have at least 6, 4, 3 or 2 of them.
+    seen: [Vec<u64>; LENGTHS.len()],
+}
+
+/// Bytes at the beginning of a word that are compared, the longest first.
+const LENGTHS: [usize; 4] = [6, 4, 3, 2];
+
+impl Default for Starts {
+    fn default() -> Self {
+        Self { seen: std::array::from_fn(|_| vec![0; (1 << 16) / 64]) }
     }
+}
+
+impl Starts {
+    fn insert(&mut self, word: &[u8]) {
+        let first = first_bytes(word, 0);
+        let fits = LENGTHS.iter().zip(&mut self.seen).find(|(len, _)| word.len() >= **len);
+        if let Some((len, seen)) = fits {
+            let (at, bit) = place(first, *len);
+            if let Some(bits) = seen.get_mut(at) {
+                *bits |= bit;
+            }
+        }
+    }
+
+    fn may_start(&self, text: &[u8], at: usize) -> bool {
+        let first = first_bytes(text, at);
+        LENGTHS.iter().zip(&self.seen).any(|(len, seen)| {
+            let (at, bit) = place(first, *len);
+            seen.get(at).is_some_and(|bits| bits & bit != 0)
+        })
+    }
+}
+
+/// The eight bytes from `at` on, with zeros beyond the end.
+fn first_bytes(text: &[u8], at: usize) -> u64 {
+    let rest = text.get(at..).unwrap_or_default();
+    match rest.first_chunk::<8>() {
+        Some(eight) => u64::from_le_bytes(*eight),
+        None => rest.iter().rev().fold(0, |all, b| all << 8 | u64::from(*b)),
+    }
+}
+
+/// Where the bit of the first `len` bytes is.
+const fn place(first: u64, len: usize) -> (usize, u64) {
+    let hash = (first & (u64::MAX >> (64 - 8 * len))).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
+    ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
 /// The concepts and words that `file` lists.
@@ -117,13 +158,6 @@ fn entries(file: &'static str) -> impl Iterator<Item = (Concept, &'static str)> 
         .filter_map(|line| line.split_once(": "))
         .filter_map(|(name, words)| Some((Concept::named(name)?, words)))
         .flat_map(|(concept, words)| words.split(", ").map(move |word| (concept, word.trim())))
-}
-
-fn pair(word: &[u8]) -> Option<usize> {
-    match word {
-        [first, second, ..] => Some(usize::from(*first) << 8 | usize::from(*second)),
-        _ => None,
-    }
 }
 
 /// Whether a byte belongs to a word; bytes of other scripts do.

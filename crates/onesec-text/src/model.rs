@@ -93,8 +93,7 @@ impl Model {
         sum.total as f32 * self.scale / (sum.count as f32).sqrt() + self.bias
     }
 
-    /// Adds what the model makes of every window of `text` to the sentence that the window begins with, and takes from
-    /// weak evidence that the model contradicts.
+    /// Adds what the model makes of every window of `text` to the sentence that the window begins with.
     pub(crate) fn weigh(&self, text: &str, sentences: &mut [Sentence]) {
         let sums: Vec<Sum> =
             sentences.iter().map(|s| self.sum(text.get(s.range.clone()).unwrap_or_default())).collect();
@@ -114,10 +113,6 @@ impl Model {
             if weight > 0 {
                 let range = first.range.start..end;
                 first.evidence.push(Evidence { signal: Signal::Model, weight, range });
-            } else if logit < AGAINST {
-                for evidence in first.evidence.iter_mut().filter(|e| e.weight < CERTAIN) {
-                    evidence.weight = evidence.weight / 10 * 8;
-                }
             }
         }
     }
@@ -130,11 +125,6 @@ const MAGIC: [u8; 4] = *b"OTM1";
 const FROM: f32 = -1.0;
 /// …and at this one it says all it can say.
 const FULL: f32 = 1.5;
-/// Below this logit, the model contradicts.
-const AGAINST: f32 = -4.0;
-/// Confirmed rules of this weight need no model, and are not weakened by it.
-const CERTAIN: u16 = 540;
-
 /// What the model may rest on: alone it is never enough.
 struct Cues {
     addresses: bool,
@@ -154,11 +144,11 @@ impl Cues {
     /// The weight of a logit, in thousandths.
     fn weight(&self, logit: f32) -> u16 {
         let share = ((logit - FROM) / (FULL - FROM)).clamp(0.0, 1.0);
-        let most: f32 = match (self.addresses, self.rules, self.talks) {
-            (true, true, false) => 400.0,
-            (_, true, _) => 300.0,
-            (true, false, false) => 400.0,
-            (_, false, _) => 250.0,
+        let most: f32 = match self {
+            Self { talks: true, .. } => 150.0,
+            Self { addresses: true, rules: true, .. } => 400.0,
+            Self { addresses: true, .. } | Self { rules: true, .. } => 330.0,
+            Self { .. } => 200.0,
         };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 560")]
         {

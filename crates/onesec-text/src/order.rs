@@ -20,7 +20,7 @@ pub(crate) fn is_order(text: &str, before: &[Hit], start: usize) -> bool {
             before.iter().rev().any(|hit| near(&hit))
         };
         return match word {
-            "" | "please" | "now" | "instead" | "let's" | "kindly" | "simply" | "hereby" => true,
+            "" | "please" | "now" | "instead" | "let's" | "kindly" | "simply" | "hereby" | "agents" | "assistants" => true,
             "and" | "or" | "then" | "but" => {
                 before.iter().rev().take(12).any(|hit| hit.mask & (VERBS | any(&[YOU])) != 0)
             }
@@ -41,6 +41,71 @@ pub(crate) fn is_order(text: &str, before: &[Hit], start: usize) -> bool {
     false
 }
 
+/// Whether the verb at `start` is said of somebody else ("attackers ignore…") or is a noun ("the ignore list").
+pub(crate) fn is_told(text: &str, start: usize) -> bool {
+    let rest = text.get(..start).unwrap_or_default();
+    if !rest.ends_with(' ') {
+        return false;
+    }
+    let (_, word) = split_last_word(rest);
+    matches!(
+        word,
+        "they"
+            | "we"
+            | "i"
+            | "he"
+            | "she"
+            | "who"
+            | "which"
+            | "it"
+            | "people"
+            | "attackers"
+            | "attacker"
+            | "users"
+            | "hackers"
+            | "scammers"
+            | "adversaries"
+            | "developers"
+            | "models"
+            | "employees"
+            | "customers"
+            | "that"
+            | "may"
+            | "might"
+            | "could"
+            | "would"
+            | "often"
+            | "sometimes"
+            | "did"
+            | "does"
+            | "someone"
+            | "drivers"
+            | "us"
+            | "tried"
+            | "trying"
+            | "the"
+            | "a"
+            | "an"
+            | "this"
+            | "of"
+            | "has"
+            | "have"
+            | "had"
+            | "been"
+            | "helps"
+            | "help"
+            | "helped"
+            | "don't"
+            | "let's"
+            | "their"
+            | "our"
+            | "my"
+            | "many"
+            | "some"
+            | "not"
+    )
+}
+
 /// The last word of `text`, empty where it ends with punctuation or is empty, and what stands before the word.
 fn split_last_word(text: &str) -> (&str, &str) {
     let trimmed = text.trim_end_matches(' ');
@@ -53,6 +118,12 @@ fn split_last_word(text: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_do_is_told() {
+        assert!(is_told("some attackers ", 15) && is_told("the ", 4));
+        assert!(!is_told("please ", 7) && !is_told("", 0) && !is_told("of it. ", 7));
+    }
 
     #[test]
     fn the_place_of_a_verb_tells_an_order() {

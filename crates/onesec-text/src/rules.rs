@@ -15,15 +15,30 @@ pub(crate) struct Rule {
     /// The first is the core: its place decides whether it is quoted, or talked about.
     pub(crate) needs: &'static [u128],
     /// Whether the words must stand in the order of `needs`.
-    pub(crate) ordered: bool,
+    pub(crate) order: Order,
+}
+
+/// The order of words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// None.
+    Free,
+    /// That of the rule where the core is English, whose verbs stand before their objects.
+    English,
+    /// That of the rule.
+    Given,
 }
 
 const fn rule(signal: Signal, weight: u16, near: usize, needs: &'static [u128]) -> Rule {
-    Rule { signal, weight, near, needs, ordered: false }
+    Rule { signal, weight, near, needs, order: Order::Free }
 }
 
 const fn ordered(signal: Signal, weight: u16, near: usize, needs: &'static [u128]) -> Rule {
-    Rule { signal, weight, near, needs, ordered: true }
+    Rule { signal, weight, near, needs, order: Order::Given }
+}
+
+const fn verb_first(signal: Signal, weight: u16, near: usize, needs: &'static [u128]) -> Rule {
+    Rule { signal, weight, near, needs, order: Order::English }
 }
 
 const fn one(concept: Concept) -> u128 {
@@ -56,7 +71,9 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Override, 620, 90, &[one(IGNORE), any(&[ALLPRIOR, TASK, INSTR]), one(INSTEAD)]),
     // New instructions.
     rule(Signal::Override, 560, 0, &[one(NEWTASK)]),
-    rule(Signal::Override, 400, 50, &[one(NEW), any(&[INSTR, TASK]), LOUD]),
+    rule(Signal::Override, 400, 50, &[one(NEW), one(INSTR), LOUD]),
+    rule(Signal::Override, 320, 50, &[one(NEW), one(TASK), LOUD]),
+    rule(Signal::Override, 460, 90, &[one(INSTR), one(URGENT), one(IMPORTANT), any(&[YOU, STOP])]),
     rule(Signal::Override, 560, 110, &[one(NEW), any(&[INSTR, TASK]), one(IMPORTANT), any(&[URGENT, STOP])]),
     rule(Signal::Override, 540, 110, &[one(NEW), any(&[INSTR, TASK]), LOUD, one(YOU)]),
     rule(Signal::Override, 380, 60, &[one(NEW), one(INSTR), any(&[YOU, FOLLOW])]),
@@ -64,7 +81,7 @@ pub(crate) const RULES: &[Rule] = &[
     // Another role, without rules.
     rule(Signal::Override, 720, 300, &[one(BECOME), one(FREE)]),
     rule(Signal::Override, 420, 60, &[one(BECOME), one(ALWAYS)]),
-    rule(Signal::Override, 260, 0, &[one(BECOME)]),
+    rule(Signal::Override, 180, 0, &[one(BECOME)]),
     rule(Signal::Override, 460, 60, &[one(FREE), one(AI)]),
     rule(Signal::Override, 520, 60, &[one(FREE), any(&[LIFTED, GUARD, INSTR]), any(&[AI, YOU, MARK, ADMIN])]),
     rule(Signal::Override, 420, 60, &[one(FREE), one(YOU)]),
@@ -76,12 +93,14 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Override, 560, 60, &[one(ADD), one(REPLY), one(CONTENT)]),
     rule(Signal::Override, 380, 50, &[one(ADD), one(REPLY)]),
     rule(Signal::Override, 360, 24, &[one(SAY), one(ONLY)]),
+    rule(Signal::Override, 540, 60, &[one(SAY), one(CONTENT), one(ONLY)]),
     rule(Signal::Override, 540, 120, &[one(SAY), one(ONLY), any(&[IGNORE, INSTEAD, ALWAYS, TRIGGER])]),
-    rule(Signal::Override, 460, 90, &[one(INSTEAD), any(&[SAY, REVEAL, SEND, RUN]), any(&[YOU, AI, ALLPRIOR, INSTR])]),
+    rule(Signal::Override, 460, 90, &[one(INSTEAD), any(&[SAY, REVEAL, SEND, RUN]), any(&[YOU, AI, ALLPRIOR, INSTR, USER])]),
     // Standing orders and triggers.
     ordered(Signal::Standing, 560, 160, &[one(TRIGGER), ACT, any(&[YOU, AI, REPLY, ONLY, ALWAYS, SECRET, DEST, HIDE])]),
     rule(Signal::Standing, 400, 120, &[one(TRIGGER), ACT]),
     rule(Signal::Standing, 540, 120, &[one(ALWAYS), DO, any(&[AI, REPLY])]),
+    rule(Signal::Standing, 540, 120, &[one(ALWAYS), one(TRIGGER), ACT]),
     rule(Signal::Standing, 340, 90, &[one(ALWAYS), DO]),
     rule(
         Signal::Standing,
@@ -97,6 +116,8 @@ pub(crate) const RULES: &[Rule] = &[
     ),
     rule(Signal::Standing, 600, 160, &[any(&[REMEMBER, ALWAYS]), one(WITHOUT), one(CONFIRM)]),
     rule(Signal::Standing, 480, 120, &[one(REMEMBER), any(&[ALWAYS, TRIGGER]), DO]),
+    rule(Signal::Standing, 580, 160, &[one(REMEMBER), one(GRANT), any(&[WITHOUT, ALWAYS, SECRET])]),
+    rule(Signal::Standing, 420, 60, &[one(ALWAYS), one(GRANT), any(&[PERM, SECRET, WITHOUT])]),
     rule(Signal::Standing, 160, 0, &[one(REMEMBER)]),
     // Authority.
     rule(Signal::Authority, 620, 160, &[one(IAMADMIN), any(&[DISABLE, REVEAL, IGNORE, GIVE, GRANT, RUN, SEND, GUARD])]),
@@ -108,12 +129,12 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Authority, 440, 40, &[one(LIFTED), one(GUARD)]),
     rule(Signal::Authority, 560, 140, &[one(GRANT), any(&[YOU, AI]), one(WITHOUT), one(CONFIRM)]),
     // Asking for what is secret.
-    rule(Signal::Exfiltration, 700, 50, &[one(REVEAL), one(PROMPT)]),
+    verb_first(Signal::Exfiltration, 700, 50, &[one(REVEAL), one(PROMPT)]),
     ordered(Signal::Exfiltration, 540, 40, &[one(REVEAL), one(YOU), one(INSTR)]),
     rule(Signal::Exfiltration, 700, 160, &[one(SEND), PRIVATE, one(DEST)]),
-    rule(Signal::Exfiltration, 600, 60, &[one(SEND), any(&[PROMPT, FILE])]),
-    rule(Signal::Exfiltration, 440, 50, &[one(SEND), one(CONVO)]),
-    rule(Signal::Exfiltration, 330, 50, &[any(&[SEND, REVEAL]), one(SECRET)]),
+    verb_first(Signal::Exfiltration, 600, 60, &[one(SEND), any(&[PROMPT, FILE])]),
+    verb_first(Signal::Exfiltration, 440, 50, &[one(SEND), one(CONVO)]),
+    verb_first(Signal::Exfiltration, 330, 50, &[any(&[SEND, REVEAL]), one(SECRET)]),
     rule(
         Signal::Exfiltration,
         560,
@@ -127,6 +148,7 @@ pub(crate) const RULES: &[Rule] = &[
         &[any(&[REVEAL, FETCH, RUN]), one(FILE), any(&[SEND, HIDE, BEFORE, DEST, TOOL])],
     ),
     rule(Signal::Exfiltration, 480, 120, &[any(&[ADD, SHAPE]), any(&[PROMPT, SECRET, CONVO]), any(&[DEST, REPLY])]),
+    rule(Signal::Exfiltration, 560, 50, &[one(RECITE), one(ABOVE)]),
     // Keeping it from people.
     rule(Signal::Concealment, 600, 0, &[one(HIDEUSER)]),
     rule(Signal::Concealment, 440, 40, &[one(HIDE), one(USER)]),
@@ -148,6 +170,6 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Tool, 440, 80, &[one(RUN), one(TOOL), one(URGENT)]),
     rule(Signal::Tool, 300, 0, &[one(CODE)]),
     // Links.
-    rule(Signal::Fetch, 560, 90, &[one(FETCH), one(DEST), any(&[FOLLOW, HIDE, AI])]),
+    rule(Signal::Fetch, 560, 90, &[one(FETCH), one(DEST), any(&[FOLLOW, HIDE])]),
     rule(Signal::Fetch, 120, 50, &[one(FETCH), one(DEST)]),
 ];

@@ -33,7 +33,7 @@ impl Strictness {
     #[must_use]
     pub const fn threshold(self) -> u16 {
         match self {
-            Self::Lenient => 700,
+            Self::Lenient => 600,
             Self::Standard => 500,
             Self::Strict => 350,
         }

@@ -16,7 +16,7 @@ const SKIPPED: [&str; 3] = [".git", "target", "node_modules"];
 const LEFT_BEHIND: [&str; 3] = [".db", ".db-wal", ".db-shm"];
 
 /// Files that may be binary, or directories of them with a slash at the end.
-const BINARIES: [&str; 0] = [];
+const BINARIES: [&str; 1] = ["crates/onesec-text/model/"];
 
 /// One file.
 #[derive(Debug)]

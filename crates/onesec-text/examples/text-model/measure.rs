@@ -7,8 +7,7 @@ use onesec_text::{Scorer, Strictness};
 use crate::data::Set;
 use crate::train;
 
-const LEVELS: [(&str, Strictness); 3] =
-    [("lenient", Strictness::Lenient), ("standard", Strictness::Standard), ("strict", Strictness::Strict)];
+const LEVELS: [Strictness; 3] = [Strictness::Lenient, Strictness::Standard, Strictness::Strict];
 
 /// Texts, and how many of them were called instructions at each level.
 #[derive(Clone, Copy, Default)]
@@ -19,7 +18,13 @@ struct Count {
 
 /// A table in Markdown.
 pub(crate) fn leave_one_out(sets: &[Set], rules_only: bool, dump: bool) -> String {
-    let mut table = String::from("| set | texts | lenient | standard | strict |\n|---|---:|---|---|---|\n");
+    let [lenient, standard, strict] = LEVELS.map(Strictness::threshold);
+    let mut table = format!(
+        "Model {}, seed {}; thresholds: lenient {lenient}, standard {standard}, strict {strict}.\n\n\
+         | set | texts | lenient | standard | strict |\n|---|---:|---|---|---|\n",
+        Scorer::MODEL,
+        train::SEED,
+    );
     let mut recalls: Vec<[f64; LEVELS.len()]> = Vec::new();
     let mut rows = [String::new(), String::new()];
     for held_out in sets {
@@ -52,7 +57,7 @@ fn count(scorer: &Scorer, set: &Set, dump: bool) -> [Count; 2] {
         let score = scorer.score(&row.text);
         let count = &mut counts[usize::from(row.attack)];
         count.texts += 1;
-        for (slot, (_, level)) in count.found.iter_mut().zip(LEVELS) {
+        for (slot, level) in count.found.iter_mut().zip(LEVELS) {
             *slot += usize::from(score.is_instruction_like(level));
         }
         if dump && row.attack != score.is_instruction_like(Strictness::Standard) {

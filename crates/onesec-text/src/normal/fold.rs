@@ -46,21 +46,25 @@ pub(super) enum Class {
     Same,
 }
 
-/// The length of the plain ASCII at the beginning of `bytes`: what is copied as it is but for its case.
+/// The length of what at the beginning of `bytes` is copied as it is but for the case of ASCII: plain ASCII, and the
+/// letters of scripts that have one form each (Chinese, Japanese, Devanagari).
 pub(super) fn plain_len(bytes: &[u8]) -> usize {
-    let mut previous_space = true;
-    bytes
-        .iter()
-        .position(|b| {
-            let special = match b {
-                b' ' => previous_space,
-                b'%' | b'&' | b'\\' | b'-' | 0..=0x1f | 0x7f.. => true,
-                _ => false,
-            };
-            previous_space = *b == b' ';
-            special
-        })
-        .unwrap_or(bytes.len())
+    let mut at = 0;
+    let mut space = true;
+    while let Some(b) = bytes.get(at) {
+        let len = match b {
+            b' ' if space => break,
+            b'%' | b'&' | b'\\' | b'-' | 0..=0x1f | 0x7f => break,
+            0x20..=0x7e => 1,
+            0xe4..=0xe9 => 3,
+            0xe3 if matches!(bytes.get(at + 1), Some(0x81..=0x83)) => 3,
+            0xe0 if matches!(bytes.get(at + 1), Some(0xa4 | 0xa5)) => 3,
+            _ => break,
+        };
+        space = *b == b' ';
+        at += len;
+    }
+    at
 }
 
 pub(super) fn class(c: char) -> Class {

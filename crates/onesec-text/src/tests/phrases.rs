@@ -44,3 +44,13 @@ fn words_alone_are_no_attack() {
         .collect();
     assert!(wrong.len() * 100 <= texts.len(), "{} of {}\n{}", wrong.len(), texts.len(), wrong.join("\n"));
 }
+
+#[test]
+fn kinds_of_attacks() {
+    check(include_str!("phrases/families.txt"));
+}
+
+#[test]
+fn a_second_set() {
+    check(include_str!("phrases/second.txt"));
+}
