@@ -172,3 +172,31 @@ fn what_policies_would_do_can_be_asked_and_does_nothing() {
     assert!(world.listed("/api/v1/responses", "responses").is_empty(), "nothing was done");
     assert!(world.listed("/api/v1/approvals", "approvals").is_empty());
 }
+
+/// By the API a mode alone will do; whoever says what was seen goes live for that and for nothing else.
+#[test]
+fn going_live_for_what_was_seen() {
+    let world = live(None, &on_strays(&json!(["log"]))).with("enforcement", json!({"mode": "dry_run"})).start();
+    let mut admin = world.admin();
+    let mut put = |body: Value| admin.call("PUT", "/api/v1/enforcement/mode", &body);
+    strays(&world, "mallory", ANA);
+    assert_eq!(world.settled("", 1).len(), 1);
+    let seen = world.admin().get("/api/v1/enforcement/would").json()["digest"].clone();
+    strays(&world, "oscar", ANA);
+    assert_eq!(world.settled("", 2).len(), 2);
+    let stale = put(json!({"mode": "live", "confirm": seen}));
+    assert_eq!((stale.status, &stale.json()["code"]), (409, &json!("other-digest")), "{}", stale.text());
+    assert_eq!(world.admin().get("/api/v1/enforcement").json()["mode"], "dry_run");
+    let now = world.admin().get("/api/v1/enforcement/would?days=3").json()["digest"].clone();
+    for wrong in [
+        json!({"mode": "live", "confirm": "yes"}),
+        json!({"mode": "live", "confirm": now, "days": 0}),
+        json!({"mode": "dry_run", "confirm": now}),
+        json!({"mode": "live", "confrim": now}),
+    ] {
+        assert_eq!(put(wrong.clone()).status, 422, "{wrong}");
+    }
+    assert_eq!(put(json!({"mode": "live", "confirm": now, "days": 3})).json()["mode"], "live");
+    assert_eq!(put(json!({"mode": "dry_run"})).json()["mode"], "dry_run");
+    assert_eq!(put(json!({"mode": "live"})).json()["mode"], "live");
+}

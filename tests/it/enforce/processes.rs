@@ -252,7 +252,8 @@ fn a_key_is_renewed_and_not_revived() {
     assert_eq!(admin.call("PATCH", &path(&ending), &json!({"expires_at": "2001-01-01T00:00:00Z"})).status, 422);
     assert_eq!(world.client(&["respond", "events:trust"]).call("PATCH", &path(&ending), &later).status, 403);
     let renewed = admin.call("PATCH", &path(&ending), &later);
-    assert_eq!((renewed.status, renewed.json()["expires_at"].as_str().map(|at| &at[..4])), (200, Some("2101")));
+    let until = renewed.json()["expires_at"].as_str().unwrap_or_default().to_owned();
+    assert!(renewed.status == 200 && until.starts_with("2101"), "{}", renewed.text());
     assert_eq!(admin.call("DELETE", &path(&ending), &json!({})).status, 200);
     assert_eq!(admin.call("PATCH", &path(&ending), &later).status, 404);
 }

@@ -1,7 +1,8 @@
 //! The load program: measures what criterion cannot, and prints ratios taken in one run.
 //!
-//! `cargo run --release -p onesec-e2e --bin onesec-load -- [ingest|single|gateway|identity|restart|memory|tenants|all] [SECONDS]`
+//! `cargo run --release -p onesec-e2e --bin onesec-load -- [ingest|single|gateway|identity|enforcement|restart|memory|tenants|all] [SECONDS]`
 
+mod enforcement;
 mod gateway;
 mod identity;
 mod ingest;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         ("single", ingest::singles),
         ("gateway", gateway::added),
         ("identity", identity::verdicts),
+        ("enforcement", enforcement::hanging),
         ("restart", state::restart),
         ("memory", state::memory),
         ("tenants", ingest::tenants),
@@ -65,7 +67,7 @@ fn main() -> ExitCode {
         }
     }
     if !known {
-        eprintln!("modes: ingest, single, gateway, identity, restart, memory, tenants, all");
+        eprintln!("modes: ingest, single, gateway, identity, enforcement, restart, memory, tenants, all");
         return ExitCode::from(2);
     }
     println!("{}", Value::Object(report.0));

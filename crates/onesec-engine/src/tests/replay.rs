@@ -8,6 +8,7 @@ use onesec_telemetry::{AlertStatus, Exception, Mode, Name, Thumbprint};
 use onesec_testkit::contract::{Mix, generate};
 use onesec_testkit::{Rng, START};
 use proptest::prelude::*;
+use serde_json::json;
 use std::time::Duration;
 
 use super::*;
@@ -49,7 +50,13 @@ fn stream(seed: u64, count: usize, mix: Mix) -> Vec<Record> {
 
 fn some_command(rng: &mut Rng, engine: &Engine) -> Command {
     let open = engine.open_alerts();
-    match rng.below(6) {
+    match rng.below(8) {
+        6 => {
+            let policy =
+                json!({"name": "p-1", "match": {"min_severity": *rng.pick(&["MEDIUM", "HIGH"])}, "actions": ["log"]});
+            Command::SetPolicy { name: Name::new("p-1").expect("a name"), policy: Json::redacted(policy) }
+        }
+        7 => Command::RemovePolicy { name: Name::new("p-1").expect("a name") },
         0 => Command::SetMode(if rng.chance(50) { Mode::Live } else { Mode::DryRun }),
         1 => Command::SetPreset(Name::new(rng.pick::<&str>(&["observe", "balanced", "strict"])).expect("a name")),
         2 => Command::AddException(Exception {
