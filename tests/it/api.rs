@@ -123,6 +123,7 @@ fn a_key_opens_what_its_scopes_say() {
         ("POST", "/api/v1/agents/x/keys") | ("GET", "/api/v1/delegations/x/link") => &["exchange"],
         ("DELETE", "/api/v1/agents/x") | ("POST", "/api/v1/signing-keys/rotate") => &[],
         ("POST", "/api/v1/enforcement/test") => &["read"],
+        ("POST" | "DELETE", path) if path.starts_with("/api/v1/enforcement/policies") => &[],
         ("POST" | "DELETE", path) if path.contains("/processes") => &[],
         (_, path) if path.starts_with("/api/v1/keys") || path.starts_with("/api/v1/exceptions") => &[],
         ("PUT", _) => &[],

@@ -82,15 +82,18 @@ fn an_agent_cannot_state_its_own_mandate() {
 #[test]
 fn the_mandate_of_an_agent_is_registered_and_counts_without_a_task() {
     let world = strict();
-    let registered =
-        world.admin().put("/api/v1/agents/bot-7", &json!({"mandate": {"actions": ["read"], "tools": ["mail.*"]}}));
+    let registered = world.admin().call(
+        "PUT",
+        "/api/v1/agents/bot-7",
+        &json!({"mandate": {"actions": ["read"], "tools": ["mail.*"]}}),
+    );
     assert_eq!((registered.status, &registered.json()["mandate"]["actions"]), (200, &json!(["read"])));
     let mut agent = world.bound("bot-7", &["events:write"]);
     assert_eq!(ask(&mut agent, "tool_call", &json!({"tool": "mail.list"}))["decision"], "allow");
     tell(&mut agent, "content_ingest", &json!({"content": "x", "source": "web"}));
     assert_eq!(ask(&mut agent, "tool_call", &json!({"tool": "crm.update"}))["decision"], "hold");
     assert_eq!(ask(&mut agent, "agent_payment", &json!({"amount": 5, "recipient": "shop"}))["decision"], "deny");
-    let nonsense = world.admin().put("/api/v1/agents/bot-7", &json!({"mandate": {"actions": ["reed"]}}));
+    let nonsense = world.admin().call("PUT", "/api/v1/agents/bot-7", &json!({"mandate": {"actions": ["reed"]}}));
     assert_eq!(nonsense.status, 422, "{}", nonsense.text());
 }
 

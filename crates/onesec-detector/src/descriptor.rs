@@ -56,6 +56,8 @@ pub struct Descriptor {
     pub references: &'static [&'static str],
     /// Kinds it reads; empty: every kind.
     pub kinds: &'static [Kind],
+    /// Whether it is asked about people's commands, too, such as a decision on an approval.
+    pub commands: bool,
     /// Novelty detectors judge milder while an entity is young. Never for authorisation, delegation or scopes.
     pub warm_up: bool,
     /// What happens when it is dead.
@@ -79,6 +81,7 @@ impl Descriptor {
             owasp: &[],
             references: &[],
             kinds: &[],
+            commands: false,
             warm_up: false,
             guard: GuardClass::Advisory,
             stateless: false,

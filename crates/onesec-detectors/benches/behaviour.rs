@@ -1,5 +1,9 @@
 //! What agents do, through trackers and all detectors: acts under a mandate, content, memory; beside exchanges.
-#![expect(clippy::indexing_slicing, clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    reason = "a bench that cannot be set up has nothing to measure"
+)]
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -20,7 +24,8 @@ fn name(i: usize) -> String {
 /// A task with a mandate for everybody, and a delegation.
 fn set_up() -> Vec<Record> {
     let both = |i| -> [Draft; 2] {
-        let task = json!({"task_id": format!("t-{i}"), "allowed_tools": ["mail.*"], "allowed_actions": ["read", "write"]});
+        let task =
+            json!({"task_id": format!("t-{i}"), "allowed_tools": ["mail.*"], "allowed_actions": ["read", "write"]});
         let task = at("0s").trusted().event("task_start").details(task.as_object().expect("members").clone());
         [task.agent(&name(i)), at("0s").trusted().delegate(&format!("user-{i}"), &name(i), "github").scopes("read:org")]
     };
@@ -35,8 +40,12 @@ fn draft(kind: &str, i: usize, details: &serde_json::Value) -> Draft {
 fn stream(kind: &str) -> Vec<Record> {
     let one = |i: usize| match kind {
         "exchange" => at("1s").gateway(&name(i)).exchange(&format!("user-{i}"), "github").scopes("read:org"),
-        "content" => draft("content_ingest", i, &json!({"content": "Lunch is at noon. ".repeat(20), "source": "email"})),
-        "memory" => draft("agent_memory_write", i, &json!({"content": "Ada likes tea.", "key": "notes", "source": "user"})),
+        "content" => {
+            draft("content_ingest", i, &json!({"content": "Lunch is at noon. ".repeat(20), "source": "email"}))
+        }
+        "memory" => {
+            draft("agent_memory_write", i, &json!({"content": "Ada likes tea.", "key": "notes", "source": "user"}))
+        }
         _ => draft("tool_call", i, &json!({"tool": "mail.list", "arguments": {"day": "today", "folder": "inbox"}})),
     };
     records((0..AGENTS).map(|step| one(step * 7919 % AGENTS)))

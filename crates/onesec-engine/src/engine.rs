@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use onesec_detector::{Finding, Findings};
 use onesec_enforcement::{Approval, Phase, Policy, Preset};
-use onesec_telemetry::{Alert, AlertId, Body, Command, Kind, Mode, Record, Severity, TenantId};
+use onesec_telemetry::{Alert, AlertId, Body, Channel, Command, Kind, Mode, Record, Severity, TenantId};
 use onesec_trackers::change::ToolRow;
 use onesec_trackers::{LedgerChange, Settled, TrackerStats, Trackers};
 
@@ -358,7 +358,9 @@ fn reported_finding(record: &Record, detector: &'static str, finding: &Finding, 
 fn settled(record: &Record, output: &Output) -> Settled {
     let refused = output.answer.as_ref().is_some_and(|a| !a.applies.passes());
     let exchange = record.event().is_some_and(|e| matches!(e.kind(), Kind::TokenExchange));
-    if refused && exchange {
+    // What was asked about and refused has not happened.
+    let asked = record.sender.channel == Channel::Decide;
+    if refused && (exchange || asked) {
         Settled::Refused
     } else if output.findings.is_empty() {
         Settled::Passed

@@ -74,5 +74,9 @@ pub(crate) fn keep_first_exclusive<T>(
 
 /// Whether a detector is asked about a record.
 pub(crate) fn reads(guarded: &Guarded, record: &Record) -> bool {
-    record.event().is_some_and(|event| guarded.descriptor().reads(event.kind()))
+    match &record.body {
+        Body::Event(event) => guarded.descriptor().reads(event.kind()),
+        Body::Command(_) => guarded.descriptor().commands,
+        _ => false,
+    }
 }

@@ -217,7 +217,8 @@ fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
             (true, false) => !order::is_order(text, before, start),
             (false, _) => false,
         };
-        let listed = denial.is_some_and(|from| matches!(between(from, start).trim(), "," | "or" | ", or" | "/" | "nor"));
+        let listed =
+            denial.is_some_and(|from| matches!(between(from, start).trim(), "," | "or" | ", or" | "/" | "nor"));
         if denied || listed {
             denial = Some(end);
         }

@@ -20,7 +20,9 @@ pub(crate) fn is_order(text: &str, before: &[Hit], start: usize) -> bool {
             before.iter().rev().any(|hit| near(&hit))
         };
         return match word {
-            "" | "please" | "now" | "instead" | "let's" | "kindly" | "simply" | "hereby" | "agents" | "assistants" => true,
+            "" | "please" | "now" | "instead" | "let's" | "kindly" | "simply" | "hereby" | "agents" | "assistants" => {
+                true
+            }
             "and" | "or" | "then" | "but" => {
                 before.iter().rev().take(12).any(|hit| hit.mask & (VERBS | any(&[YOU])) != 0)
             }

@@ -95,7 +95,12 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Override, 360, 24, &[one(SAY), one(ONLY)]),
     rule(Signal::Override, 540, 60, &[one(SAY), one(CONTENT), one(ONLY)]),
     rule(Signal::Override, 540, 120, &[one(SAY), one(ONLY), any(&[IGNORE, INSTEAD, ALWAYS, TRIGGER])]),
-    rule(Signal::Override, 460, 90, &[one(INSTEAD), any(&[SAY, REVEAL, SEND, RUN]), any(&[YOU, AI, ALLPRIOR, INSTR, USER])]),
+    rule(
+        Signal::Override,
+        460,
+        90,
+        &[one(INSTEAD), any(&[SAY, REVEAL, SEND, RUN]), any(&[YOU, AI, ALLPRIOR, INSTR, USER])],
+    ),
     // Standing orders and triggers.
     ordered(Signal::Standing, 560, 160, &[one(TRIGGER), ACT, any(&[YOU, AI, REPLY, ONLY, ALWAYS, SECRET, DEST, HIDE])]),
     rule(Signal::Standing, 400, 120, &[one(TRIGGER), ACT]),

@@ -11,10 +11,10 @@ use onesec_text::{Scorer, score_event};
 use serde_json::{Value, json};
 
 /// Why something could not be put to the engine: a mistake of the program, not of the agent.
-pub type Error = Box<dyn std::error::Error>;
+pub(crate) type Error = Box<dyn std::error::Error>;
 
 /// An engine, and what a program has to bring: who speaks, in which order, at what time, and what the texts are worth.
-pub struct Guard {
+pub(crate) struct Guard {
     engine: Engine,
     scorer: Scorer,
     agent: AgentId,
@@ -24,7 +24,7 @@ pub struct Guard {
 
 /// What became of a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ruling {
+pub(crate) enum Ruling {
     /// Go on.
     Allowed,
     /// Do not; the reason, for the model and for people.
@@ -36,7 +36,7 @@ impl Guard {
     ///
     /// # Errors
     /// Where the engine cannot be set up.
-    pub fn new(agent: &str) -> Result<Self, Error> {
+    pub(crate) fn new(agent: &str) -> Result<Self, Error> {
         let enforcement =
             EnforcementSettings { mode: Mode::Live, preset: Preset::Strict, ..EnforcementSettings::default() };
         let settings = Settings { enforcement, ..Settings::default() };
@@ -51,7 +51,7 @@ impl Guard {
     ///
     /// # Errors
     /// Where the contract does not know such an event.
-    pub fn tell(&mut self, kind: &str, details: &Value) -> Result<(), Error> {
+    pub(crate) fn tell(&mut self, kind: &str, details: &Value) -> Result<(), Error> {
         let record = self.record(kind, details, Sender::replay())?;
         self.engine.apply(&record);
         Ok(())
@@ -61,7 +61,7 @@ impl Guard {
     ///
     /// # Errors
     /// Where the contract does not know such an event.
-    pub fn note(&mut self, kind: &str, details: &Value) -> Result<(), Error> {
+    pub(crate) fn note(&mut self, kind: &str, details: &Value) -> Result<(), Error> {
         let sender = self.agents_own(Channel::Ingest);
         let record = self.record(kind, details, sender)?;
         self.engine.apply(&record);
@@ -72,7 +72,7 @@ impl Guard {
     ///
     /// # Errors
     /// Where the contract does not know such an event.
-    pub fn may(&mut self, kind: &str, details: &Value) -> Result<Ruling, Error> {
+    pub(crate) fn may(&mut self, kind: &str, details: &Value) -> Result<Ruling, Error> {
         let sender = self.agents_own(Channel::Decide);
         let record = self.record(kind, details, sender)?;
         let (answer, _) = self.engine.decide(&record)?;

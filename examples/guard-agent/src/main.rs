@@ -60,10 +60,10 @@ fn run(model: &mut dyn Iterator<Item = Step>) -> Result<Vec<String>, Error> {
                 (format!("token for {connection} with {scopes}"), "token_exchange", details)
             }
         };
-        match guard.may(kind, &with_task(details.clone()))? {
+        match guard.may(kind, &with_task(details))? {
             Ruling::Allowed => {
                 lines.push(format!("{what}: allowed"));
-                take_in(&mut guard, &what, &details)?;
+                take_in(&mut guard, &what)?;
             }
             // The model is told, and may try something else.
             Ruling::Refused(why) => lines.push(format!("{what}: refused, {why}")),
@@ -73,9 +73,8 @@ fn run(model: &mut dyn Iterator<Item = Step>) -> Result<Vec<String>, Error> {
 }
 
 /// Runs a tool, and tells onesec what the agent reads because of it: mails are written by others.
-fn take_in(guard: &mut Guard, tool: &str, call: &Value) -> Result<(), Error> {
+fn take_in(guard: &mut Guard, tool: &str) -> Result<(), Error> {
     let Some(content) = result_of(tool) else { return Ok(()) };
-    let _ = call;
     let details = json!({"content": content, "source": "email", "source_url": "mailto:eve@evil.example"});
     guard.note("content_ingest", &with_task(details))
 }

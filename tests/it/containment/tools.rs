@@ -53,12 +53,13 @@ fn what_the_command_line_shows_can_be_approved() {
     world.report("tool_register", &shown("Sends an invoice."));
     world.report("tool_update", &shown("Sends two invoices."));
     let digest = onesec_e2e::eventually("the tool", || {
-        let tools = world.admin().get("/api/v1/tools").json();
+        let tools = world.admin().get("/api/v1/tools?state=changed").json();
         tools["tools"][0]["digest"].as_str().map(str::to_owned)
     });
     let command = |args: &[&str]| onesec(&world, args);
-    let list = command(&["tools"]);
-    assert!(list.1.contains("changed") && list.1.contains("send_invoice"), "{list:?}");
+    let changed =
+        onesec_e2e::eventually("the change", || Some(command(&["tools"]).1).filter(|shown| shown.contains("changed")));
+    assert!(changed.contains("send_invoice"), "{changed}");
     let wrong = command(&["tools", "approve", "send_invoice", "--server", "billing", "--digest", &"0".repeat(64)]);
     assert_ne!(wrong.0, Some(0), "{wrong:?}");
     let done = command(&["tools", "approve", "send_invoice", "--server", "billing", "--digest", &digest]);
