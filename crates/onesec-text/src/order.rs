@@ -20,7 +20,9 @@ pub(crate) fn is_order(text: &str, before: &[Hit], start: usize) -> bool {
             before.iter().rev().any(|hit| near(&hit))
         };
         return match word {
-            "" | "please" | "now" | "instead" | "let's" | "kindly" | "simply" | "hereby" | "agents" | "assistants" => true,
+            "" | "please" | "now" | "instead" | "let's" | "kindly" | "simply" | "hereby" | "agents" | "assistants" => {
+                true
+            }
             "and" | "or" | "then" | "but" => {
                 before.iter().rev().take(12).any(|hit| hit.mask & (VERBS | any(&[YOU])) != 0)
             }
@@ -39,6 +41,11 @@ pub(crate) fn is_order(text: &str, before: &[Hit], start: usize) -> bool {
         };
     }
     false
+}
+
+/// Whether what stands after a word shows that it is a name in code, or a method of HTTP.
+pub(crate) fn is_code(after: &str) -> bool {
+    after.starts_with(['=', '(', '`']) || after.starts_with(" /") || after.starts_with(" `/")
 }
 
 /// Whether the verb at `start` is said of somebody else ("attackers ignore…") or is a noun ("the ignore list").
