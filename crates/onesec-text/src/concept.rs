@@ -47,6 +47,8 @@ concepts! {
     REVEAL,
     /// The system prompt, hidden instructions.
     PROMPT,
+    /// The system prompt of the reader, whatever is done with it.
+    YOURPROMPT,
     /// Send, forward, upload. An imperative.
     SEND,
     /// Showing word for word: repeat, recite.
@@ -91,6 +93,8 @@ concepts! {
     HIDE,
     /// Keeping quiet towards the user, in one phrase.
     HIDEUSER,
+    /// Done so that nobody sees: silently, secretly.
+    SLY,
     /// The user, the customer, people.
     USER,
     /// Administrator, developer, security team.

@@ -214,7 +214,9 @@ fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
             .any(|b| b.mask & Concept::NEGAFTER.mask() != 0 && b.start >= end && joined(between(end, b.start), 24));
         let told = match (hit.mask & Concept::ENGLISH.mask() != 0, hit.mask & Concept::IGNORE.mask() != 0) {
             (true, true) => order::is_told(text, start),
-            (true, false) => !order::is_order(text, before, start),
+            (true, false) => {
+                order::is_code(text.get(end..).unwrap_or_default()) || !order::is_order(text, before, start)
+            }
             (false, _) => false,
         };
         let listed =

@@ -160,9 +160,10 @@ fn entries(file: &'static str) -> impl Iterator<Item = (Concept, &'static str)> 
         .flat_map(|(concept, words)| words.split(", ").map(move |word| (concept, word.trim())))
 }
 
-/// Whether a byte belongs to a word; bytes of other scripts do.
+/// Whether a byte belongs to a word; bytes of other scripts do, and so does what joins the parts of a name in code:
+/// `agent_id` does not speak of an agent.
 const fn is_word(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b >= 0x80
+    b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80
 }
 
 const fn is_continuation(b: u8) -> bool {

@@ -52,6 +52,9 @@ pub fn normalise(text: &str) -> Normal {
     let mut normal = writer.normal;
     normal.note_comments();
     normal.pieces = ranges.iter().flat_map(|range| decode::pieces(text, range.clone())).take(MAX_PIECES).collect();
+    let whole = 0..text.len();
+    let ciphers = decode::ciphers(&normal.text).map(|text| Piece { text, from: whole.clone(), joined: false });
+    normal.pieces.extend(ciphers);
     split::pieces(&mut normal);
     normal
 }

@@ -43,6 +43,11 @@ pub(crate) fn is_order(text: &str, before: &[Hit], start: usize) -> bool {
     false
 }
 
+/// Whether what stands after a word shows that it is a name in code, or a method of HTTP.
+pub(crate) fn is_code(after: &str) -> bool {
+    after.starts_with(['=', '(', '`']) || after.starts_with(" /") || after.starts_with(" `/")
+}
+
 /// Whether the verb at `start` is said of somebody else ("attackers ignore…") or is a noun ("the ignore list").
 pub(crate) fn is_told(text: &str, start: usize) -> bool {
     let rest = text.get(..start).unwrap_or_default();

@@ -62,7 +62,7 @@ pub(crate) const RULES: &[Rule] = &[
     // Setting aside what was said before.
     rule(Signal::Override, 820, 60, &[one(IGNORE), one(INSTR), one(PRIOR)]),
     rule(Signal::Override, 470, 60, &[one(VOID), one(INSTR), one(PRIOR)]),
-    rule(Signal::Override, 640, 90, &[one(VOID), any(&[INSTR, TASK]), any(&[AI, YOU, FOLLOW, ONLY])]),
+    rule(Signal::Override, 640, 60, &[one(VOID), any(&[INSTR, TASK]), any(&[AI, YOU, FOLLOW, ONLY])]),
     rule(Signal::Override, 700, 50, &[one(IGNORE), one(PROMPT)]),
     rule(Signal::Override, 340, 36, &[one(IGNORE), one(INSTR)]),
     rule(Signal::Override, 600, 36, &[one(IGNORE), one(ALLPRIOR)]),
@@ -104,15 +104,18 @@ pub(crate) const RULES: &[Rule] = &[
     // Standing orders and triggers.
     ordered(Signal::Standing, 560, 160, &[one(TRIGGER), ACT, any(&[YOU, AI, REPLY, ONLY, ALWAYS, SECRET, DEST, HIDE])]),
     rule(Signal::Standing, 400, 120, &[one(TRIGGER), ACT]),
-    rule(Signal::Standing, 540, 120, &[one(ALWAYS), DO, any(&[AI, REPLY])]),
+    rule(Signal::Standing, 540, 120, &[one(ALWAYS), DO, one(REPLY)]),
+    rule(Signal::Standing, 420, 90, &[one(ALWAYS), ACT, one(AI)]),
     rule(Signal::Standing, 540, 120, &[one(ALWAYS), one(TRIGGER), ACT]),
     rule(Signal::Standing, 340, 90, &[one(ALWAYS), DO]),
     rule(
         Signal::Standing,
         600,
-        160,
-        &[any(&[ALWAYS, TRIGGER, REMEMBER]), HARM, any(&[SECRET, PERM, DEST, CONVO, BANK])],
+        120,
+        &[any(&[ALWAYS, TRIGGER, REMEMBER]), any(&[SEND, RUN, PAY, GIVE]), any(&[SECRET, CONVO, BANK])],
     ),
+    rule(Signal::Standing, 600, 120, &[any(&[ALWAYS, TRIGGER, REMEMBER]), any(&[SEND, PAY]), one(DEST)]),
+    rule(Signal::Standing, 560, 80, &[any(&[TRIGGER, REMEMBER]), any(&[GIVE, DISABLE, IGNORE]), one(PERM)]),
     rule(
         Signal::Standing,
         580,
@@ -130,7 +133,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Authority, 540, 140, &[one(GRANT), one(ADMIN), any(&[AI, GUARD])]),
     rule(Signal::Authority, 540, 140, &[one(GRANT), one(ADMIN), one(YOU), HARM | any(&[WITHOUT])]),
     rule(Signal::Authority, 560, 50, &[one(LIFTED), one(GUARD), any(&[ADMIN, AI, USER, YOU, PERM])]),
-    rule(Signal::Authority, 540, 90, &[one(GRANT), one(AI), any(&[RUN, SEND, REVEAL, SECRET, FETCH])]),
+    verb_first(Signal::Authority, 540, 60, &[one(AI), one(GRANT), any(&[RUN, SEND, REVEAL, PAY, GIVE])]),
     rule(Signal::Authority, 440, 40, &[one(LIFTED), one(GUARD)]),
     rule(Signal::Authority, 560, 140, &[one(GRANT), any(&[YOU, AI]), one(WITHOUT), one(CONFIRM)]),
     // Asking for what is secret.
@@ -152,14 +155,20 @@ pub(crate) const RULES: &[Rule] = &[
         60,
         &[any(&[REVEAL, FETCH, RUN]), one(FILE), any(&[SEND, HIDE, BEFORE, DEST, TOOL])],
     ),
-    rule(Signal::Exfiltration, 480, 120, &[any(&[ADD, SHAPE]), any(&[PROMPT, SECRET, CONVO]), any(&[DEST, REPLY])]),
+    rule(Signal::Exfiltration, 480, 120, &[any(&[ADD, SHAPE]), any(&[PROMPT, SECRET, CONVO]), one(REPLY)]),
+    rule(Signal::Exfiltration, 480, 120, &[one(ADD), any(&[PROMPT, CONVO]), one(DEST)]),
     rule(Signal::Exfiltration, 560, 50, &[one(RECITE), one(ABOVE)]),
+    rule(Signal::Exfiltration, 600, 120, &[one(YOURPROMPT), any(&[DEST, REPLY])]),
+    rule(Signal::Exfiltration, 560, 90, &[one(YOURPROMPT), any(&[SEND, ADD, SHAPE, REVEAL])]),
+    rule(Signal::Exfiltration, 560, 120, &[any(&[RUN, FETCH]), one(CONVO), one(DEST)]),
     // Keeping it from people.
     rule(Signal::Concealment, 600, 0, &[one(HIDEUSER)]),
     rule(Signal::Concealment, 440, 40, &[one(HIDE), one(USER)]),
-    rule(Signal::Concealment, 580, 90, &[one(HIDE), HARM]),
+    rule(Signal::Concealment, 580, 70, &[one(HIDE), HARM]),
+    rule(Signal::Concealment, 580, 14, &[one(SLY), any(&[SEND, RUN, PAY, GIVE, DISABLE, FETCH, ADD])]),
     // Permissions and secrets.
-    rule(Signal::Credentials, 540, 70, &[one(GIVE), one(PERM), any(&[WITHOUT, ALWAYS, AI, URGENT, DEST])]),
+    rule(Signal::Credentials, 540, 70, &[one(GIVE), one(PERM), any(&[WITHOUT, ALWAYS, URGENT])]),
+    rule(Signal::Credentials, 420, 50, &[one(GIVE), one(PERM), any(&[AI, DEST])]),
     rule(Signal::Credentials, 540, 70, &[one(WITHOUT), one(CONFIRM), any(&[RUN, SEND, PAY, GIVE])]),
     rule(Signal::Credentials, 200, 40, &[any(&[SEND, REVEAL, GIVE]), any(&[SECRET, PERM])]),
     // Haste.

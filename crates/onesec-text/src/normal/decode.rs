@@ -90,6 +90,25 @@ pub(super) fn pieces(text: &str, range: Range<usize>) -> Vec<Piece> {
     found
 }
 
+/// What `text`, which is lower case, says when it is read backwards or with letters moved by thirteen, if a word that
+/// attacks need stands in it that way.
+pub(super) fn ciphers(text: &str) -> impl Iterator<Item = String> {
+    const BACKWARDS: [&str; 3] = ["snoitcurtsni", "tpmorp", "erongi "];
+    const MOVED: [&str; 3] = ["vafgehpgvba", "cebzcg", "vtaber "];
+    let holds = |marks: &[&str]| marks.iter().any(|mark| text.contains(mark));
+    let backwards = holds(&BACKWARDS).then(|| text.chars().rev().collect());
+    let moved = holds(&MOVED).then(|| text.chars().map(rot13).collect());
+    backwards.into_iter().chain(moved)
+}
+
+fn rot13(c: char) -> char {
+    match c {
+        'a'..='m' => char::from_u32(u32::from(c) + 13).unwrap_or(c),
+        'n'..='z' => char::from_u32(u32::from(c) - 13).unwrap_or(c),
+        _ => c,
+    }
+}
+
 const fn is_base64(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')
 }
