@@ -124,6 +124,7 @@ fn a_key_opens_what_its_scopes_say() {
         ("DELETE", "/api/v1/agents/x") | ("POST", "/api/v1/signing-keys/rotate") => &[],
         ("POST", "/api/v1/enforcement/test") => &["read"],
         ("POST" | "DELETE", path) if path.contains("/processes") => &[],
+        ("POST" | "DELETE", path) if path.starts_with("/api/v1/enforcement/policies") => &[],
         (_, path) if path.starts_with("/api/v1/keys") || path.starts_with("/api/v1/exceptions") => &[],
         ("PUT", _) => &[],
         ("GET", _) => &["read"],

@@ -21,6 +21,7 @@
 //! **Where next.** `onesec-server` feeds one from sockets and writes what it says to the journal.
 
 mod alerts;
+mod doubted;
 mod engine;
 mod exceptions;
 mod guard;
