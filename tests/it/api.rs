@@ -125,6 +125,7 @@ fn a_key_opens_what_its_scopes_say() {
         ("POST", "/api/v1/enforcement/test") => &["read"],
         ("POST" | "DELETE", path) if path.starts_with("/api/v1/enforcement/policies") => &[],
         ("POST" | "DELETE", path) if path.contains("/processes") => &[],
+        ("POST" | "DELETE", path) if path.starts_with("/api/v1/enforcement/policies") => &[],
         (_, path) if path.starts_with("/api/v1/keys") || path.starts_with("/api/v1/exceptions") => &[],
         ("PUT", _) => &[],
         ("GET", _) => &["read"],

@@ -10,7 +10,7 @@ use onesec_telemetry::{AgentId, Alert, Mode, Name, Seq, Severity, Thumbprint, Ti
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
-use crate::spec::{ActionSpec, Aim};
+use crate::spec::ActionSpec;
 use crate::target::Target;
 
 /// A change of an alert that policies are asked about.
@@ -41,8 +41,7 @@ impl Occasion<'_> {
     /// Whether an action would rest on somebody's mere word: about what happened, or about whose account it was. An agent
     /// may well say of itself what it did; whom it did it to is not its to say.
     fn is_doubtful(&self, (policy, spec): (&Policy, &ActionSpec)) -> bool {
-        let at_user = matches!(spec.aims_at(), Aim::User | Aim::Account);
-        self.is_hearsay(policy) || at_user && !self.user_is_known
+        self.is_hearsay(policy) || spec.aims_at_user() && !self.user_is_known
     }
 }
 
@@ -117,9 +116,23 @@ struct Minute {
 impl Planner {
     /// What `policies` want done about a change of an alert, in the order in which they say it.
     pub fn plan(&mut self, policies: &[Policy], occasion: Occasion<'_>) -> Vec<Planned> {
+        self.plan_where(policies, occasion, |_| true)
+    }
+
+    /// The same, of what is done to users only: for when nothing has changed but that the user is known by now.
+    pub fn plan_at_user(&mut self, policies: &[Policy], occasion: Occasion<'_>) -> Vec<Planned> {
+        self.plan_where(policies, occasion, ActionSpec::aims_at_user)
+    }
+
+    fn plan_where(
+        &mut self,
+        policies: &[Policy],
+        occasion: Occasion<'_>,
+        wanted: impl Fn(&ActionSpec) -> bool,
+    ) -> Vec<Planned> {
         let mut plan = Vec::new();
         for policy in policies.iter().filter(|policy| policy.is_about(occasion.alert)) {
-            for (index, spec) in policy.actions.iter().enumerate() {
+            for (index, spec) in policy.actions.iter().enumerate().filter(|(_, spec)| wanted(spec)) {
                 plan.extend(self.consider(policy, (index, spec), occasion));
             }
         }

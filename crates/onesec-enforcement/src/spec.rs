@@ -174,6 +174,12 @@ impl ActionSpec {
         }
     }
 
+    /// Whether it is done to a user: then it matters who says which user it was.
+    #[must_use]
+    pub const fn aims_at_user(&self) -> bool {
+        matches!(self.aims_at(), Aim::User | Aim::Account)
+    }
+
     /// As it is written, without secrets: for records, receipts and people.
     #[must_use]
     pub fn shown(&self) -> Value {

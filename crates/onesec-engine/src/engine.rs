@@ -119,7 +119,7 @@ impl Engine {
             self.settle_request(record, &mut output);
         }
         let scene = Scene { record, alerts: &self.alerts, mode: self.mode, preset: self.preset };
-        output.steps.extend(self.responder.respond(scene, &output.transitions));
+        output.steps.extend(self.responder.respond(scene, &output.transitions, &output.touched));
         self.trackers.settle(settled(record, &output));
         output.ledger = self.trackers.changes();
         if record.seq.0.is_multiple_of(KEEP_EVERY) {

@@ -22,6 +22,7 @@
 
 mod alerts;
 mod chains;
+mod doubted;
 mod engine;
 mod exceptions;
 mod guard;

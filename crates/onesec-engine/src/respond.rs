@@ -10,13 +10,14 @@ use onesec_enforcement::{
     Planner, Policy, Preset, Say, Target,
 };
 use onesec_telemetry::{
-    Alert, Attribution, Change, Channel, Command, Mode, Name, Record, Response, ResponseStatus, Severity, Subject,
+    Alert, AlertId, Attribution, Change, Channel, Command, Mode, Name, Record, Response, ResponseStatus, Seq, Severity,
     Text, Thumbprint, Timestamp, Transition,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::alerts::AlertBook;
+use crate::doubted::{Doubted, knows_user};
 use crate::holds::{Granted, HeldFor, Waivers, asked};
 use crate::output::{Answer, Reported};
 
@@ -64,6 +65,7 @@ pub(crate) struct Responder {
     waivers: Waivers,
     /// Receipts of waivers in force.
     granted: BTreeMap<Name, Response>,
+    doubted: Doubted,
 }
 
 /// What the responder is told about the alerts that changed.
@@ -93,6 +95,7 @@ impl Responder {
         out.put("approvals", &self.approvals);
         out.put("makers", &self.makers);
         out.put("waivers", &self.waivers);
+        out.put("doubted", &self.doubted);
         out.put("granted", &serde_json::to_string(&self.granted).unwrap_or_default());
     }
 
@@ -101,6 +104,8 @@ impl Responder {
         self.approvals = state.get("approvals")?;
         self.makers = state.get("makers")?;
         self.waivers = state.get("waivers")?;
+        // Snapshots of before know of none.
+        self.doubted = state.get("doubted").unwrap_or_default();
         let granted: String = state.get("granted")?;
         self.granted = serde_json::from_str(&granted).map_err(|_| StateError::Undecodable("granted".to_owned()))?;
         Ok(())
@@ -193,23 +198,37 @@ impl Responder {
     }
 
     /// What is to be done about alerts that opened or got worse.
-    pub(crate) fn respond(&mut self, scene: Scene<'_>, transitions: &[Transition]) -> Vec<Step> {
+    pub(crate) fn respond(&mut self, scene: Scene<'_>, transitions: &[Transition], touched: &[AlertId]) -> Vec<Step> {
         if self.policies.is_empty() {
             return Vec::new();
         }
         let policies = self.policies.clone();
         let mut steps = Vec::new();
         for transition in transitions.iter().filter(|t| matches!(t.change, Change::Opened | Change::Raised)) {
-            let occasion = occasion(scene, transition);
-            for planned in self.planner.plan(&policies, occasion) {
-                let spec =
-                    policies.iter().find(|p| p.name == planned.policy).and_then(|p| p.actions.get(planned.index));
-                if let Some(spec) = spec {
-                    steps.extend(self.step(scene, (&planned, spec), &transition.after));
-                }
+            let alert = &transition.after;
+            let occasion = occasion(scene, (alert, transition.seq));
+            self.doubted.note(alert, occasion.user_is_known);
+            let plan = self.planner.plan(&policies, occasion);
+            steps.extend(self.steps(scene, plan, alert));
+        }
+        // A claim that came first keeps nothing from being done once the user is known.
+        for alert in touched.iter().filter_map(|id| scene.alerts.get(id)) {
+            let occasion = occasion(scene, (alert, scene.record.seq));
+            if occasion.user_is_known && self.doubted.settle(&alert.id) {
+                let plan = self.planner.plan_at_user(&policies, occasion);
+                steps.extend(self.steps(scene, plan, alert));
             }
         }
         steps
+    }
+
+    fn steps(&mut self, scene: Scene<'_>, plan: Vec<Planned>, alert: &Alert) -> Vec<Step> {
+        let policies = self.policies.clone();
+        let spec = |planned: &Planned| {
+            let policy = policies.iter().find(|policy| policy.name == planned.policy);
+            policy.and_then(|policy| policy.actions.get(planned.index))
+        };
+        plan.iter().filter_map(|planned| self.step(scene, (planned, spec(planned)?), alert)).collect()
     }
 
     fn step(&mut self, scene: Scene<'_>, (planned, spec): (&Planned, &ActionSpec), alert: &Alert) -> Option<Step> {
@@ -312,26 +331,14 @@ impl Responder {
     }
 }
 
-fn occasion<'a>(scene: Scene<'a>, transition: &'a Transition) -> Occasion<'a> {
+fn occasion<'a>(scene: Scene<'a>, (alert, seq): (&'a Alert, Seq)) -> Occasion<'a> {
     let Scene { record, alerts, mode, .. } = scene;
-    let alert = &transition.after;
     // The agent's own socket, and nobody's word.
     let own = record.sender.agent.is_some() && record.sender.agent == alert.agent_id;
     let seen = matches!(record.sender.channel, Channel::Gateway | Channel::Decide | Channel::Ingest);
     let source = record.network.filter(|_| own && seen);
-    let (seq, now, proved) = (transition.seq, record.observed_at, alerts.proved(&alert.id));
+    let (now, proved) = (record.observed_at, alerts.proved(&alert.id));
     Occasion { alert, seq, now, source, proved, user_is_known: knows_user(record, alert), mode }
-}
-
-/// Whether the record itself makes known that it was this user: by a verified credential, or by its sender's authority.
-fn knows_user(record: &Record, alert: &Alert) -> bool {
-    let named = alert.user_id.is_some() && record.user() == alert.user_id.as_ref();
-    let known = match &record.subject {
-        Subject::Verified { .. } => true,
-        // A worker names users as it likes; so does whoever sends telemetry, without authority.
-        _ => record.has_authority(),
-    };
-    named && known
 }
 
 /// The same for the same question at the same record, however often it is worked out.

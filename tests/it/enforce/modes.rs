@@ -176,7 +176,8 @@ fn what_policies_would_do_can_be_asked_and_does_nothing() {
 /// By the API a mode alone will do; whoever says what was seen goes live for that and for nothing else.
 #[test]
 fn going_live_for_what_was_seen() {
-    let world = live(None, &on_strays(&json!(["log"]))).with("enforcement", json!({"mode": "dry_run"})).start();
+    let strict = on_strays(&json!(["suspend_agent"]));
+    let world = live(None, &strict).with("enforcement", json!({"mode": "dry_run"})).start();
     let mut admin = world.admin();
     let mut put = |body: Value| admin.call("PUT", "/api/v1/enforcement/mode", &body);
     strays(&world, "mallory", ANA);

@@ -180,6 +180,17 @@ fn a_user_who_is_merely_named_is_not_touched() {
     assert!(waiting.iter().all(|asked| asked["target"] == "user auth0|ben"), "{waiting:?}");
     assert_eq!(world.sim.requests(RequestKind::Management), 0);
     assert_eq!(world.sim.refresh_tokens_of(BEN, None), 1);
+    // Not by whoever said so, by any key of theirs.
+    let eve = json!({"name": "eve", "scopes": ["events:write"], "agent_id": "oscar", "owner": "eve"});
+    let mut own = Http::new(world.process.url(), Some(&world.key(&eve)));
+    assert_eq!(own.post("/api/v1/events", &super::exchanged("oscar", BEN)).status, 202);
+    let theirs = eventually("more questions", || {
+        let waiting = world.listed("/api/v1/approvals", "approvals");
+        waiting.into_iter().find(|asked| asked["agent_id"] == "oscar" || asked["times"].as_u64() > Some(1))
+    });
+    let yes = format!("/api/v1/approvals/{}/approve", theirs["id"].as_str().expect("an id"));
+    let word = json!({"action_digest": theirs["action_digest"]});
+    assert_eq!(world.person("eve", &["respond"]).post(&yes, &word).status, 403);
     // A person who knows better has it done.
     let ask = waiting.iter().find(|asked| asked["action"] == "revoke_refresh_tokens").expect("asked");
     let yes = format!("/api/v1/approvals/{}/approve", ask["id"].as_str().expect("an id"));
@@ -189,6 +200,27 @@ fn a_user_who_is_merely_named_is_not_touched() {
     assert_eq!(receipt(&world, "revoke_refresh_tokens")["status"], "verified");
     assert_eq!(world.sim.refresh_tokens_of(BEN, None), 0);
     drop(token);
+}
+
+/// Saying it first keeps nothing from being done once it is seen.
+#[test]
+fn a_claim_that_comes_first_does_not_keep_a_known_user_waiting() {
+    let mut world = administered(&json!(["revoke_refresh_tokens"]));
+    world.link(ANA, GOOGLE, CALENDAR);
+    super::strays(&world, "mallory", ANA);
+    eventually("a question", || world.listed("/api/v1/approvals", "approvals").into_iter().next());
+    assert_eq!(world.sim.requests(RequestKind::Management), 0);
+    world.restart();
+    intrudes(&world, "mallory", ANA);
+    eventually("it is done without a word", || {
+        let done = world.receipts("action=revoke_refresh_tokens&status=verified");
+        done.iter().any(|receipt| receipt["approved_by"] == Value::Null).then_some(())
+    });
+    assert_eq!(world.sim.refresh_tokens_of(ANA, None), 0);
+    let asked = world.sim.requests(RequestKind::Management);
+    intrudes(&world, "mallory", ANA);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(world.sim.requests(RequestKind::Management), asked, "and once");
 }
 
 /// Killed in the middle: doing it again is doing it once.

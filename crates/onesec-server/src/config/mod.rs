@@ -1,6 +1,7 @@
 //! The configuration: said in YAML and in the environment, meant as [`Config`].
 
 mod enforcement;
+mod keys;
 mod meant;
 mod said;
 #[cfg(test)]

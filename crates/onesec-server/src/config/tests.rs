@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::said::{KEYS, variable};
+use super::keys::KEYS;
+use super::said::variable;
 use super::*;
 
 fn load(yaml: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
