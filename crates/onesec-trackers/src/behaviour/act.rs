@@ -49,10 +49,10 @@ pub(crate) fn act_of(event: &Event) -> Option<Act<'_>> {
             let named = d.action.as_ref().map(|action| verbs(action.as_str())).unwrap_or_default();
             let method = d.method.as_ref().map(|method| of_method(method.as_str()));
             let classes = method.map_or(named, |class| named.with(class));
-            Act { target: d.resource.as_ref().map(Text::as_str), ..sealed(classes) }
+            Act { target: d.resource.as_ref().map(Text::as_str), call: false, ..sealed(classes) }
         }
         // A token is asked for: what it allows is judged by its scopes.
-        Details::TokenExchange(_) => sure(ActionClass::Read),
+        Details::TokenExchange(_) => Act { call: false, ..sure(ActionClass::Read) },
         _ => return None,
     };
     Some(act)
@@ -102,7 +102,17 @@ const fn sure<'a>(class: ActionClass) -> Act<'a> {
 const fn sealed<'a>(classes: ActionSet) -> Act<'a> {
     let certain = !classes.is_empty();
     let classes = if certain { classes } else { ActionSet::EMPTY.with(ActionClass::Write) };
-    Act { classes, certain, tool: None, server: None, target: None, arguments: Vec::new(), unread: false, done: false }
+    Act {
+        classes,
+        certain,
+        tool: None,
+        server: None,
+        target: None,
+        arguments: Vec::new(),
+        unread: false,
+        call: true,
+        done: false,
+    }
 }
 
 /// What the name says: its first verb, or all of them where they are joined.

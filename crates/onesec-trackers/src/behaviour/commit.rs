@@ -77,7 +77,7 @@ impl State {
         let task = self.shared.name(task.as_str());
         let slot = self.conduct_slot(agent.as_str(), &owner);
         if let Some(conduct) = self.behaviour.agents.get_mut(slot) {
-            conduct.begin(task);
+            conduct.begin(task, stated);
         }
     }
 

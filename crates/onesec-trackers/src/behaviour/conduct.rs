@@ -18,8 +18,8 @@ pub(crate) struct Conduct {
     pub(crate) agent: Sym,
     pub(crate) taint: Split<Taint>,
     pub(crate) habits: Split<Habits>,
-    /// Tasks that it works on, newest last.
-    pub(crate) tasks: Vec<Sym>,
+    /// Tasks that it works on, newest last, and whether somebody with authority says so.
+    pub(crate) tasks: Vec<(Sym, bool)>,
 }
 
 /// What an agent is used to do.
@@ -48,12 +48,14 @@ impl Conduct {
         Self { agent, taint: Split::default(), habits: Split::default(), tasks: Vec::new() }
     }
 
-    /// Works on `task`, too; the oldest of eight is forgotten.
-    pub(crate) fn begin(&mut self, task: Sym) {
-        self.tasks.retain(|known| *known != task);
-        self.tasks.push(task);
+    /// Works on `task`, too. Of eight the oldest is forgotten, those first that are only the agent's own word: it must
+    /// not talk its mandates away.
+    pub(crate) fn begin(&mut self, task: Sym, stated: bool) {
+        self.tasks.retain(|(known, _)| *known != task);
+        self.tasks.push((task, stated));
         if self.tasks.len() > MOST_TASKS {
-            self.tasks.remove(0);
+            let claimed = self.tasks.iter().position(|(_, stated)| !stated);
+            self.tasks.remove(claimed.unwrap_or(0));
         }
     }
 }
@@ -159,7 +161,7 @@ impl Entry for Conduct {
 
     fn share(&mut self, shared: &mut Shared) {
         shared.share(&mut self.agent);
-        self.tasks.iter_mut().for_each(|task| shared.share(task));
+        self.tasks.iter_mut().for_each(|(task, _)| shared.share(task));
         for habits in self.habits.both_mut() {
             habits.tools.iter_mut().for_each(|tool| shared.share(tool));
         }

@@ -10,7 +10,7 @@ use super::manifests::{ToolShown, tools_of};
 use super::measure::Who;
 use super::memory::{self, NewPiece, Write, key_of};
 use super::messages::NewMessage;
-use super::places::places;
+use super::places::{all_places, places};
 use super::spread::{Shares, shares};
 use super::taint::{Dose, Mark, Poison};
 use super::web::NewTrade;
@@ -198,10 +198,12 @@ fn dose(record: &Record, event: &Event, text: Option<TextSignals>) -> Option<Dos
         return None;
     }
     let asked = record.sender.channel == Channel::Decide && fetched;
+    let (named, more) = content.map(all_places).unwrap_or_default();
     (!asked).then(|| Dose {
         mark: Mark { at: record.at, event: event.id.clone(), source: CompactString::from(short(source)) },
         instructs: text,
-        named: content.map(places).unwrap_or_default(),
+        named,
+        more,
         from: places(source),
     })
 }

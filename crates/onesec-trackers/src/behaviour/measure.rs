@@ -6,7 +6,7 @@ use onesec_telemetry::{ActionClass, AgentId, Details, Record};
 use super::act::{act_of, is_recipient};
 use super::conduct::{Conduct, Habits};
 use super::lineage;
-use super::memory::{self, Write};
+use super::memory::{self, Piece, Write};
 use super::places::places;
 use super::taint::Taint;
 use super::tasks::{Bounded, Task};
@@ -140,7 +140,8 @@ impl State {
             return facts;
         }
         let live = conduct.into_iter().flat_map(|conduct| conduct.tasks.iter().rev());
-        let live = live.filter_map(|id| self.task(id)).filter(|task| task.ended.is_none() && task.bounds.is_stated());
+        let live =
+            live.filter_map(|(id, _)| self.task(id)).filter(|task| task.ended.is_none() && task.bounds.is_stated());
         // Whoever leaves out the task is measured against what it works on; any of it may be meant.
         let best = live.min_by_key(|task| (!task.stated, outside(&task.bounds).is_some()));
         if let Some(task) = claimed.or(best) {
@@ -211,18 +212,21 @@ impl State {
         poisoned.map(|poison| MemoryFacts { key: poison.key, from: None, poisoned: Some(poison) })
     }
 
-    /// The poison in what is read under `key`.
+    /// The poison in what is read under `key`. What the agent itself wrote there last is what it reads.
     pub(crate) fn poisoned_piece(&self, who: Who<'_>, key: &str) -> Option<&super::taint::Poison> {
         let agent = who.agent?.as_str();
-        let pieces = memory::spaces(agent, key).into_iter().filter_map(|(space, key)| {
-            let slot = self
-                .behaviour
-                .memory
-                .find(self.shared.seed.pair(space, key), |known| *known.space == *space && *known.key == *key)?;
-            self.behaviour.memory.get(slot)
-        });
-        let counting = pieces.filter(|piece| piece.proved || who.class == Class::Reported);
-        counting.filter_map(|piece| piece.poison.as_deref()).next()
+        let counts = |piece: &&Piece| piece.proved || who.class == Class::Reported;
+        let pieces = memory::spaces(agent, key).into_iter().filter_map(|(space, key)| self.piece(space, key));
+        let mut pieces = pieces.filter(counts);
+        let first = pieces.next()?;
+        let own = *first.space == *agent && *first.key == *key;
+        first.poison.as_deref().or_else(|| if own { None } else { pieces.find_map(|piece| piece.poison.as_deref()) })
+    }
+
+    pub(crate) fn piece(&self, space: &str, key: &str) -> Option<&Piece> {
+        let is = |known: &Piece| *known.space == *space && *known.key == *key;
+        let slot = self.behaviour.memory.find(self.shared.seed.pair(space, key), is)?;
+        self.behaviour.memory.get(slot)
     }
 
     fn usage_facts(&self, act: &Act<'_>, record: &Record, (who, conduct): (Who<'_>, Option<&Conduct>)) -> UsageFacts {

@@ -113,6 +113,6 @@ pub(crate) fn is_others(poison: &Poison, record: &Record) -> bool {
 }
 
 /// The memory that everybody reads.
-const SHARED: &str = "\u{1}shared";
+pub(crate) const SHARED: &str = "\u{1}shared";
 /// The key of what was written without one.
 const NO_KEY: &str = "*";

@@ -2,14 +2,22 @@
 
 use crate::shared::stable_hash;
 
-/// Hashes of the places that `text` names, lower case; at most 32 of the first 64 KiB.
+/// Hashes of the places that `text` names, lower case; at most 128 of the first 64 KiB.
 pub(crate) fn places(text: &str) -> Vec<u64> {
+    let (mut found, _) = all_places(text);
+    found.truncate(MOST_FOUND);
+    found
+}
+
+/// The same, and whether there are more.
+pub(crate) fn all_places(text: &str) -> (Vec<u64>, bool) {
     let end = text.floor_char_boundary(MOST_BYTES);
+    let cut = end < text.len();
     let text = text.get(..end).unwrap_or_default();
     let mut found = Vec::new();
     for word in text.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | '"' | '\'' | ',' | ';')) {
-        if found.len() >= MOST_FOUND {
-            break;
+        if found.len() > MOST_FOUND {
+            return (found, true);
         }
         if let Some(place) = place(word) {
             let hash = stable_hash(&[&place]);
@@ -18,7 +26,7 @@ pub(crate) fn places(text: &str) -> Vec<u64> {
             }
         }
     }
-    found
+    (found, cut)
 }
 
 /// The address or host that one word names.
@@ -51,7 +59,7 @@ pub(crate) fn host(rest: &str) -> Option<String> {
 /// Bytes of a text that are looked at.
 const MOST_BYTES: usize = 64 * 1024;
 /// Places of one text.
-const MOST_FOUND: usize = 32;
+const MOST_FOUND: usize = 128;
 
 #[cfg(test)]
 mod tests {

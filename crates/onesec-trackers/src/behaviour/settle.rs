@@ -4,7 +4,7 @@ use compact_str::CompactString;
 use onesec_telemetry::{EventId, TextSignals};
 
 use super::deed::Deed;
-use super::memory::{NewPiece, Piece};
+use super::memory::{self, NewPiece, Piece};
 use super::taint::{Poison, Taint};
 use crate::pool::Owner;
 use crate::trackers::{Settled, State};
@@ -99,11 +99,24 @@ impl State {
     fn settle_write(&mut self, deed: &Deed, new: &NewPiece) {
         let Some(agent) = &deed.agent else { return };
         let poison = new.poison.map(|signals| self.poison(deed, (agent, &new.key), signals));
+        self.put_piece(deed, (&new.space, new), poison.clone());
+        if new.space == memory::SHARED {
+            return;
+        }
+        // Whatever a write calls itself: what somebody else reads under its key may be it.
+        let marked = self.piece(memory::SHARED, &new.key).and_then(|piece| piece.poison.as_deref());
+        let own_mark = marked.is_some_and(|mark| *mark.writer == **agent);
+        if poison.is_some() || own_mark {
+            self.put_piece(deed, (memory::SHARED, new), poison);
+        }
+    }
+
+    fn put_piece(&mut self, deed: &Deed, (space, new): (&str, &NewPiece), poison: Option<Poison>) {
         let proved = deed.class == Class::Proved;
-        let hash = self.shared.seed.pair(&new.space, &new.key);
-        let found = self.behaviour.memory.find(hash, |known| *known.space == *new.space && *known.key == *new.key);
+        let hash = self.shared.seed.pair(space, &new.key);
+        let found = self.behaviour.memory.find(hash, |known| *known.space == *space && *known.key == *new.key);
         let piece = Piece {
-            space: self.shared.name(&new.space),
+            space: self.shared.name(space),
             key: self.shared.name(&new.key),
             proved,
             at: deed.at,

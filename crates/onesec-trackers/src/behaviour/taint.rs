@@ -17,6 +17,8 @@ pub(crate) struct Taint {
     /// Hosts and addresses that the content named, and those that it came from: hashes that are the same everywhere.
     named: Vec<u64>,
     from: Vec<u64>,
+    /// It named more than is remembered: anybody may be among them.
+    more: bool,
     step: u32,
 }
 
@@ -56,6 +58,8 @@ pub(crate) struct Dose {
     pub(crate) mark: Mark,
     pub(crate) instructs: Option<TextSignals>,
     pub(crate) named: Vec<u64>,
+    /// It names more than these.
+    pub(crate) more: bool,
     pub(crate) from: Vec<u64>,
 }
 
@@ -83,7 +87,7 @@ impl Taint {
 
     /// Whether the content named one of these, and did not come from it.
     pub(crate) fn names(&self, places: &[u64]) -> bool {
-        places.iter().any(|place| self.named.contains(place) && !self.from.contains(place))
+        places.iter().any(|place| (self.more || self.named.contains(place)) && !self.from.contains(place))
     }
 
     /// The poisoned memory that `record` may be acting upon: another's, read a little while ago.
@@ -106,6 +110,7 @@ impl Taint {
             let (at, event) = (dose.mark.at, dose.mark.event.clone());
             self.instructed = Some(Instruction { at, event, signals, step: self.step });
         }
+        self.more |= dose.more || self.named.len() + dose.named.len() > MOST_PLACES;
         remember(&mut self.named, &dose.named);
         remember(&mut self.from, &dose.from);
     }
@@ -176,4 +181,4 @@ fn remember(known: &mut Vec<u64>, new: &[u64]) {
 }
 
 /// Hosts and addresses that are remembered.
-const MOST_PLACES: usize = 48;
+const MOST_PLACES: usize = 256;

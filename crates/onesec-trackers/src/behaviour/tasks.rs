@@ -67,7 +67,9 @@ impl Bounded {
     pub(crate) fn outside(&self, act: &Act<'_>, connection: Option<&str>) -> Option<Outside> {
         let listed =
             self.tools.as_ref().zip(act.tool).map(|(tools, tool)| tools.iter().any(|known| covers(known, tool)));
-        if listed == Some(false) {
+        // Whoever bounds the tools alone does not mean that anything may be done without one.
+        let toolless = self.tools.is_some() && self.actions.is_none() && act.tool.is_none();
+        if listed == Some(false) || (toolless && act.call && act.changes()) {
             return Some(Outside::Tool);
         }
         if let (Some(connections), Some(connection)) = (&self.connections, connection)
@@ -124,6 +126,10 @@ mod tests {
         assert_eq!(bounds.outside(&act(Some("mail.send"), send, true), None), Some(Outside::Action(send)));
         assert_eq!(bounds.outside(&act(Some("calendar"), write, false), None), None, "allowed by name");
         assert_eq!(bounds.outside(&act(None, write, false), None), Some(Outside::Action(write)));
-        assert_eq!(Bounded::default().outside(&act(Some("x"), send, true), Some("y")), None);
+        let tools_only = Bounded { actions: None, ..bounds };
+        let act = |tool, classes| Act { call: true, ..act(tool, classes, true) };
+        assert_eq!(tools_only.outside(&act(None, send), None), Some(Outside::Tool), "by no tool at all");
+        assert_eq!(tools_only.outside(&act(None, read), None), None);
+        assert_eq!(Bounded::default().outside(&act(Some("x"), send), Some("y")), None);
     }
 }

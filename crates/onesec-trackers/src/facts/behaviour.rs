@@ -55,6 +55,8 @@ pub struct Act<'a> {
     pub arguments: Vec<Argument>,
     /// There are more arguments than were read.
     pub unread: bool,
+    /// It is something that a tool, or the agent itself, does; rather than the use of an account.
+    pub call: bool,
     /// It tells of a result: it has happened.
     pub done: bool,
 }
