@@ -1,5 +1,4 @@
 //! Bytes per second: normalisation, words and rules alone, and with the model, on texts as agents read them.
-#![expect(missing_docs, reason = "criterion makes the entry points")]
 
 use std::hint::black_box;
 use std::time::Duration;

@@ -83,6 +83,10 @@ concepts! {
     AI,
     /// Your response, your answer.
     REPLY,
+    /// An answer as machines give it; people give a reply.
+    ANSWER,
+    /// Putting something into an answer. An imperative.
+    WEAVE,
     /// Changing the form of an answer: translate, encode, rewrite. An imperative.
     SHAPE,
     /// Adding to an answer: include, mention, append. An imperative.

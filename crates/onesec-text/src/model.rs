@@ -228,10 +228,7 @@ const fn symbol(c: char) -> u64 {
 
 const fn bucket(gram: u64, seed: u64) -> usize {
     let mixed = (gram ^ seed << 44).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    #[expect(clippy::cast_possible_truncation, reason = "15 bits are left")]
-    {
-        (mixed >> (64 - BITS)) as usize
-    }
+    (mixed >> (64 - BITS)) as usize
 }
 
 #[cfg(test)]

@@ -55,63 +55,18 @@ pub(crate) fn is_told(text: &str, start: usize) -> bool {
         return false;
     }
     let (_, word) = split_last_word(rest);
-    matches!(
-        word,
-        "they"
-            | "we"
-            | "i"
-            | "he"
-            | "she"
-            | "who"
-            | "which"
-            | "it"
-            | "people"
-            | "attackers"
-            | "attacker"
-            | "users"
-            | "hackers"
-            | "scammers"
-            | "adversaries"
-            | "developers"
-            | "models"
-            | "employees"
-            | "customers"
-            | "that"
-            | "may"
-            | "might"
-            | "could"
-            | "would"
-            | "often"
-            | "sometimes"
-            | "did"
-            | "does"
-            | "someone"
-            | "drivers"
-            | "us"
-            | "tried"
-            | "trying"
-            | "the"
-            | "a"
-            | "an"
-            | "this"
-            | "of"
-            | "has"
-            | "have"
-            | "had"
-            | "been"
-            | "helps"
-            | "help"
-            | "helped"
-            | "don't"
-            | "let's"
-            | "their"
-            | "our"
-            | "my"
-            | "many"
-            | "some"
-            | "not"
-    )
+    TELLERS.contains(&word)
 }
+
+/// Words that say that the verb after them is another's, or no verb.
+#[rustfmt::skip]
+const TELLERS: &[&str] = &[
+    "they", "we", "i", "he", "she", "who", "which", "it", "people", "attackers", "attacker", "users", "hackers",
+    "scammers", "adversaries", "developers", "models", "employees", "customers", "that", "may", "might", "could",
+    "would", "often", "sometimes", "did", "does", "someone", "drivers", "us", "tried", "trying", "the", "a", "an",
+    "this", "of", "has", "have", "had", "been", "helps", "help", "helped", "don't", "let's", "their", "our", "my",
+    "many", "some", "not",
+];
 
 /// The last word of `text`, empty where it ends with punctuation or is empty, and what stands before the word.
 fn split_last_word(text: &str) -> (&str, &str) {

@@ -55,7 +55,7 @@ const LOUD: u128 = any(&[IMPORTANT, URGENT, STOP]);
 
 /// Verbs that count only where they are orders: not denied, and not said of somebody else.
 pub(crate) const VERBS: u128 =
-    any(&[IGNORE, REVEAL, SEND, SAY, RUN, FETCH, DISABLE, PAY, SHAPE, ADD, GIVE, FOLLOW, REMEMBER]);
+    any(&[IGNORE, REVEAL, SEND, SAY, RUN, FETCH, DISABLE, PAY, SHAPE, ADD, GIVE, FOLLOW, REMEMBER, WEAVE]);
 
 /// Every rule.
 pub(crate) const RULES: &[Rule] = &[
@@ -91,6 +91,7 @@ pub(crate) const RULES: &[Rule] = &[
     // Telling the answer what to be.
     ordered(Signal::Override, 540, 32, &[one(SHAPE), one(REPLY)]),
     rule(Signal::Override, 560, 60, &[one(ADD), one(REPLY), one(CONTENT)]),
+    rule(Signal::Override, 510, 50, &[one(WEAVE), one(ANSWER)]),
     rule(Signal::Override, 380, 50, &[one(ADD), one(REPLY)]),
     rule(Signal::Override, 360, 24, &[one(SAY), one(ONLY)]),
     rule(Signal::Override, 540, 60, &[one(SAY), one(CONTENT), one(ONLY)]),

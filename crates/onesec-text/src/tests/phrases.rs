@@ -13,10 +13,10 @@ fn read(file: &'static str) -> (Vec<&'static str>, Vec<&'static str>) {
 fn check(file: &'static str) {
     let (attacks, benign) = read(file);
     assert!(attacks.len() >= 20 && benign.len() >= 20, "{} and {}", attacks.len(), benign.len());
-    let tell = |text: &&&str| format!("{text}\n   {:?}", scorer().score(text));
+    let tell = |text: &&str| format!("{text}\n   {:?}", scorer().score(text));
     let missed: Vec<&&str> = attacks.iter().filter(|text| !is_instruction(text)).collect();
     let wrong: Vec<&&str> = benign.iter().filter(|text| is_instruction(text)).collect();
-    let told: Vec<String> = missed.iter().chain(&wrong).map(|text| tell(&text)).collect();
+    let told: Vec<String> = missed.iter().chain(&wrong).map(|text| tell(text)).collect();
     assert!(missed.len() * 10 <= attacks.len() && wrong.len() <= 1, "{}", told.join("\n"));
 }
 
