@@ -1,6 +1,7 @@
 //! Containment over HTTP: what agents do is judged before it happens, by mandate and provenance first.
 
 mod agents;
+mod coverage;
 mod stories;
 mod tools;
 

@@ -35,7 +35,7 @@ pub fn chain_rules() -> &'static [ChainRule] {
 }
 
 /// What an incident says of itself.
-pub(crate) static DESCRIPTOR: Descriptor = Descriptor {
+pub static CHAIN_DESCRIPTOR: Descriptor = Descriptor {
     owasp: &["ASI01", "ASI03", "ASI10"],
     blind_spot: "stages that no detector finds, and chains that no rule knows",
     mitigation: "Contain the agent named here first; then follow the evidence from the first stage on.",

@@ -90,9 +90,12 @@ impl State {
     }
 
     pub(crate) fn conduct(&self, who: Who<'_>) -> Option<&Conduct> {
-        let agent = who.agent?.as_str();
-        let slot = self.behaviour.agents.find(who.hash, |known| *known.agent == *agent)?;
-        self.behaviour.agents.get(slot)
+        let (agent, agents) = (who.agent?.as_str(), &self.behaviour.agents);
+        if agents.len() == 0 {
+            return None;
+        }
+        let slot = agents.find(who.hash, |known| *known.agent == *agent)?;
+        agents.get(slot)
     }
 
     pub(crate) fn task(&self, task: &str) -> Option<&Task> {
