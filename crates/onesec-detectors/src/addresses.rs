@@ -24,7 +24,10 @@ pub(crate) enum Place {
 /// Where `url` leads. The parser is the one that clients use: numbers in any base, short forms, full-width digits and
 /// percent signs all come out as the address that they mean.
 pub(crate) fn place(url: &str) -> Place {
-    let Ok(parsed) = Url::parse(url.trim()) else { return Place::Unreadable };
+    // Without a scheme a client takes the web's.
+    let url = url.trim();
+    let parsed = Url::parse(url).or_else(|_| Url::parse(&format!("http://{}", url.trim_start_matches(['/', '\\']))));
+    let Ok(parsed) = parsed else { return Place::Unreadable };
     if !matches!(parsed.scheme(), "http" | "https" | "ws" | "wss") {
         return Place::Scheme(parsed.scheme().to_owned());
     }
@@ -128,6 +131,9 @@ mod tests {
             "http://10.0.0.1.nip.io/",
             "http://0/",
             "http://%31%32%37.0.0.1/",
+            "//10.0.0.1/",
+            "10.0.0.1/admin",
+            "\\\\10.0.0.1\\share",
             "https://printer.local/",
             "http://localtest.me/",
             "http://100.64.0.1/",

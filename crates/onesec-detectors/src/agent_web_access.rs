@@ -113,9 +113,11 @@ impl AgentWebAccess {
     }
 
     fn pays(&self, payment: &PaymentFacts) -> Option<Judged> {
-        let (amount, currency) = (payment.amount, plain(&payment.currency));
+        let amount = payment.amount;
+        let currency =
+            if payment.currency.is_empty() { String::new() } else { format!(" {}", plain(&payment.currency)) };
         if amount <= 0.0 {
-            return Some((Severity::Medium, format!("a payment of {amount} {currency}"), "no-amount"));
+            return Some((Severity::High, format!("a payment of {amount}{currency}"), "no-amount"));
         }
         let named = payment.recipient_named && !payment.recipient_known;
         if named {
@@ -127,7 +129,7 @@ impl AgentWebAccess {
             let most = limits.max_payment;
             return Some((
                 Severity::High,
-                format!("a payment of {amount} {currency}, and {most} is the limit"),
+                format!("a payment of {amount}{currency}, and {most} is the limit"),
                 "limit",
             ));
         }
@@ -135,7 +137,7 @@ impl AgentWebAccess {
             let (paid, most) = (payment.in_day, limits.max_daily);
             return Some((
                 Severity::High,
-                format!("payments of {paid} {currency} in a day, and {most} is the limit"),
+                format!("payments of {paid}{currency} in a day, and {most} is the limit"),
                 "daily-limit",
             ));
         }

@@ -22,7 +22,7 @@ pub struct ChainRule {
     pub name: String,
     /// What happened, in words.
     pub says: String,
-    /// The stages in order: detectors of which one must have found something.
+    /// The stages in order: detectors of which one must have found something; `detector/aspect` asks for an aspect of it.
     pub stages: Vec<Vec<String>>,
 }
 
@@ -35,7 +35,7 @@ pub fn chain_rules() -> &'static [ChainRule] {
 }
 
 /// What an incident says of itself.
-pub(crate) static DESCRIPTOR: Descriptor = Descriptor {
+pub static CHAIN_DESCRIPTOR: Descriptor = Descriptor {
     owasp: &["ASI01", "ASI03", "ASI10"],
     blind_spot: "stages that no detector finds, and chains that no rule knows",
     mitigation: "Contain the agent named here first; then follow the evidence from the first stage on.",
@@ -62,6 +62,7 @@ enum Subject {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Note {
     detector: String,
+    aspects: Vec<String>,
     seq: Seq,
     at: Timestamp,
     alert: AlertId,
@@ -94,6 +95,7 @@ impl ChainBook {
         let Some(event) = stage.finding.evidence.iter().next().filter(|_| counts) else { return Vec::new() };
         let note = Note {
             detector: stage.detector.to_owned(),
+            aspects: stage.finding.aspects.iter().map(|aspect| (*aspect).to_owned()).collect(),
             seq: record.seq,
             at: record.at,
             alert: stage.alert.clone(),
@@ -120,7 +122,8 @@ impl ChainBook {
         }
         notes.retain(|old| note.at.since(old.at) < WITHIN);
         // The newest of each detector's alerts is enough to complete a chain, the first to begin one.
-        let twice = |old: &Note| old.detector == note.detector && old.alert == note.alert;
+        let twice =
+            |old: &Note| old.detector == note.detector && old.alert == note.alert && old.aspects == note.aspects;
         let complete = chain_rules().iter().filter_map(|rule| Some((rule, completes(rule, notes, &note)?))).collect();
         if !notes.iter().any(twice) {
             if notes.len() >= MOST_NOTES {
@@ -138,10 +141,19 @@ impl ChainBook {
     }
 }
 
+impl Note {
+    fn fits(&self, stage: &[String]) -> bool {
+        stage.iter().any(|wanted| match wanted.split_once('/') {
+            Some((detector, aspect)) => self.detector == detector && self.aspects.iter().any(|own| own == aspect),
+            None => self.detector == *wanted,
+        })
+    }
+}
+
 /// The stages of `rule`, where `last` is the last of them and the others came before, in order.
 fn completes(rule: &ChainRule, before: &[Note], last: &Note) -> Option<Vec<Note>> {
     let (end, stages) = rule.stages.split_last()?;
-    if stages.is_empty() || !end.contains(&last.detector) {
+    if stages.is_empty() || !last.fits(end) {
         return None;
     }
     let mut parts: Vec<Note> = Vec::new();
@@ -149,7 +161,7 @@ fn completes(rule: &ChainRule, before: &[Note], last: &Note) -> Option<Vec<Note>
     let mut rest = before.iter().filter(|note| note.at <= last.at && note.seq < last.seq);
     for stage in stages {
         let fits = |note: &&Note| {
-            stage.contains(&note.detector)
+            note.fits(stage)
                 && parts.last().is_none_or(|part| part.seq < note.seq)
                 && note.detector != last.detector
                 && parts.iter().all(|part| part.detector != note.detector)

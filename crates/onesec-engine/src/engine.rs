@@ -183,7 +183,7 @@ impl Engine {
 
     /// Findings that follow one another: an alert of their own, to which theirs point.
     fn file_incident(&mut self, record: &Record, incident: &Incident, output: &mut Output) {
-        let by = &chains::DESCRIPTOR;
+        let by = &chains::CHAIN_DESCRIPTOR;
         let attribution = record.attribution();
         if self.exceptions.silence(by.code, &incident.finding, record.observed_at) || self.is_off(by.code) {
             return;
@@ -341,7 +341,7 @@ impl Engine {
     /// What each running detector says of itself.
     pub fn descriptors(&self) -> impl Iterator<Item = &onesec_detector::Descriptor> {
         let own = self.detectors.iter().filter(|g| !g.is_muted()).map(Guarded::descriptor);
-        own.chain((!self.is_off(chains::DESCRIPTOR.code)).then_some(&chains::DESCRIPTOR))
+        own.chain((!self.is_off(chains::CHAIN_DESCRIPTOR.code)).then_some(&chains::CHAIN_DESCRIPTOR))
     }
 }
 

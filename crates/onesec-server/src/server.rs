@@ -31,6 +31,8 @@ use crate::keys::{KeyRing, KeyScope, KeyScopes, KeySpec, OPERATOR};
 use crate::metrics::Metrics;
 
 pub use self::detectors::builtin_detectors;
+#[cfg(test)]
+pub(crate) use self::detectors::builtin_settings;
 pub use self::error::StartError;
 
 /// The file in the data directory that has the first key.

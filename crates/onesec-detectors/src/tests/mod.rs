@@ -3,5 +3,6 @@
 mod contracts;
 mod document;
 mod innocent;
+mod mandates;
 mod rules;
 mod scenarios;

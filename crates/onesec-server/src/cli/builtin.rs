@@ -20,5 +20,6 @@ pub(crate) fn with(more: &SharedAssemble) -> SharedAssemble {
 /// What a built-in detector says of itself.
 pub(crate) fn descriptor(code: &str) -> Option<Descriptor> {
     let all = onesec_detectors::all(&onesec_detectors::Settings::default());
-    all.iter().map(|detector| detector.descriptor()).find(|descriptor| descriptor.code == code).cloned()
+    let own = all.iter().map(|detector| detector.descriptor());
+    own.chain([&onesec_engine::CHAIN_DESCRIPTOR]).find(|descriptor| descriptor.code == code).cloned()
 }

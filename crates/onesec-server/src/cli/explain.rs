@@ -114,6 +114,15 @@ fn remedy(alert: &Value) -> String {
                 "at most {limit} exchanges in {window} s; raise `detectors.exchange-rate.limit` if the agent needs more"
             )
         }
+        "goal-hijack" => "a mandate that covers it (`allowed_tools`, `allowed_connections`, `allowed_actions` of its \
+                          task_start, or `mandate` of the agent's registration), or a person's yes to exactly this act"
+            .to_owned(),
+        "tool-integrity" if !get("/attributes/digest").is_empty() => {
+            let server = raw("/attributes/server");
+            let server = if server == "''" { String::new() } else { format!(" --server {server}") };
+            let (tool, digest) = (raw("/attributes/tool"), get("/attributes/digest"));
+            format!("if the manifest is as it should be: onesec tools approve {tool}{server} --digest {digest}")
+        }
         _ => get("/mitigation"),
     }
 }

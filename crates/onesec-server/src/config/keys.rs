@@ -117,7 +117,7 @@ pub(super) const KEYS: &[(&str, Type)] = &[
 ];
 
 /// One client of ours at Auth0.
-pub(super) const CLIENT: &[(&str, Type)] = &[
+const CLIENT: &[(&str, Type)] = &[
     ("client_id", Type::Text),
     ("client_secret", Type::Secret),
     ("private_key_file", Type::Text),

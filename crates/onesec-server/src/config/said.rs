@@ -4,7 +4,7 @@ use onesec_telemetry::suggest::did_you_mean;
 use serde_json::{Map, Value};
 
 use super::ConfigError;
-use super::keys::{CLIENT, KEYS, Type};
+use super::keys::{KEYS, Type};
 use super::{parse_duration, parse_size};
 
 /// Sections whose keys a tenant may say again.

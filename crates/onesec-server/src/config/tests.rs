@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::keys::KEYS;
 use super::said::variable;
 use super::*;
+use crate::server::builtin_settings;
 
 fn load(yaml: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let env: HashMap<String, String> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
@@ -23,6 +24,12 @@ fn the_default_file_says_what_holds_without_it() {
     assert_eq!((rate["limit"].as_u64(), rate["window_seconds"].as_u64()), (Some(20), Some(300)));
     let consent = written.detectors.remove("consent-phishing").expect("shown in the default file");
     assert_eq!((consent["scopes"].as_u64(), consent["users"].as_u64()), (Some(10), Some(5)));
+    // What the file says of the others is what they are without it.
+    let said = builtin_settings(&written).expect("settings");
+    let own = onesec_detectors::Settings::default();
+    assert_eq!((said.tools, said.rogue, said.web), (own.tools, own.rogue, own.web));
+    assert_eq!(said.require_signatures, own.require_signatures);
+    written.detectors.clear();
     assert_eq!(written, none.settings);
     assert_eq!((file.listen, file.retention, file.max_journal_bytes), (none.listen, none.retention, None));
     assert!(file.token_vault.is_none() && file.tenants.is_empty() && file.tls.is_none());

@@ -36,7 +36,7 @@ mod demo {
         let output = run(&["demo"]);
         let told = text(&output.stdout);
         assert_eq!(code(&output), 0, "{told}{}", text(&output.stderr));
-        assert!(told.lines().count() <= 60, "{told}");
+        assert!(told.lines().count() <= 70, "{told}");
         assert!(!told.contains("NOT MET"), "{told}");
         assert!(told.contains("honest calls: 14 of 14 passed"), "{told}");
         assert!(!told.contains('\u{1b}'), "colours only on a terminal: {told}");
@@ -48,7 +48,7 @@ mod demo {
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one document");
         assert_eq!(report["passed"], true);
         let attacks = report["attacks"].as_array().expect("attacks");
-        assert_eq!(attacks.len(), 6);
+        assert_eq!(attacks.len(), 8);
         for attack in attacks {
             assert!(!attack["dry_run"]["alert"]["evidence"].as_array().expect("evidence").is_empty(), "{attack}");
         }
@@ -96,6 +96,16 @@ mod demo {
     #[test]
     fn without_consent_phishing_it_fails() {
         fails_without("consent-phishing", "Consent phishing");
+    }
+
+    #[test]
+    fn without_goal_hijack_it_fails() {
+        fails_without("goal-hijack", "Goal hijacking");
+    }
+
+    #[test]
+    fn without_memory_poisoning_it_fails() {
+        fails_without("memory-poisoning", "Memory poisoning");
     }
 
     #[test]

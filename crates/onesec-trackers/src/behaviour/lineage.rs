@@ -77,7 +77,12 @@ pub(crate) fn above<'a>(
 impl State {
     /// When the agent was said to have ended.
     pub(crate) fn stopped(&self, who: Who<'_>) -> Option<Timestamp> {
-        find(&self.behaviour.born, &self.shared.seed, who.agent?.as_str())?.stopped
+        let (agent, born) = (who.agent?.as_str(), &self.behaviour.born);
+        if born.len() == 0 {
+            return None;
+        }
+        let slot = born.find(who.hash, |known| *known.agent == *agent)?;
+        born.get(slot)?.stopped
     }
 
     pub(crate) fn lineage_facts<'a>(&'a self, who: Who<'a>, record: &'a Record) -> Option<LineageFacts<'a>> {

@@ -90,9 +90,12 @@ impl State {
     }
 
     pub(crate) fn conduct(&self, who: Who<'_>) -> Option<&Conduct> {
-        let agent = who.agent?.as_str();
-        let slot = self.behaviour.agents.find(who.hash, |known| *known.agent == *agent)?;
-        self.behaviour.agents.get(slot)
+        let (agent, agents) = (who.agent?.as_str(), &self.behaviour.agents);
+        if agents.len() == 0 {
+            return None;
+        }
+        let slot = agents.find(who.hash, |known| *known.agent == *agent)?;
+        agents.get(slot)
     }
 
     pub(crate) fn task(&self, task: &str) -> Option<&Task> {
@@ -140,8 +143,9 @@ impl State {
             return facts;
         }
         let live = conduct.into_iter().flat_map(|conduct| conduct.tasks.iter().rev());
-        let live =
-            live.filter_map(|(id, _)| self.task(id)).filter(|task| task.ended.is_none() && task.bounds.is_stated());
+        // A task that ended may have been begun anew by another agent.
+        let own = |task: &&Task| *task.agent == *agent.as_str() && task.ended.is_none() && task.bounds.is_stated();
+        let live = live.filter_map(|(id, _)| self.task(id)).filter(own);
         // Whoever leaves out the task is measured against what it works on; any of it may be meant.
         let best = live.min_by_key(|task| (!task.stated, outside(&task.bounds).is_some()));
         if let Some(task) = claimed.or(best) {

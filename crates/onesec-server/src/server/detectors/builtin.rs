@@ -13,6 +13,11 @@ use serde_json::Value;
 /// # Errors
 /// [`SetupError`] where a setting has no meaning.
 pub fn builtin_detectors(settings: &Settings) -> Result<Vec<Box<dyn Detector>>, SetupError> {
+    builtin_settings(settings).map(|own| onesec_detectors::all(&own))
+}
+
+/// What was said of the built-in detectors.
+pub(crate) fn builtin_settings(settings: &Settings) -> Result<onesec_detectors::Settings, SetupError> {
     let mut own = onesec_detectors::Settings::default();
     if let Some(additions) = &settings.catalogue {
         let catalogue = Catalogue::with_additions(additions);
@@ -43,7 +48,7 @@ pub fn builtin_detectors(settings: &Settings) -> Result<Vec<Box<dyn Detector>>, 
     web.count("max_payments_per_hour", |n| own.web.max_payments_per_hour = n)?;
     web.list("internal_hosts", |list| own.web.internal_hosts = list)?;
     web.list("ai_services", |list| own.web.ai_services = list)?;
-    Ok(onesec_detectors::all(&own))
+    Ok(own)
 }
 
 /// What the built-in detectors read; one that is not listed reads nothing.

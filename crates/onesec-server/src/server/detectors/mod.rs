@@ -9,6 +9,8 @@ use onesec_telemetry::suggest::did_you_mean;
 
 use self::builtin::BUILTIN_SETTINGS;
 pub use self::builtin::builtin_detectors;
+#[cfg(test)]
+pub(crate) use self::builtin::builtin_settings;
 use crate::core::SharedAssemble;
 
 /// The built-in detectors, then strangers'.
