@@ -154,5 +154,10 @@ fn measures(settings: &Settings, config: &mut TrackerConfig) -> Result<(), Setup
     if let Some(seconds) = number("dormant-agent", "after_seconds", 3_600..=31_536_000, "must be 1h to 365d")? {
         config.rest_after = Duration::from_secs(seconds);
     }
+    // For stories about forgetting. The server has no such setting: what is kept does not change while it runs.
+    if let Some(kept) = number("state-lost", "kept", 1..=1_000_000, "must be 1 to 1 000 000")? {
+        let kept = usize::try_from(kept).unwrap_or(usize::MAX);
+        (config.bounds.agents, config.bounds.pairs) = (kept, kept);
+    }
     Ok(())
 }
