@@ -44,7 +44,8 @@ impl Detector for ConnectionFanOut {
         if reach.undelegated < self.connections {
             return;
         }
-        let reason = format!("{} connections that nobody delegated, or that were refused, in 10 minutes", reach.undelegated);
+        let reason =
+            format!("{} connections that nobody delegated, or that were refused, in 10 minutes", reach.undelegated);
         let finding = Finding::about(record, Severity::High, reason).of(Entity::agent_of(record));
         out.report(finding.with("connections", reach.undelegated).with("limit", self.connections));
     }

@@ -46,8 +46,7 @@ impl DormantAgent {
             let provider = provider_of(&self.catalogue, record, &scopes.effective);
             any_of_class(&self.catalogue, provider, &scopes.effective, &RISKY)
         });
-        let signs =
-            [(network, "new-network"), (risky, "high-risk-scope"), (rest.exchanges > self.burst, "burst")];
+        let signs = [(network, "new-network"), (risky, "high-risk-scope"), (rest.exchanges > self.burst, "burst")];
         signs.into_iter().filter(|(there, _)| *there).map(|(_, sign)| sign).collect()
     }
 }

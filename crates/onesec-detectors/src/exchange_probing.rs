@@ -62,7 +62,8 @@ impl Detector for ExchangeProbing {
 
 fn probing(record: &Record, failures: FailureFacts) -> Finding {
     let FailureFacts { failed, tried, users, connections, outage, .. } = failures;
-    let reason = format!("{failed} of {tried} exchanges failed in 5 minutes, for {users} users at {connections} connections");
+    let reason =
+        format!("{failed} of {tried} exchanges failed in 5 minutes, for {users} users at {connections} connections");
     // One provider that is down is one alert, not one of each agent.
     let entity = match record.connection() {
         Some(connection) if outage => Entity { connection: Some(connection.clone()), ..Entity::default() },

@@ -40,7 +40,8 @@ impl Detector for StateLost {
         let Some(lost) = &facts.lost else {
             return;
         };
-        let reason = format!("{} counts above their limit and {} baselines had to make room", lost.armed, lost.baselines);
+        let reason =
+            format!("{} counts above their limit and {} baselines had to make room", lost.armed, lost.baselines);
         let mut finding = Finding::new(Entity::default(), Evidence::from(&lost.event), Severity::Medium, reason)
             .with("armed", lost.armed)
             .with("baselines", lost.baselines);

@@ -48,7 +48,9 @@ impl Detector for TokenSharing {
         };
         let (severity, origin, reason) = match access.token {
             None | Some(TokenOrigin::ThisAgent) => return,
-            Some(TokenOrigin::Others) => (Severity::High, "others", "used a token that was issued to other agents only"),
+            Some(TokenOrigin::Others) => {
+                (Severity::High, "others", "used a token that was issued to other agents only")
+            }
             Some(_) if access.exclusive && access.tokens_forgotten => {
                 (Severity::Medium, "unknown", "used a token that the gateway does not remember to have issued")
             }

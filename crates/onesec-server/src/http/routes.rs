@@ -6,9 +6,9 @@ use axum::Router;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
-    App, agents, alerts, approvals, canaries, catalogue, connections, contain, decide, delegations, discovery, enforcement, events,
-    exceptions, exchange, going_live, health, keys, layers, openapi, policies, processes, registrations, rehearsal,
-    responses, stream, token, tools, users,
+    App, agents, alerts, approvals, canaries, catalogue, connections, contain, decide, delegations, discovery,
+    enforcement, events, exceptions, exchange, going_live, health, keys, layers, openapi, policies, processes,
+    registrations, rehearsal, responses, stream, token, tools, users,
 };
 use crate::keys::KeyScope;
 

@@ -34,8 +34,14 @@ pub(super) async fn alerts(
     State(app): State<Arc<App>>,
     caller: Caller,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let watcher =
-        Watcher { knows: may_know(&caller), news: app.core.news(), stopping: app.stopping.clone(), tenant: caller.tenant, key: caller.key, app };
+    let watcher = Watcher {
+        knows: may_know(&caller),
+        news: app.core.news(),
+        stopping: app.stopping.clone(),
+        tenant: caller.tenant,
+        key: caller.key,
+        app,
+    };
     let stream = stream::unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok(event), watcher))

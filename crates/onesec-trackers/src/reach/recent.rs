@@ -50,7 +50,6 @@ impl Recent {
             oldest.map(|place| self.0.remove(place));
         }
     }
-
 }
 
 pub(super) fn micros(duration: Duration) -> i64 {

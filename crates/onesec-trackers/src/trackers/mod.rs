@@ -153,11 +153,12 @@ impl Trackers {
         facts
     }
 
-    /// The facts that [`Trackers::observe`] would give, without any change.
+    /// The facts that [`Trackers::observe`] would give, without any change; but for decoys: whoever may ask must not find
+    /// them by asking.
     #[must_use]
     pub fn preview<'a>(&'a self, record: &'a Record) -> Facts<'a> {
         let told = self.state.tell(&self.state.plan(record), record);
-        self.state.measure(&Look::new(&self.state, record), record, told)
+        Facts { canary: None, ..self.state.measure(&Look::new(&self.state, record), record, told) }
     }
 
     /// Brings the record just observed into the statistics.

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use onesec_telemetry::{
-    Attribution, Body, CanaryKind, Channel, Command, Details, EventId, Record, Timestamp, UserId,
-};
+use onesec_telemetry::{Attribution, Body, CanaryKind, Channel, Command, Details, EventId, Record, Timestamp, UserId};
 
 use super::look::{Act, Look};
 use super::measure::Grant;
@@ -15,9 +13,7 @@ use crate::facts::{
     AccessFacts, Bypass, CanaryFacts, FAIL_WINDOW, FAN_WINDOW, FailureFacts, LostFacts, ReachFacts, RestFacts,
     Standing, TaskUser, WAKING,
 };
-use crate::reach::{
-    Attempt, Failing, MOST_CONNECTIONS, MOST_UNDELEGATED, MOST_USERS, Reach, TaskFor, Untold, Waking,
-};
+use crate::reach::{Attempt, Failing, MOST_CONNECTIONS, MOST_UNDELEGATED, MOST_USERS, Reach, TaskFor, Untold, Waking};
 use crate::shared::{Sym, stable_hash};
 use crate::window::{Class, Split};
 
@@ -173,7 +169,8 @@ impl State {
                 [client, issued_to, grant.as_ref().map(|grant| grant.app), record.agent().map(AsRef::as_ref)],
             ),
         ];
-        let is = |what: CanaryKind, names: [Option<&str>; 4]| names.into_iter().flatten().any(|n| canaries.has(what, n));
+        let is =
+            |what: CanaryKind, names: [Option<&str>; 4]| names.into_iter().flatten().any(|n| canaries.has(what, n));
         touched.into_iter().find(|(what, names)| is(*what, *names)).map(|(what, _)| CanaryFacts { what })
     }
 
