@@ -9,7 +9,8 @@ use onesec_trackers::facts::FailureFacts;
 ///
 /// Where three agents that have been known for a day fail at a connection as they do when a provider is down (RFC 6749:
 /// `temporarily_unavailable`, `server_error`; rate limits, time-outs), their findings become one alert of the connection;
-/// what is judged of each stays as it is. What we refuse ourselves counts from the next exchange on.
+/// what is judged of each stays as it is. What we refuse ourselves counts from the next exchange on, but for what is
+/// told to wait.
 ///
 /// **Blind spot**: an agent that probes slowly; a success on something that it was given before.
 #[derive(Debug)]

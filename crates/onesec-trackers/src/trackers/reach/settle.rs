@@ -210,6 +210,8 @@ struct Measures {
 impl Reach {
     fn settle(&mut self, stash: &Stash, settled: Settled, by: Measures) {
         let let_pass = settled != Settled::Refused;
+        // Whoever asks too often is told to wait, which is no answer to what was asked.
+        let refused = !let_pass && !stash.over_agent && !stash.over_root;
         let counts = stash.view.is_some_and(View::counts);
         let failed = stash.reached.success == Some(false);
         if counts && let_pass && !failed {
@@ -224,13 +226,13 @@ impl Reach {
                 self.peaks.get_or_insert_default().note(stash.at, count, FAN_WINDOW);
             }
         }
-        if counts && (stash.reached.undelegated || !let_pass) && !stash.connection.is_empty() {
+        if counts && (stash.reached.undelegated || refused) && !stash.connection.is_empty() {
             let connection = stable_hash(&[&stash.connection]);
             self.undelegated.note(stash.at, connection, (FAN_WINDOW, MOST_UNDELEGATED));
         }
-        let failed = match (stash.reached.success, let_pass) {
+        let failed = match (stash.reached.success, refused) {
             (Some(success), _) => Some(!success),
-            (None, false) if stash.act == Act::Ask => Some(true),
+            (None, true) if stash.act == Act::Ask => Some(true),
             _ => None,
         };
         self.settle_attempt(stash, failed, by);
