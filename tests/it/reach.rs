@@ -150,7 +150,7 @@ fn one_task_is_for_one_user() {
 #[test]
 fn a_hundred_failed_exchanges() {
     let mut world = plan().live().start();
-    let (mut agent, token) = world.lent("helper");
+    let (mut agent, _) = world.lent("helper");
     for round in 0..6 {
         assert_ne!(agent.exchange(GOOGLE, &format!("v1.not-a-token-{round}")).status, 200);
     }
