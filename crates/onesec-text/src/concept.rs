@@ -161,6 +161,26 @@ concepts! {
     QUOTE,
     /// A question or a wish to understand: how, what, explain.
     ASK,
+    /// What the agent was told before, and the place where that stands: "what you were given", "the paragraph above".
+    TOLD,
+    /// A way to tell a word without writing it: backwards, letter by letter, a hint.
+    SPELL,
+    /// What an agent is often told to keep: "the secret word", "the access code".
+    KEYWORD,
+    /// "Access granted", which some agents are told to keep as well.
+    GRANTED,
+    /// No refusal: "never break character", "do not apologise".
+    NOREFUSE,
+    /// A copy for somebody: "in bcc", "a copy of each".
+    COPY,
+    /// Automatically, without exception.
+    AUTO,
+    /// The parameter of an address that takes what is added: `?q=`, `={`.
+    QUERY,
+    /// What loads an address when it is shown: an image, a style sheet, a link.
+    PICTURE,
+    /// What is to be put into something: "followed by", "replace TEXT".
+    PUT,
     /// A word of English, whose verbs look like its nouns: only their place tells an order.
     ENGLISH,
 }

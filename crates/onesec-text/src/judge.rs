@@ -161,15 +161,16 @@ fn confirm(rule: &Rule, words: Words<'_>) -> Option<(Hit, Range<usize>)> {
             Order::Given => true,
         };
         let mut range = core.start..core.end;
-        let mut taken = [core.start; 4];
+        // The same words are not two of a rule's needs, not even in part.
+        let mut taken = [(core.start, core.end); 4];
         let all = others.iter().enumerate().all(|(nth, need)| {
-            let free = |hit: &&Hit| hit.mask & need != 0 && !taken.contains(&hit.start);
+            let free = |hit: &&Hit| hit.mask & need != 0 && !taken.iter().any(|(start, end)| hit.start < *end && *start < hit.end);
             let order = |hit: &&Hit| !in_order || hit.start >= range.end;
             let nearest = hits.iter().filter(free).filter(order).min_by_key(|hit| distance(core, hit));
             let Some(hit) = nearest.filter(|hit| distance(core, hit) <= rule.near) else { return false };
             range = range.start.min(hit.start)..range.end.max(hit.end);
             if let Some(slot) = taken.get_mut(nth + 1) {
-                *slot = hit.start;
+                *slot = (hit.start, hit.end);
             }
             true
         });
@@ -184,6 +185,9 @@ const fn distance(a: &Hit, b: &Hit) -> usize {
     if a.start < b.start { b.start.saturating_sub(a.end) } else { a.start.saturating_sub(b.end) }
 }
 
+/// What is said to be so, and may be said not to be: "our bank details have not changed".
+const STATES: u128 = any(&[Concept::CHANGED, Concept::GRANT, Concept::LIFTED]);
+
 /// Verbs that are denied ("do not forward") or said of others ("attackers ignore") are no orders.
 fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
     // Where the last denial ended: in "do not disclose, copy or forward" it holds for all three.
@@ -194,7 +198,7 @@ fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
         if hit.mask & Concept::HIDE.mask() != 0 {
             denial = Some(end);
         }
-        if hit.mask & VERBS == 0 {
+        if hit.mask & (VERBS | STATES) == 0 {
             continue;
         }
         let between = |from: usize, to: usize| text.get(from..to).unwrap_or("\n");
@@ -221,6 +225,12 @@ fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
         };
         let listed =
             denial.is_some_and(|from| matches!(between(from, start).trim(), "," | "or" | ", or" | "/" | "nor"));
+        if denied {
+            hit.mask &= !STATES;
+        }
+        if hit.mask & VERBS == 0 {
+            continue;
+        }
         if denied || listed {
             denial = Some(end);
         }

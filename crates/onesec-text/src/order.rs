@@ -54,7 +54,11 @@ pub(crate) fn is_told(text: &str, start: usize) -> bool {
     if !rest.ends_with(' ') {
         return false;
     }
-    let (_, word) = split_last_word(rest);
+    let (earlier, word) = split_last_word(rest);
+    if word == "you" {
+        let (_, asks) = split_last_word(earlier);
+        return matches!(asks, "do" | "did" | "if" | "when" | "why" | "unless" | "once");
+    }
     TELLERS.contains(&word)
 }
 

@@ -66,7 +66,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Override, 700, 50, &[one(IGNORE), one(PROMPT)]),
     rule(Signal::Override, 340, 36, &[one(IGNORE), one(INSTR)]),
     rule(Signal::Override, 600, 36, &[one(IGNORE), one(ALLPRIOR)]),
-    rule(Signal::Override, 640, 60, &[any(&[IGNORE, DISABLE]), one(GUARD), any(&[YOU, AI, FREE])]),
+    rule(Signal::Override, 640, 60, &[any(&[IGNORE, DISABLE]), one(GUARD), any(&[YOU, AI])]),
     rule(Signal::Override, 400, 40, &[any(&[IGNORE, DISABLE]), one(GUARD)]),
     rule(Signal::Override, 620, 90, &[one(IGNORE), any(&[ALLPRIOR, TASK, INSTR]), one(INSTEAD)]),
     // New instructions.
@@ -91,7 +91,7 @@ pub(crate) const RULES: &[Rule] = &[
     // Telling the answer what to be.
     ordered(Signal::Override, 540, 32, &[one(SHAPE), one(REPLY)]),
     rule(Signal::Override, 560, 60, &[one(ADD), one(REPLY), one(CONTENT)]),
-    rule(Signal::Override, 510, 50, &[one(WEAVE), one(ANSWER)]),
+    verb_first(Signal::Override, 510, 50, &[one(WEAVE), one(ANSWER)]),
     rule(Signal::Override, 380, 50, &[one(ADD), one(REPLY)]),
     rule(Signal::Override, 360, 24, &[one(SAY), one(ONLY)]),
     rule(Signal::Override, 540, 60, &[one(SAY), one(CONTENT), one(ONLY)]),
@@ -102,6 +102,12 @@ pub(crate) const RULES: &[Rule] = &[
         90,
         &[one(INSTEAD), any(&[SAY, REVEAL, SEND, RUN]), any(&[YOU, AI, ALLPRIOR, INSTR, USER])],
     ),
+    // Refusing to refuse.
+    rule(Signal::Override, 600, 200, &[one(NOREFUSE), one(FREE)]),
+    rule(Signal::Override, 520, 120, &[one(NOREFUSE), any(&[GUARD, BECOME]), any(&[YOU, AI])]),
+    // The answer that a game with access codes is about.
+    verb_first(Signal::Override, 540, 40, &[any(&[SAY, REVEAL, RECITE]), one(GRANTED)]),
+    rule(Signal::Override, 520, 120, &[one(GRANTED), any(&[IGNORE, ONLY, INSTEAD, BECOME, MARK])]),
     // Standing orders and triggers.
     ordered(Signal::Standing, 560, 160, &[one(TRIGGER), ACT, any(&[YOU, AI, REPLY, ONLY, ALWAYS, SECRET, DEST, HIDE])]),
     rule(Signal::Standing, 400, 120, &[one(TRIGGER), ACT]),
@@ -127,6 +133,10 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Standing, 480, 120, &[one(REMEMBER), any(&[ALWAYS, TRIGGER]), DO]),
     rule(Signal::Standing, 580, 160, &[one(REMEMBER), one(GRANT), any(&[WITHOUT, ALWAYS, SECRET])]),
     rule(Signal::Standing, 420, 60, &[one(ALWAYS), one(GRANT), any(&[PERM, SECRET, WITHOUT])]),
+    rule(Signal::Standing, 540, 160, &[one(REMEMBER), one(GRANT), one(AUTO)]),
+    rule(Signal::Standing, 560, 160, &[any(&[REMEMBER, IAMADMIN]), one(LIFTED), any(&[CONFIRM, GUARD])]),
+    rule(Signal::Standing, 600, 120, &[any(&[ALWAYS, TRIGGER, REMEMBER]), one(COPY), one(DEST)]),
+    rule(Signal::Standing, 520, 120, &[one(ALWAYS), any(&[ADD, FOLLOW, GIVE]), one(HIDE)]),
     rule(Signal::Standing, 160, 0, &[one(REMEMBER)]),
     // Authority.
     rule(Signal::Authority, 620, 160, &[one(IAMADMIN), any(&[DISABLE, REVEAL, IGNORE, GIVE, GRANT, RUN, SEND, GUARD])]),
@@ -162,6 +172,12 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Exfiltration, 600, 120, &[one(YOURPROMPT), any(&[DEST, REPLY])]),
     rule(Signal::Exfiltration, 560, 90, &[one(YOURPROMPT), any(&[SEND, ADD, SHAPE, REVEAL])]),
     rule(Signal::Exfiltration, 560, 120, &[any(&[RUN, FETCH]), one(CONVO), one(DEST)]),
+    rule(Signal::Exfiltration, 540, 60, &[one(RECITE), one(TOLD)]),
+    ordered(Signal::Exfiltration, 520, 48, &[one(REVEAL), one(TOLD)]),
+    rule(Signal::Exfiltration, 540, 60, &[any(&[REVEAL, RECITE, SHAPE, SAY]), one(KEYWORD), any(&[TOLD, SPELL, GUARD])]),
+    rule(Signal::Exfiltration, 360, 30, &[any(&[REVEAL, RECITE]), one(KEYWORD)]),
+    rule(Signal::Exfiltration, 560, 160, &[one(QUERY), one(PICTURE), any(&[CONVO, SECRET, REPLY, PROMPT])]),
+    rule(Signal::Exfiltration, 560, 160, &[one(QUERY), one(PUT), any(&[CONVO, SECRET, PROMPT, FILE])]),
     // Keeping it from people.
     rule(Signal::Concealment, 600, 0, &[one(HIDEUSER)]),
     rule(Signal::Concealment, 440, 40, &[one(HIDE), one(USER)]),
@@ -179,7 +195,9 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::PaymentChange, 600, 90, &[one(BANK), one(CHANGED), one(OUR)]),
     rule(Signal::PaymentChange, 580, 140, &[one(PAY), one(BANK), one(CHANGED)]),
     // Tools and code.
-    rule(Signal::Tool, 560, 120, &[one(BEFORE), DO, any(&[YOU, FILE, SECRET, CONVO, ADD, TOOL])]),
+    rule(Signal::Tool, 560, 120, &[one(BEFORE), DO, any(&[FILE, SECRET, CONVO])]),
+    rule(Signal::Tool, 560, 120, &[one(BEFORE), any(&[SEND, ADD, SAY, IGNORE, DISABLE]), any(&[YOU, ADD, DEST, HIDE])]),
+    rule(Signal::Tool, 300, 120, &[one(BEFORE), DO, any(&[YOU, TOOL])]),
     rule(Signal::Tool, 440, 40, &[one(RUN), one(CODE)]),
     rule(Signal::Tool, 560, 120, &[one(RUN), one(TOOL), any(&[HIDE, IGNORE, BEFORE, IAMADMIN])]),
     rule(Signal::Tool, 440, 80, &[one(RUN), one(TOOL), one(URGENT)]),
