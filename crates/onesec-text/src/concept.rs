@@ -181,6 +181,16 @@ concepts! {
     PICTURE,
     /// What is to be put into something: "followed by", "replace TEXT".
     PUT,
+    /// Fiction and thought experiments: imagine, hypothetical, novel.
+    FICTION,
+    /// The limits that the agent itself has: "your guidelines", "your safety training".
+    OWNGUARD,
+    /// Words addressed to a machine in what people write to each other: "note to AI", "if your agent".
+    NOTEAI,
+    /// What such a note may ask for: rank, approve, reply. An imperative.
+    ACTON,
+    /// What hides text on a page: `display:none`, `font-size:0`.
+    UNSEEN,
     /// A word of English, whose verbs look like its nouns: only their place tells an order.
     ENGLISH,
 }

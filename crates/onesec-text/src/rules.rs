@@ -55,7 +55,7 @@ const LOUD: u128 = any(&[IMPORTANT, URGENT, STOP]);
 
 /// Verbs that count only where they are orders: not denied, and not said of somebody else.
 pub(crate) const VERBS: u128 =
-    any(&[IGNORE, REVEAL, SEND, SAY, RUN, FETCH, DISABLE, PAY, SHAPE, ADD, GIVE, FOLLOW, REMEMBER, WEAVE]);
+    any(&[IGNORE, REVEAL, SEND, SAY, RUN, FETCH, DISABLE, PAY, SHAPE, ADD, GIVE, FOLLOW, REMEMBER, WEAVE, ACTON]);
 
 /// Every rule.
 pub(crate) const RULES: &[Rule] = &[
@@ -68,6 +68,8 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Override, 600, 36, &[one(IGNORE), one(ALLPRIOR)]),
     rule(Signal::Override, 640, 60, &[any(&[IGNORE, DISABLE]), one(GUARD), any(&[YOU, AI])]),
     rule(Signal::Override, 400, 40, &[any(&[IGNORE, DISABLE]), one(GUARD)]),
+    rule(Signal::Override, 640, 30, &[any(&[IGNORE, DISABLE]), one(OWNGUARD)]),
+    rule(Signal::Override, 560, 60, &[one(OWNGUARD), one(VOID)]),
     rule(Signal::Override, 620, 90, &[one(IGNORE), any(&[ALLPRIOR, TASK, INSTR]), one(INSTEAD)]),
     // New instructions.
     rule(Signal::Override, 560, 0, &[one(NEWTASK)]),
@@ -88,6 +90,8 @@ pub(crate) const RULES: &[Rule] = &[
     // Marks that pretend that the data ends here.
     rule(Signal::Override, 300, 0, &[one(MARK)]),
     rule(Signal::Override, 640, 200, &[one(MARK), DO | any(&[FREE, GRANT, LIFTED, BECOME, NEWTASK])]),
+    ordered(Signal::Override, 560, 90, &[one(NOTEAI), DO | any(&[ACTON])]),
+    rule(Signal::Override, 560, 120, &[one(UNSEEN), one(AI), DO | any(&[ACTON])]),
     // Telling the answer what to be.
     ordered(Signal::Override, 540, 32, &[one(SHAPE), one(REPLY)]),
     rule(Signal::Override, 560, 60, &[one(ADD), one(REPLY), one(CONTENT)]),
@@ -104,9 +108,11 @@ pub(crate) const RULES: &[Rule] = &[
     ),
     // Refusing to refuse.
     rule(Signal::Override, 600, 200, &[one(NOREFUSE), one(FREE)]),
+    rule(Signal::Override, 540, 120, &[one(NOREFUSE), one(NOREFUSE)]),
     rule(Signal::Override, 520, 120, &[one(NOREFUSE), any(&[GUARD, BECOME]), any(&[YOU, AI])]),
     // The answer that a game with access codes is about.
     verb_first(Signal::Override, 540, 40, &[any(&[SAY, REVEAL, RECITE]), one(GRANTED)]),
+    rule(Signal::Override, 540, 120, &[one(SAY), one(KEYWORD), any(&[ALWAYS, TRIGGER, IGNORE, MARK, BECOME])]),
     rule(Signal::Override, 520, 120, &[one(GRANTED), any(&[IGNORE, ONLY, INSTEAD, BECOME, MARK])]),
     // Standing orders and triggers.
     ordered(Signal::Standing, 560, 160, &[one(TRIGGER), ACT, any(&[YOU, AI, REPLY, ONLY, ALWAYS, SECRET, DEST, HIDE])]),
@@ -173,8 +179,9 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Exfiltration, 560, 90, &[one(YOURPROMPT), any(&[SEND, ADD, SHAPE, REVEAL])]),
     rule(Signal::Exfiltration, 560, 120, &[any(&[RUN, FETCH]), one(CONVO), one(DEST)]),
     rule(Signal::Exfiltration, 540, 60, &[one(RECITE), one(TOLD)]),
+    ordered(Signal::Exfiltration, 510, 24, &[one(SHAPE), one(TOLD)]),
     ordered(Signal::Exfiltration, 520, 48, &[one(REVEAL), one(TOLD)]),
-    rule(Signal::Exfiltration, 540, 60, &[any(&[REVEAL, RECITE, SHAPE, SAY]), one(KEYWORD), any(&[TOLD, SPELL, GUARD])]),
+    rule(Signal::Exfiltration, 540, 60, &[any(&[REVEAL, RECITE, SHAPE, SAY]), one(KEYWORD), any(&[TOLD, SPELL, IGNORE])]),
     rule(Signal::Exfiltration, 360, 30, &[any(&[REVEAL, RECITE]), one(KEYWORD)]),
     rule(Signal::Exfiltration, 560, 160, &[one(QUERY), one(PICTURE), any(&[CONVO, SECRET, REPLY, PROMPT])]),
     rule(Signal::Exfiltration, 560, 160, &[one(QUERY), one(PUT), any(&[CONVO, SECRET, PROMPT, FILE])]),
