@@ -77,7 +77,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Override, 320, 50, &[one(NEW), one(TASK), LOUD]),
     rule(Signal::Override, 460, 90, &[one(INSTR), one(URGENT), one(IMPORTANT), any(&[YOU, STOP])]),
     rule(Signal::Override, 560, 110, &[one(NEW), any(&[INSTR, TASK]), one(IMPORTANT), any(&[URGENT, STOP])]),
-    rule(Signal::Override, 540, 110, &[one(NEW), any(&[INSTR, TASK]), LOUD, one(YOU)]),
+    rule(Signal::Override, 520, 89, &[one(NEW), any(&[INSTR, TASK]), LOUD, one(YOU)]),
     rule(Signal::Override, 380, 60, &[one(NEW), one(INSTR), any(&[YOU, FOLLOW])]),
     rule(Signal::Override, 360, 90, &[any(&[INSTR, TASK]), one(URGENT), any(&[STOP, FOLLOW, IMPORTANT])]),
     // Another role, without rules.
