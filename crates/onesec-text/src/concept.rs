@@ -191,6 +191,10 @@ concepts! {
     ACTON,
     /// What hides text on a page: `display:none`, `font-size:0`.
     UNSEEN,
+    /// The one order that is to count: "this directive alone".
+    THISONE,
+    /// What is said to have been agreed before: "in our previous session", "you acknowledged".
+    AGREED,
     /// A word of English, whose verbs look like its nouns: only their place tells an order.
     ENGLISH,
 }

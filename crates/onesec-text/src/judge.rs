@@ -26,7 +26,7 @@ pub(crate) struct Sentence {
     pub(crate) evidence: Vec<Evidence>,
     /// Whether it is worded as an order, or speaks to a reader or a machine.
     pub(crate) addresses: bool,
-    /// Whether it talks about attacks, or asks how something works.
+    /// Whether it talks about attacks, asks how something works, or stands in a text that plays.
     pub(crate) talks: bool,
 }
 
@@ -108,10 +108,14 @@ struct Theme {
 }
 
 impl Theme {
+    const fn plays(self) -> bool {
+        self.fiction >= 2
+    }
+
     /// People who play and invent talk of rules that are lifted; what sets earlier instructions aside stays what it is.
     fn of_fiction(self, rule: &Rule, weight: u16) -> u16 {
-        let plays = self.fiction >= 2 && rule.signal == Signal::Override && rule.weight < OF_NO_PLAY;
-        if plays { weight / 4 * 3 } else { weight }
+        let said_in_play = rule.signal == Signal::Override && rule.weight < OF_NO_PLAY;
+        if self.plays() && said_in_play { weight / 4 * 3 } else { weight }
     }
 }
 
@@ -140,7 +144,7 @@ fn sentence(text: &str, range: Range<usize>, words: Words<'_>, theme: Theme) -> 
     let mut sentence = Sentence {
         range: range.clone(),
         addresses: own & VERBS != 0 && has(&[Concept::YOU, Concept::AI, Concept::INSTR, Concept::REPLY, Concept::MUST]),
-        talks: has(&[Concept::TALK, Concept::ASK]),
+        talks: has(&[Concept::TALK, Concept::ASK]) || theme.plays(),
         evidence: Vec::new(),
     };
     let possible = RULES.iter().filter(|rule| {

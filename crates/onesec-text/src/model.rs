@@ -146,7 +146,6 @@ impl Cues {
         let share = ((logit - FROM) / (FULL - FROM)).clamp(0.0, 1.0);
         let most: f32 = match self {
             Self { talks: true, .. } => 150.0,
-            Self { addresses: true, rules: true, .. } => 400.0,
             Self { addresses: true, .. } | Self { rules: true, .. } => 330.0,
             Self { .. } => 200.0,
         };
