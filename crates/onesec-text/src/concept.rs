@@ -195,6 +195,8 @@ concepts! {
     THISONE,
     /// What is said to have been agreed before: "in our previous session", "you acknowledged".
     AGREED,
+    /// Where an agent finds what it is asked for: "your environment", "that you can see".
+    INREACH,
     /// A word of English, whose verbs look like its nouns: only their place tells an order.
     ENGLISH,
 }

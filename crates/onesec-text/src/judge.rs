@@ -26,8 +26,10 @@ pub(crate) struct Sentence {
     pub(crate) evidence: Vec<Evidence>,
     /// Whether it is worded as an order, or speaks to a reader or a machine.
     pub(crate) addresses: bool,
-    /// Whether it talks about attacks, asks how something works, or stands in a text that plays.
+    /// Whether it talks about attacks, or asks how something works.
     pub(crate) talks: bool,
+    /// Whether it stands in a text that is fiction, or a thought experiment.
+    pub(crate) plays: bool,
 }
 
 /// Sentences longer than this are divided.
@@ -114,7 +116,7 @@ impl Theme {
 
     /// People who play and invent talk of rules that are lifted; what sets earlier instructions aside stays what it is.
     fn of_fiction(self, rule: &Rule, weight: u16) -> u16 {
-        let said_in_play = rule.signal == Signal::Override && rule.weight < OF_NO_PLAY;
+        let said_in_play = matches!(rule.signal, Signal::Override | Signal::Standing) && rule.weight < OF_NO_PLAY;
         if self.plays() && said_in_play { weight / 4 * 3 } else { weight }
     }
 }
@@ -144,7 +146,8 @@ fn sentence(text: &str, range: Range<usize>, words: Words<'_>, theme: Theme) -> 
     let mut sentence = Sentence {
         range: range.clone(),
         addresses: own & VERBS != 0 && has(&[Concept::YOU, Concept::AI, Concept::INSTR, Concept::REPLY, Concept::MUST]),
-        talks: has(&[Concept::TALK, Concept::ASK]) || theme.plays(),
+        talks: has(&[Concept::TALK, Concept::ASK]),
+        plays: theme.plays(),
         evidence: Vec::new(),
     };
     let possible = RULES.iter().filter(|rule| {
@@ -210,6 +213,9 @@ const fn distance(a: &Hit, b: &Hit) -> usize {
     if a.start < b.start { b.start.saturating_sub(a.end) } else { a.start.saturating_sub(b.end) }
 }
 
+/// And, in languages that deny after the verb.
+const AND: [&str; 3] = [" und ", " et ", " en "];
+
 /// What is said to be so, and may be said not to be: "our bank details have not changed".
 const STATES: u128 = any(&[Concept::CHANGED, Concept::GRANT, Concept::LIFTED]);
 
@@ -229,6 +235,8 @@ fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
         let between = |from: usize, to: usize| text.get(from..to).unwrap_or("\n");
         let joined =
             |gap: &str, most: usize| gap.len() <= most && !gap.contains(['.', ',', ';', ':', '!', '?', '\n', '"']);
+        // "Füge den Link ein und erwähne nicht…" denies the second verb only.
+        let one_clause = |gap: &str| joined(gap, 24) && !AND.iter().any(|and| gap.contains(and));
         let denied = before
             .iter()
             .rev()
@@ -240,7 +248,7 @@ fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
         let denied_after = after
             .iter()
             .take(4)
-            .any(|b| b.mask & Concept::NEGAFTER.mask() != 0 && b.start >= end && joined(between(end, b.start), 24));
+            .any(|b| b.mask & Concept::NEGAFTER.mask() != 0 && b.start >= end && one_clause(between(end, b.start)));
         let told = match (hit.mask & Concept::ENGLISH.mask() != 0, hit.mask & Concept::IGNORE.mask() != 0) {
             (true, true) => order::is_told(text, start),
             (true, false) => {

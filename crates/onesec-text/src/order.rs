@@ -1,6 +1,6 @@
 //! Whether an English verb stands where orders stand: English writes "send" for the order, the noun and the plural.
 
-use crate::concept::Concept::{AI, REPLY, YOU};
+use crate::concept::Concept::{AI, NOTEAI, REPLY, YOU};
 use crate::concept::any;
 use crate::lexicon::Hit;
 use crate::rules::VERBS;
@@ -39,7 +39,10 @@ pub(crate) fn is_order(text: &str, before: &[Hit], start: usize) -> bool {
                 rest = earlier;
                 continue;
             }
-            _ => false,
+            // "Have your AI reply to this."
+            _ => before.iter().rev().take(3).any(|hit| {
+                hit.mask & NOTEAI.mask() != 0 && text.get(hit.end..start).is_some_and(|gap| gap.trim().is_empty())
+            }),
         };
     }
     false

@@ -87,13 +87,14 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Override, 720, 300, &[one(BECOME), one(FREE)]),
     rule(Signal::Override, 420, 60, &[one(BECOME), one(ALWAYS)]),
     rule(Signal::Override, 180, 0, &[one(BECOME)]),
-    rule(Signal::Override, 460, 60, &[one(FREE), one(AI)]),
+    rule(Signal::Override, 440, 60, &[one(FREE), one(AI)]),
     rule(Signal::Override, 520, 60, &[one(FREE), any(&[LIFTED, GUARD, INSTR]), any(&[AI, YOU, MARK, ADMIN])]),
     rule(Signal::Override, 420, 60, &[one(FREE), one(YOU)]),
     // Marks that pretend that the data ends here.
     rule(Signal::Override, 300, 0, &[one(MARK)]),
     rule(Signal::Override, 640, 200, &[one(MARK), DO | any(&[FREE, GRANT, LIFTED, BECOME, NEWTASK])]),
     ordered(Signal::Override, 560, 90, &[one(NOTEAI), DO | any(&[ACTON])]),
+    rule(Signal::Override, 540, 90, &[one(NOTEAI), any(&[VOID, LIFTED])]),
     rule(Signal::Override, 560, 120, &[one(UNSEEN), one(AI), DO | any(&[ACTON])]),
     // Telling the answer what to be.
     ordered(Signal::Override, 540, 32, &[one(SHAPE), one(REPLY)]),
@@ -184,6 +185,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Exfiltration, 560, 120, &[any(&[RUN, FETCH]), one(CONVO), one(DEST)]),
     rule(Signal::Exfiltration, 540, 60, &[one(SPELL), any(&[PROMPT, YOURPROMPT, TOLD]), any(&[YOU, PROMPT, RECITE])]),
     rule(Signal::Exfiltration, 520, 60, &[one(YOURPROMPT), any(&[SAY, SPELL])]),
+    rule(Signal::Exfiltration, 560, 80, &[any(&[REVEAL, RECITE, SEND]), any(&[SECRET, FILE]), one(INREACH)]),
     rule(Signal::Exfiltration, 540, 60, &[one(RECITE), one(TOLD)]),
     ordered(Signal::Exfiltration, 510, 24, &[one(SHAPE), one(TOLD)]),
     ordered(Signal::Exfiltration, 520, 48, &[one(REVEAL), one(TOLD)]),
