@@ -192,7 +192,9 @@ fn confirm(rule: &Rule, words: Words<'_>) -> Option<(Hit, Range<usize>)> {
         // The same words are not two of a rule's needs, not even in part.
         let mut taken = [(core.start, core.end); 4];
         let all = others.iter().enumerate().all(|(nth, need)| {
-            let free = |hit: &&Hit| hit.mask & need != 0 && !taken.iter().any(|(start, end)| hit.start < *end && *start < hit.end);
+            let free = |hit: &&Hit| {
+                hit.mask & need != 0 && !taken.iter().any(|(start, end)| hit.start < *end && *start < hit.end)
+            };
             let order = |hit: &&Hit| !in_order || hit.start >= range.end;
             let nearest = hits.iter().filter(free).filter(order).min_by_key(|hit| distance(core, hit));
             let Some(hit) = nearest.filter(|hit| distance(core, hit) <= rule.near) else { return false };

@@ -266,8 +266,8 @@ mod tests {
     #[test]
     fn the_model_alone_is_never_nearly_certain() {
         for (addresses, talks, rules) in [(true, true, true), (true, false, false), (false, false, false)] {
-            assert!(Cues { addresses, talks, rules }.weight(100.0) < 600);
+            assert!(Cues { addresses, talks, plays: false, rules }.weight(100.0) < 600);
         }
-        assert!(Cues { addresses: false, talks: false, rules: false }.weight(100.0) < 350);
+        assert!(Cues { addresses: false, talks: false, plays: false, rules: false }.weight(100.0) < 350);
     }
 }
