@@ -18,6 +18,7 @@
 //! | child broader or longer-lived than its parent | [`a_child_stays_within_its_parent`] |
 //! | replay a delegation after unlink | [`replay_a_delegation_after_unlink`] |
 //! | unlink, relink narrower, use old scopes | [`relink_narrower_and_use_old_scopes`] |
+//! | 100 failed exchanges | `reach::a_hundred_failed_exchanges` |
 //! | upstream 500, 429, empty | `gateway::every_fault_of_upstream_has_its_answer` |
 //! | `module`, severity or type spelling; harmless twin first; two JSON documents | [`what_steers_a_router_is_data`], [`a_harmless_twin_first`], [`two_documents_in_one_body`] |
 //! | many events with one `request_id` | [`many_events_with_one_request_id`] |
@@ -26,8 +27,7 @@
 //! | a malformed message on the bus | there is no bus; over HTTP: `contract::one_bad_event_never_spoils_its_batch` |
 //! | secrets in URLs, arguments, alerts, responses, dead letters | `secrets` |
 //!
-//! Not applicable until the parts they concern exist: 100 failed exchanges (`exchange-probing`); goal hijack in the
-//! first goal event; harmless wordings that were CRITICAL; respawn to reset a history; 40 MEDIUM alerts before a
+//! Not applicable until the parts they concern exist: goal hijack in the first goal event; harmless wordings that were CRITICAL; respawn to reset a history; 40 MEDIUM alerts before a
 //! CRITICAL, cool-downs, a forged pid (actions); approve with the reporting key (approvals); the documented dry-run flag.
 
 use onesec_e2e::world::{ANA, BEN, CALENDAR, GITHUB, GOOGLE, MAIL};

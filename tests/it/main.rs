@@ -10,6 +10,7 @@ mod detectors;
 mod enforce;
 mod gateway;
 mod identity;
+mod reach;
 mod recompute;
 mod secrets;
 

@@ -8,6 +8,7 @@ use crate::agent_web_access::WebLimits;
 use crate::consent_phishing::ConsentLimits;
 use crate::rogue_agent::RogueLimits;
 use crate::tool_misuse::ToolLimits;
+use crate::user_fan_out::UserLimits;
 
 /// Settings of all built-in detectors. Windows and rates that trackers count by are set there.
 #[derive(Debug, Clone)]
@@ -24,6 +25,14 @@ pub struct Settings {
     pub web: WebLimits,
     /// Whether messages between agents must be signed.
     pub require_signatures: bool,
+    /// From so many connections on that nobody delegated, an agent goes round.
+    pub connections: u32,
+    /// For how many users an agent may exchange.
+    pub users: UserLimits,
+    /// More exchanges than that are many for an agent that has just woken.
+    pub waking_burst: u32,
+    /// From so many exchanges on while a token is held, an agent has no cache.
+    pub storm: u32,
 }
 
 impl Default for Settings {
@@ -35,6 +44,10 @@ impl Default for Settings {
             rogue: RogueLimits::default(),
             web: WebLimits::default(),
             require_signatures: false,
+            connections: 4,
+            users: UserLimits::default(),
+            waking_burst: 10,
+            storm: 5,
         }
     }
 }

@@ -28,6 +28,10 @@ pub struct Settings {
     pub catalogue: Option<String>,
     /// From which certainty on a text counts as an instruction.
     pub instruction_from: Reach,
+    /// Connections at which every exchange goes through the gateway; `*` is all.
+    pub exclusive: Vec<String>,
+    /// Connections whose links are all known; `*` is all. People may mark others by the API.
+    pub ledger_complete: Vec<String>,
     /// What is enforced.
     pub enforcement: EnforcementSettings,
 }
@@ -59,6 +63,8 @@ impl Default for Settings {
             unattested: Unattested::default(),
             catalogue: None,
             instruction_from: Reach::Standard,
+            exclusive: Vec::new(),
+            ledger_complete: Vec::new(),
             enforcement: EnforcementSettings::default(),
         }
     }

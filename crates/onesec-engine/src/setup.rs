@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use onesec_detector::{Detector, GuardClass, Module, StateError};
 use onesec_enforcement::{Policy, Preset};
 use onesec_telemetry::Name;
 use onesec_telemetry::catalogue::Catalogue;
-use onesec_trackers::TrackerConfig;
+use onesec_trackers::{Connections, TrackerConfig};
 use serde_json::Value;
 
 use crate::guard::Guarded;
@@ -112,6 +113,8 @@ pub(crate) fn tracker_config(settings: &Settings) -> Result<TrackerConfig, Setup
         max_depth: settings.max_depth,
         unattested: settings.unattested,
         instruction_from: settings.instruction_from,
+        exclusive: Connections::of(&settings.exclusive),
+        ledger_complete: Connections::of(&settings.ledger_complete),
         ..TrackerConfig::default()
     };
     let wrong = |setting: &str, why: &str| SetupError::Setting { setting: setting.to_owned(), why: why.to_owned() };
@@ -120,16 +123,41 @@ pub(crate) fn tracker_config(settings: &Settings) -> Result<TrackerConfig, Setup
             .map_err(|e| wrong("delegations.default_connections", &e.to_string()))?;
         config.default_connections.push(name);
     }
-    let Some(rate) = settings.detectors.get("exchange-rate") else { return Ok(config) };
-    if let Some(limit) = rate.get("limit") {
-        let limit = limit.as_u64().filter(|l| (1..=10_000).contains(l));
-        let limit = limit.ok_or_else(|| wrong("detectors.exchange-rate.limit", "must be 1 to 10 000"))?;
-        config.exchange_rate.limit = u32::try_from(limit).unwrap_or(u32::MAX);
-    }
-    if let Some(window) = rate.get("window_seconds") {
-        let seconds = window.as_u64().filter(|s| (1..=86_400).contains(s));
-        let seconds = seconds.ok_or_else(|| wrong("detectors.exchange-rate.window", "must be 1s to 24h"))?;
-        config.exchange_rate.window = std::time::Duration::from_secs(seconds);
-    }
+    measures(settings, &mut config)?;
     Ok(config)
+}
+
+/// By what the trackers measure, as the detectors' settings say.
+fn measures(settings: &Settings, config: &mut TrackerConfig) -> Result<(), SetupError> {
+    let number = |code: &str, name: &str, range: std::ops::RangeInclusive<u64>, why: &str| {
+        let Some(value) = settings.detectors.get(code).and_then(|said| said.get(name)) else { return Ok(None) };
+        let setting = || format!("detectors.{code}.{}", name.trim_end_matches("_seconds"));
+        let wrong = || SetupError::Setting { setting: setting(), why: why.to_owned() };
+        value.as_u64().filter(|n| range.contains(n)).map(Some).ok_or_else(wrong)
+    };
+    let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    if let Some(limit) = number("exchange-rate", "limit", 1..=10_000, "must be 1 to 10 000")? {
+        config.exchange_rate.limit = small(limit);
+    }
+    if let Some(seconds) = number("exchange-rate", "window_seconds", 1..=86_400, "must be 1s to 24h")? {
+        config.exchange_rate.window = Duration::from_secs(seconds);
+    }
+    if let Some(failures) = number("exchange-probing", "failures", 1..=60, "must be 1 to 60")? {
+        config.probing.failures = small(failures);
+    }
+    if let Some(distinct) = number("exchange-probing", "distinct", 1..=60, "must be 1 to 60")? {
+        config.probing.distinct = small(distinct);
+    }
+    if let Some(percent) = number("exchange-probing", "percent", 1..=100, "must be 1 to 100")? {
+        config.probing.percent = small(percent);
+    }
+    if let Some(seconds) = number("dormant-agent", "after_seconds", 3_600..=31_536_000, "must be 1h to 365d")? {
+        config.rest_after = Duration::from_secs(seconds);
+    }
+    // For stories about forgetting. The server has no such setting: what is kept does not change while it runs.
+    if let Some(kept) = number("state-lost", "kept", 1..=1_000_000, "must be 1 to 1 000 000")? {
+        let kept = usize::try_from(kept).unwrap_or(usize::MAX);
+        (config.bounds.agents, config.bounds.pairs) = (kept, kept);
+    }
+    Ok(())
 }

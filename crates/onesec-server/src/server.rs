@@ -181,7 +181,14 @@ fn make_data_dir(dir: &Path) -> Result<(), StartError> {
 
 async fn start_core(config: &Config, assemble: SharedAssemble) -> Result<Core, StartError> {
     let mut options = CoreOptions::new(config.data_dir.clone());
-    let setup = |name| TenantSetup { name, settings: config.settings.clone(), connections: Vec::new() };
+    let setup = |name: TenantId| {
+        let mut settings = config.settings.clone();
+        // What is true of one tenant's Auth0 says nothing of another's.
+        if let Some(own) = config.tenants.iter().find(|tenant| tenant.name == name) {
+            (settings.exclusive, settings.ledger_complete) = (own.exclusive.clone(), own.ledger_complete.clone());
+        }
+        TenantSetup { name, settings, connections: Vec::new() }
+    };
     options.tenants = config.tenant_names().into_iter().map(setup).collect();
     options.assemble = assemble;
     options.retention = config.retention;

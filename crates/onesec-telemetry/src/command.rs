@@ -191,6 +191,63 @@ pub enum Command {
         /// Until then.
         until: Timestamp,
     },
+    /// A decoy, in place of the one of that id.
+    AddCanary(Canary),
+    /// Ends that.
+    RemoveCanary {
+        /// Which.
+        id: Name,
+    },
+    /// Whether every link at a connection is known: then an exchange without one is suspicious.
+    SetLedgerComplete {
+        /// Where.
+        connection: ConnectionName,
+        /// From now on, or no longer.
+        complete: bool,
+    },
+    /// The wall clock is not where our own clock expects it.
+    ClockStepped {
+        /// How far it is ahead of ours, in microseconds; negative where it is behind.
+        by_micros: i64,
+    },
+}
+
+/// A user, account or client that nobody has any business with: whoever touches it is looking for something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Canary {
+    /// Its id.
+    pub id: Name,
+    /// What it is.
+    pub what: CanaryKind,
+    /// The user's, account's or client's id, as events name it.
+    pub value: Name,
+    /// Why it is there; for those who set it.
+    #[schemars(with = "Option<String>")]
+    pub note: Option<Text>,
+}
+
+/// What a decoy is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CanaryKind {
+    /// A user.
+    User,
+    /// An account at a connection.
+    Account,
+    /// A client or agent.
+    Client,
+}
+
+impl CanaryKind {
+    /// The wire form.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Account => "account",
+            Self::Client => "client",
+        }
+    }
 }
 
 /// A process, told from every other one that has the same number before or after it.

@@ -41,7 +41,7 @@ pub mod text;
 pub mod time;
 
 pub use alert::{Alert, AlertStatus, Change, Response, ResponseStatus, Transition};
-pub use command::{Command, Decided, Exception, Mode, ProcessId};
+pub use command::{Canary, CanaryKind, Command, Decided, Exception, Mode, ProcessId};
 pub use event::{
     BodyError, BodyFormat, Code, Common, DecodeOptions, Details, Event, Item, Kind, KnownConnections, Rejection, Text,
     Warning, decode_body, decode_event,

@@ -1,5 +1,6 @@
 //! What the trackers are set to.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use onesec_telemetry::{ConnectionName, Reach};
@@ -19,8 +20,51 @@ pub struct TrackerConfig {
     pub consent_window: Duration,
     /// From which certainty on a text counts as an instruction.
     pub instruction_from: Reach,
+    /// From when on failed exchanges are more than is in order.
+    pub probing: ProbingLimits,
+    /// After how long without an exchange an agent counts as at rest.
+    pub rest_after: Duration,
+    /// Connections at which every exchange goes through the gateway.
+    pub exclusive: Connections,
+    /// Connections whose links are all known; a person may add others.
+    pub ledger_complete: Connections,
     /// How much is kept.
     pub bounds: Bounds,
+}
+
+/// From when on failed exchanges of one agent within five minutes are more than is in order: so many of them, and either
+/// spread or nearly nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProbingLimits {
+    /// So many; at most 60.
+    pub failures: u32,
+    /// For so many distinct users, or at so many distinct connections.
+    pub distinct: u32,
+    /// Or so many of a hundred.
+    pub percent: u32,
+}
+
+/// Some connections, or all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Connections {
+    /// Every one.
+    pub all: bool,
+    /// Else these.
+    pub named: BTreeSet<String>,
+}
+
+impl Connections {
+    /// From a list in which `*` is all.
+    #[must_use]
+    pub fn of(list: &[String]) -> Self {
+        Self { all: list.iter().any(|name| name == "*"), named: list.iter().cloned().collect() }
+    }
+
+    /// Whether `connection` is among them.
+    #[must_use]
+    pub fn has(&self, connection: &str) -> bool {
+        self.all || self.named.contains(connection)
+    }
 }
 
 /// What becomes of a delegation that a sender with authority reports without a signed statement.
@@ -105,6 +149,10 @@ impl Default for TrackerConfig {
             unattested: Unattested::default(),
             consent_window: Duration::from_secs(3600),
             instruction_from: Reach::Standard,
+            probing: ProbingLimits { failures: 10, distinct: 5, percent: 70 },
+            rest_after: Duration::from_secs(30 * 86_400),
+            exclusive: Connections::default(),
+            ledger_complete: Connections::default(),
             bounds: Bounds::default(),
         }
     }

@@ -35,6 +35,7 @@ pub mod config;
 mod exchange;
 pub mod facts;
 mod pool;
+mod reach;
 mod registry;
 mod scopes;
 mod shared;
@@ -44,7 +45,7 @@ mod trackers;
 mod window;
 
 pub use change::LedgerChange;
-pub use config::{TrackerConfig, Unattested};
+pub use config::{Connections, TrackerConfig, Unattested};
 pub use facts::Facts;
 pub use scopes::CatalogueRef;
 pub use state::{StateError, StateReader, StateWriter};

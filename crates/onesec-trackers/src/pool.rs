@@ -90,6 +90,11 @@ impl<V> Pool<V> {
         slot.value.as_mut()
     }
 
+    /// The entry, which does not count as used for it.
+    pub(crate) fn peek_mut(&mut self, slot: u32) -> Option<&mut V> {
+        self.slots.get_mut(slot as usize).and_then(|slot| slot.value.as_mut())
+    }
+
     /// Adds an entry that is not there yet, and returns its slot and what had to go for it.
     pub(crate) fn insert(&mut self, hash: u64, owner: Owner, value: V) -> (u32, Option<V>) {
         let own = self.owners.get(&owner).map_or(0, VecDeque::len);

@@ -3,6 +3,7 @@
 mod alerts;
 pub(crate) mod args;
 pub(crate) mod builtin;
+mod canary;
 pub(crate) mod client;
 mod connector;
 mod contain;
@@ -112,6 +113,8 @@ async fn ask(command: Command, client: &Client, out: &mut Out) -> Result<Ended, 
         Command::Can(args) => exchange::can(args, client, out).await,
         Command::Explain(args) => explain::explain(&args.id, client, out).await,
         Command::Keys(args) => manage::keys(args.act, client, out).await,
+        Command::Canary(args) => canary::canary(args.act, client, out).await,
+        Command::Connections(args) => canary::connections(args.act, client, out).await,
         Command::Enforce(args) => manage::enforce(args, client, out).await,
         Command::Contain(args) => contain::contain(args, client, out).await,
         Command::Responses(args) => respond::responses(args, client, out).await,

@@ -17,6 +17,8 @@ pub(super) enum Type {
     Size,
     /// A list of texts, or one text; in the environment separated by commas.
     Texts,
+    /// `on` or `off` for all connections, or a list of their names.
+    Connections,
     /// One of these words.
     Word(&'static [&'static str]),
     /// A list of sections with these keys; in a file only.
@@ -50,8 +52,8 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("token_vault.proxy.origin", Type::Text),
     ("token_vault.proxy.origin_host", Type::Text),
     ("token_vault.proxy.api_key", Type::Secret),
-    ("token_vault.exclusive", Type::Switch),
-    ("token_vault.ledger_complete", Type::Switch),
+    ("token_vault.exclusive", Type::Connections),
+    ("token_vault.ledger_complete", Type::Connections),
     ("token_vault.log_stream_authorization", Type::NotYet),
     ("token_vault.unproven_subject", Type::Word(&["refuse", "alert"])),
     ("token_vault.request_timeout", Type::Duration),
@@ -66,6 +68,15 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("delegations.max_depth", Type::Number),
     ("detectors.exchange-rate.limit", Type::Number),
     ("detectors.exchange-rate.window", Type::Duration),
+    ("detectors.connection-fan-out.connections", Type::Number),
+    ("detectors.user-fan-out.personal", Type::Number),
+    ("detectors.user-fan-out.service", Type::Number),
+    ("detectors.exchange-probing.failures", Type::Number),
+    ("detectors.exchange-probing.distinct", Type::Number),
+    ("detectors.exchange-probing.percent", Type::Number),
+    ("detectors.dormant-agent.after", Type::Duration),
+    ("detectors.dormant-agent.burst", Type::Number),
+    ("detectors.refresh-storm.exchanges", Type::Number),
     ("detectors.consent-phishing.scopes", Type::Number),
     ("detectors.consent-phishing.users", Type::Number),
     ("detectors.tool-misuse.blocked", Type::Texts),

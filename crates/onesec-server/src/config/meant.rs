@@ -198,8 +198,6 @@ fn token_vault(said: &Said) -> Result<Option<TokenVaultConfig>, ConfigError> {
         proxy: proxy(said)?,
         audiences: said.texts("token_vault.audience"),
         unproven_subject,
-        exclusive: said.switch("token_vault.exclusive").unwrap_or(false),
-        ledger_complete: said.switch("token_vault.ledger_complete").unwrap_or(false),
         request_timeout: said.duration("token_vault.request_timeout").unwrap_or(Duration::from_secs(10)),
         extra_root_ca: said.text("token_vault.extra_root_ca").map(PathBuf::from),
     }))
@@ -223,6 +221,8 @@ fn settings(said: &Said) -> Result<Settings, ConfigError> {
     if settings.default_connections.iter().any(|name| ConnectionName::new(name).is_err()) {
         return Err(ConfigError::value("delegations.default_connections", "must be names of connections"));
     }
+    settings.exclusive = said.connections("token_vault.exclusive");
+    settings.ledger_complete = said.connections("token_vault.ledger_complete");
     if let Some(depth) = said.number("delegations.max_depth") {
         let depth = u8::try_from(depth).ok().filter(|depth| (1..=MAX_DELEGATION_DEPTH).contains(depth));
         let why = format!("must be 1 to {MAX_DELEGATION_DEPTH}");
@@ -294,7 +294,9 @@ fn tenants(said: &Said) -> Result<Vec<TenantConfig>, ConfigError> {
         })?;
         let token_vault = token_vault(&said).map_err(|error| error.below(&path))?;
         let agent_issuers = agent_issuers(&said).map_err(|error| error.below(&path))?;
-        tenants.push(TenantConfig { name, token_vault, agent_issuers });
+        let exclusive = said.connections("token_vault.exclusive");
+        let ledger_complete = said.connections("token_vault.ledger_complete");
+        tenants.push(TenantConfig { name, token_vault, agent_issuers, exclusive, ledger_complete });
     }
     Ok(tenants)
 }

@@ -102,6 +102,10 @@ pub struct TenantConfig {
     pub token_vault: Option<TokenVaultConfig>,
     /// Its own issuers of agents' tokens.
     pub agent_issuers: Vec<IssuerConfig>,
+    /// Connections of it at which every exchange goes through us; `*` is all.
+    pub exclusive: Vec<String>,
+    /// Connections of it whose links are all known; `*` is all.
+    pub ledger_complete: Vec<String>,
 }
 
 /// The machine client by which actions are carried out at Auth0, in tenant `default`.
@@ -183,10 +187,6 @@ pub struct TokenVaultConfig {
     pub audiences: Vec<String>,
     /// What happens where nobody can be proven.
     pub unproven_subject: UnprovenSubject,
-    /// Every exchange goes through us.
-    pub exclusive: bool,
-    /// Every link is known to us.
-    pub ledger_complete: bool,
     /// The longest that one upstream request may take.
     pub request_timeout: Duration,
     /// A file of root certificates in PEM, trusted besides the system's.

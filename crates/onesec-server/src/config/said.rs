@@ -90,6 +90,15 @@ impl Said {
         self.get(path).and_then(as_switch)
     }
 
+    /// Names of connections; `*` is all.
+    pub(super) fn connections(&self, path: &str) -> Vec<String> {
+        match self.switch(path) {
+            Some(true) => vec!["*".to_owned()],
+            Some(false) => Vec::new(),
+            None => self.texts(path),
+        }
+    }
+
     pub(super) fn number(&self, path: &str) -> Option<u64> {
         self.get(path).and_then(as_number)
     }
@@ -106,7 +115,8 @@ pub(super) fn variable(path: &str) -> String {
 
 fn from_text(kind: Type, text: String) -> Value {
     match kind {
-        Type::Texts => {
+        Type::Connections if as_switch(&Value::String(text.clone())).is_some() => Value::String(text),
+        Type::Texts | Type::Connections => {
             let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
             Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())
         }
@@ -229,6 +239,9 @@ fn check_type(kind: Type, value: &Value, path: &str) -> Result<(), ConfigError> 
         Type::Texts if value.is_string() => Ok(()),
         Type::Texts if value.as_array().is_some_and(|items| items.iter().all(Value::is_string)) => Ok(()),
         Type::Texts => wrong("must be text or a list of texts"),
+        Type::Connections if as_switch(value).is_some() => Ok(()),
+        Type::Connections if value.as_array().is_some_and(|items| items.iter().all(is_connection)) => Ok(()),
+        Type::Connections => wrong("must be `on`, `off` or a list of connections"),
         Type::Policies if value.is_array() => Ok(()),
         Type::Policies => wrong("must be a list of policies, and in a file"),
         Type::Word(words) => check_word(words, value, path),
@@ -265,6 +278,10 @@ fn check_word(words: &[&'static str], value: &Value, path: &str) -> Result<(), C
     let list = words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ");
     let hint = did_you_mean(text, words.iter().copied()).map(|w| format!(", did you mean `{w}`?"));
     Err(ConfigError::value(path, &format!("must be one of {list}{}", hint.unwrap_or_default())))
+}
+
+fn is_connection(value: &Value) -> bool {
+    value.as_str().is_some_and(|name| name != "*" && onesec_telemetry::ConnectionName::new(name).is_ok())
 }
 
 fn is_empty(value: &Value) -> bool {

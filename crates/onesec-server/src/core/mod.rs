@@ -41,7 +41,7 @@ pub use recompute::recompute;
 pub use stats::ExchangeStats;
 pub use view::{DetectorView, TenantView, preset_name};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, StepWatch};
 use commit::{CommitPort, Held, Pending, Published};
 use housekeeping::Snapshot;
 use queue::{Queue, Work};
@@ -100,6 +100,8 @@ impl Core {
                 setups: setups.clone(),
                 snapshots: snapshot_tx.clone(),
                 tenants: BTreeMap::new(),
+                steps: StepWatch::default(),
+                looked: Timestamp::EPOCH,
             };
             shard.recover()?;
             shard.configure()?;

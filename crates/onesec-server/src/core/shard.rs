@@ -18,7 +18,7 @@ use super::queue::{Queue, Reply, Work};
 use super::recovery;
 use super::tenant::Tenant;
 use super::view::Viewer;
-use crate::clock::Clock;
+use crate::clock::{Clock, StepWatch};
 
 /// Events applied before requests are looked for again.
 const CHUNK: usize = 256;
@@ -36,6 +36,9 @@ pub(super) struct Shard {
     pub(super) setups: Vec<TenantSetup>,
     pub(super) snapshots: SyncSender<Snapshot>,
     pub(super) tenants: BTreeMap<TenantId, Tenant>,
+    pub(super) steps: StepWatch,
+    /// When the wall clock was looked at last.
+    pub(super) looked: Timestamp,
 }
 
 /// A submission that is being applied, chunk by chunk.
@@ -115,6 +118,7 @@ impl Shard {
                 underway = self.begin(submission, reply, &mut pending);
             }
             underway = underway.and_then(|work| self.go_on(work, now, &mut pending));
+            self.watch_clock(now, &mut pending);
             if quiet {
                 for tenant in self.tenants.values_mut() {
                     tenant.tick(now, &mut pending);
@@ -127,6 +131,26 @@ impl Shard {
         }
         for tenant in self.tenants.keys().cloned().collect::<Vec<_>>() {
             self.snapshot(&tenant);
+        }
+    }
+
+    /// A step of the wall clock is a record, so that a replay finds it, too.
+    fn watch_clock(&mut self, now: Timestamp, pending: &mut Pending) {
+        if now.since(self.looked) < TICK {
+            return;
+        }
+        self.looked = now;
+        let Some(by_micros) = self.steps.step(self.clock.wall_is_ahead_by()) else { return };
+        tracing::warn!(by_seconds = by_micros / 1_000_000, "the wall clock was moved");
+        for tenant in self.tenants.values_mut() {
+            let order = Order {
+                tenant: tenant.name.clone(),
+                sender: onesec_telemetry::Sender::system(),
+                command: Command::ClockStepped { by_micros },
+                then: None,
+                ledger: Vec::new(),
+            };
+            tenant.obey(order, now, pending);
         }
     }
 

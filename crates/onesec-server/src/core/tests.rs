@@ -332,3 +332,53 @@ fn forget_the_beginning(dir: &Path) {
     maintenance.retain(&cutoffs, later).expect("forgotten");
     assert_ne!(opened.reader.first_seq(&tenant()).expect("read"), Some(1), "its beginning is gone");
 }
+
+/// The wall clock was put back while nobody looked: time goes on where the journal left it, and somebody is told, once.
+#[tokio::test]
+async fn a_clock_behind_the_journal_is_told_and_repeated_by_a_replay() {
+    let dir = tempfile::tempdir().expect("dir");
+    let core = Core::start(options(dir.path())).expect("starts");
+    ingest(&core, vec![link("l")]).await;
+    core.stop().await;
+    two_hours_later(dir.path());
+    let told = |core: &Core| {
+        let counts = core.view(&tenant()).expect("view");
+        counts.detectors.iter().find(|detector| detector.code == "clock-step").map_or(0, |detector| detector.findings)
+    };
+    let core = Core::start(options(dir.path())).expect("starts again");
+    for _ in 0..200 {
+        if told(&core) > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(told(&core), 1, "said once");
+    core.stop().await;
+    let records = Reader::open(dir.path()).expect("opens").records_from(&tenant(), 1);
+    let steps = records.filter_map(|r| match decode_record(&r.expect("read").bytes)?.body {
+        onesec_telemetry::Body::Command(Command::ClockStepped { by_micros }) => Some(by_micros),
+        _ => None,
+    });
+    let steps: Vec<i64> = steps.collect();
+    assert!(matches!(steps.as_slice(), [by] if *by < -7_000_000_000), "{steps:?}");
+}
+
+/// As if the last record had been written by a clock two hours ahead.
+fn two_hours_later(dir: &Path) {
+    let opened = Journal::open(dir, CoreOptions::new(dir.to_owned()).journal).expect("opens");
+    let last = opened.reader.records_from(&tenant(), 1).last().expect("a record").expect("read");
+    let mut record = decode_record(&last.bytes).expect("decodes");
+    record.seq = record.seq.next();
+    record.observed_at = record.observed_at + Duration::from_secs(7_200);
+    (record.at, record.body) = (record.observed_at, onesec_telemetry::Body::Tick);
+    let row = onesec_journal::RecordRow {
+        tenant: tenant(),
+        seq: record.seq.0,
+        observed_at: record.observed_at,
+        dedup: None,
+        bytes: crate::core::encode_record(&record).into(),
+    };
+    let mut writer = opened.writer;
+    writer.commit(&onesec_journal::Batch { records: vec![row], ..onesec_journal::Batch::default() }).expect("written");
+}

@@ -186,8 +186,10 @@ impl GatewayAnswer {
 
     /// The engine said no.
     pub(super) fn refused(id: ExchangeId, ruling: &Ruling, issued: bool) -> Self {
-        let because = ruling.answer.because.as_ref();
-        let reason = because.map_or("policy", |b| b.detector);
+        // Whoever touched a decoy is told what any stranger is told.
+        let because = ruling.answer.because.as_ref().filter(|b| b.detector != "canary");
+        let decoy = because.is_none() && ruling.answer.because.is_some();
+        let reason = because.map_or(if decoy { "unauthorized-agent" } else { "policy" }, |b| b.detector);
         // Some SDKs show their callers this text only: that it is no answer of Auth0's must be told from it.
         let description = because.map_or_else(|| REFUSED.to_owned(), |b| format!("{REFUSED}: {}", b.reason));
         let (status, error, retry_after) = match ruling.answer.applies {

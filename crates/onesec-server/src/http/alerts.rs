@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::App;
 use super::answer::{self, Answer};
 use super::body;
+use super::canaries::{may_know, seen_text};
 use super::params::Params;
 use super::problem::Problem;
 use crate::core::Order;
@@ -22,8 +23,9 @@ const STATUSES: [AlertStatus; 4] =
 pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
     let filter = filter(&params)?;
     let (cursor, limit) = params.page()?;
+    let knows = may_know(&caller);
     let page = app.read(move |reader| reader.alerts(&caller.tenant, &filter, (cursor.as_ref(), limit))).await?;
-    answer::page("alerts", page, |row| answer::raw(row.doc))
+    answer::page("alerts", page, |row| answer::raw(seen_text(&row.detector, row.doc, knows)))
 }
 
 fn filter(params: &Params) -> Result<AlertFilter, Problem> {
@@ -57,7 +59,7 @@ fn filter(params: &Params) -> Result<AlertFilter, Problem> {
 /// `GET /api/v1/alerts/{id}`
 pub(super) async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<String>) -> Answer {
     let row = find(&app, &caller, &id).await?;
-    answer::ok(&answer::raw(row.doc))
+    answer::ok(&answer::raw(seen_text(&row.detector, row.doc, may_know(&caller))))
 }
 
 async fn find(app: &App, caller: &Caller, id: &str) -> Result<AlertRow, Problem> {
@@ -96,7 +98,7 @@ pub(super) async fn patch(
     };
     app.core.order(order).await?;
     let row = find(&app, &caller, &id).await?;
-    answer::ok(&answer::raw(row.doc))
+    answer::ok(&answer::raw(seen_text(&row.detector, row.doc, may_know(&caller))))
 }
 
 /// A person's words: bounded, and free of secrets.

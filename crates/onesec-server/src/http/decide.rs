@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::App;
 use super::answer::{self, Answer};
 use super::body;
+use super::canaries::CANARY;
 use super::events::{Job, MANY_BYTES, Slot, draft, small_body};
 use super::gate::{Peer, network};
 use super::problem::Problem;
@@ -111,8 +112,10 @@ pub(super) const fn word(verdict: Verdict) -> &'static str {
     }
 }
 
+/// Findings as whoever asks may see them: that a decoy was touched is for admins.
 pub(super) fn findings_json(findings: &[Reported]) -> Value {
-    let shown = findings.iter().map(|finding| {
+    let told = findings.iter().filter(|finding| finding.brief.detector != CANARY);
+    let shown = told.map(|finding| {
         let brief = &finding.brief;
         json!({"detector": brief.detector, "severity": brief.severity, "reason": brief.reason})
     });

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use onesec_journal::{RecordFilter, StoredRecord};
-use onesec_telemetry::{Body, Decided, Record, Sender, TextPart, TextScore, TextSignal, TextSpan};
+use onesec_telemetry::{Body, Command, Decided, Record, Sender, TextPart, TextScore, TextSignal, TextSpan};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::App;
 use super::answer::{self, Answer};
+use super::canaries::{CANARY, may_know};
 use super::params::Params;
 use crate::core::{decode_record, index_keys};
 use crate::keys::Caller;
@@ -27,17 +28,19 @@ pub(super) async fn list(app: &Arc<App>, caller: &Caller, params: &Params) -> An
     let (cursor, limit) = params.page()?;
     let tenant = caller.tenant.clone();
     let page = app.read(move |reader| reader.query_records((&tenant, &filter), &index_keys, (cursor.as_ref(), limit)));
-    answer::page("events", page.await?, shown)
+    let knows = may_know(caller);
+    answer::page("events", page.await?, |stored| shown(stored, knows))
 }
 
-fn shown(stored: StoredRecord) -> Option<Box<RawValue>> {
+fn shown(stored: StoredRecord, knows: bool) -> Option<Box<RawValue>> {
     let record = decode_record(&stored.bytes)?;
     let mut event = match &record.body {
         Body::Event(event) => match event.to_json() {
             Value::Object(event) => event,
             _ => return None,
         },
-        Body::Decided(decided) => decided_json(decided),
+        Body::Decided(decided) => decided_json(decided, knows),
+        Body::Command(Command::AddCanary(_) | Command::RemoveCanary { .. }) if !knows => return None,
         Body::Command(command) => named("command", json!(command)),
         Body::Skipped { detector, seq } => named("skipped", json!({"detector": detector, "seq": seq.0})),
         _ => return None,
@@ -75,8 +78,9 @@ fn named(kind: &str, details: Value) -> Map<String, Value> {
     event
 }
 
-fn decided_json(decided: &Decided) -> Map<String, Value> {
-    let findings = decided.findings.iter().map(
+fn decided_json(decided: &Decided, knows: bool) -> Map<String, Value> {
+    let told = decided.findings.iter().filter(|(detector, ..)| knows || detector.as_str() != CANARY);
+    let findings = told.map(
         |(detector, severity, reason)| json!({"detector": detector, "severity": severity, "reason": reason.as_str()}),
     );
     let details = json!({

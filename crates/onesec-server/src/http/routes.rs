@@ -6,9 +6,9 @@ use axum::Router;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
-    App, agents, alerts, approvals, catalogue, contain, decide, delegations, discovery, enforcement, events,
-    exceptions, exchange, going_live, health, keys, layers, openapi, policies, processes, registrations, rehearsal,
-    responses, stream, token, tools, users,
+    App, agents, alerts, approvals, canaries, catalogue, connections, contain, decide, delegations, discovery,
+    enforcement, events, exceptions, exchange, going_live, health, keys, layers, openapi, policies, processes,
+    registrations, rehearsal, responses, stream, token, tools, users,
 };
 use crate::keys::KeyScope;
 
@@ -192,6 +192,15 @@ pub(super) static ROUTES: &[Route] = &[
     route(("get", "/api/v1/exceptions"), Key(Admin), "List exceptions", || get(exceptions::list)).query(PAGE),
     route(("post", "/api/v1/exceptions"), Key(Admin), "Add an exception", || post(exceptions::create)).answers(&[201]),
     route(("delete", "/api/v1/exceptions/{id}"), Key(Admin), "End an exception", || delete(exceptions::remove)),
+    route(("get", "/api/v1/canaries"), Key(Admin), "List decoys", || get(canaries::list)).query(PAGE),
+    route(("post", "/api/v1/canaries"), Key(Admin), "Set a decoy", || post(canaries::create)).answers(&[201]),
+    route(("delete", "/api/v1/canaries/{id}"), Key(Admin), "Remove a decoy", || delete(canaries::remove)),
+    route(("post", "/api/v1/connections/{name}/complete"), Key(Admin), "Every link there is known", || {
+        post(connections::complete)
+    }),
+    route(("delete", "/api/v1/connections/{name}/complete"), Key(Admin), "Links there may be unknown", || {
+        delete(connections::incomplete)
+    }),
     route(("get", "/api/v1/keys"), Key(Admin), "List keys", || get(keys::list)).query(PAGE),
     route(("post", "/api/v1/keys"), Key(Admin), "Make a key", || post(keys::create)).answers(&[201]),
     route(("patch", "/api/v1/keys/{id}"), Key(Admin), "Move the end of a key", || patch(keys::renew)),

@@ -14,6 +14,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
 use super::App;
+use super::canaries::{may_know, seen};
 use crate::core::News;
 use crate::keys::Caller;
 
@@ -24,6 +25,8 @@ struct Watcher {
     tenant: TenantId,
     app: Arc<App>,
     key: onesec_telemetry::KeyId,
+    /// May know which users are none.
+    knows: bool,
 }
 
 /// `GET /api/v1/alerts/stream`
@@ -31,8 +34,14 @@ pub(super) async fn alerts(
     State(app): State<Arc<App>>,
     caller: Caller,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let watcher =
-        Watcher { news: app.core.news(), stopping: app.stopping.clone(), tenant: caller.tenant, key: caller.key, app };
+    let watcher = Watcher {
+        knows: may_know(&caller),
+        news: app.core.news(),
+        stopping: app.stopping.clone(),
+        tenant: caller.tenant,
+        key: caller.key,
+        app,
+    };
     let stream = stream::unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok(event), watcher))
@@ -53,7 +62,7 @@ impl Watcher {
                 return None;
             }
             match news {
-                Ok(news) if news.tenant == self.tenant => return Some(alert(&news)),
+                Ok(news) if news.tenant == self.tenant => return Some(alert(&news, self.knows)),
                 Ok(_) => {}
                 Err(RecvError::Lagged(missed)) => {
                     return Some(Event::default().event("lagged").data(json!({"missed": missed}).to_string()));
@@ -64,8 +73,8 @@ impl Watcher {
     }
 }
 
-fn alert(news: &News) -> Event {
-    let mut data = json!(news.alert);
+fn alert(news: &News, knows: bool) -> Event {
+    let mut data = json!(seen(news.alert.clone(), knows));
     if let Value::Object(members) = &mut data {
         members.insert("change".into(), news.change.as_str().into());
     }

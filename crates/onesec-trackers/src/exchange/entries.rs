@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Network;
 use crate::pool::Entry;
+use crate::reach::Reach;
 use crate::shared::{Seed, Shared, Sym};
 use crate::window::{Split, Window};
 
@@ -29,6 +30,9 @@ pub(crate) struct AgentStats {
     pub(crate) connections: Vec<Sym>,
     /// (user, connection) of the baselines that changed last: for people.
     pub(crate) baselines: Vec<(Sym, Sym)>,
+    /// Saved in a section of its own.
+    #[serde(skip)]
+    pub(crate) reach: Split<Reach>,
 }
 
 /// What is known about an agent from one class of records.
@@ -55,6 +59,7 @@ impl AgentStats {
             confusable: None,
             connections: Vec::new(),
             baselines: Vec::new(),
+            reach: Split::default(),
         }
     }
 
@@ -81,7 +86,7 @@ impl AgentStats {
     }
 
     pub(crate) fn is_armed(&self) -> bool {
-        self.sides.both().any(|side| side.window.is_armed())
+        self.sides.both().any(|side| side.window.is_armed()) || self.reach.both().any(|side| side.attempts.is_some())
     }
 }
 

@@ -3,6 +3,7 @@
 mod behaviour;
 mod conduct;
 mod delegation;
+mod reach;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -21,6 +22,10 @@ pub use conduct::{
     WebFacts,
 };
 pub use delegation::{DelegationFacts, DelegationOutcome, Refusal};
+pub use reach::{
+    Bypass, CanaryFacts, FAIL_WINDOW, FAN_WINDOW, FailureFacts, LostFacts, ReachFacts, RestFacts, SUCCESS_WITHIN,
+    TaskUser, WAKING,
+};
 
 /// Everything the trackers know about one record. A part is absent where the record does not concern it.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +49,14 @@ pub struct Facts<'a> {
     pub consent: Option<ConsentFacts>,
     /// About what the agent does, by what right and under which influence.
     pub behaviour: Option<Box<BehaviourFacts<'a>>>,
+    /// About how far the agent reaches with its exchanges.
+    pub reach: Option<ReachFacts>,
+    /// A decoy was touched.
+    pub canary: Option<CanaryFacts>,
+    /// Something was forgotten that mattered.
+    pub lost: Option<LostFacts>,
+    /// About an exchange that Auth0 tells of, where the gateway should see all.
+    pub bypass: Option<Bypass>,
 }
 
 /// The agent that a record is about.
@@ -128,6 +141,12 @@ pub struct AccessFacts<'a> {
     pub token_outlives_right: bool,
     /// To whom the token that the record shows was issued; absent where it shows none.
     pub token: Option<TokenOrigin>,
+    /// Tokens have been forgotten for want of room, so that one that is unknown may have been issued.
+    pub tokens_forgotten: bool,
+    /// Every exchange at the connection goes through the gateway.
+    pub exclusive: bool,
+    /// Every link at the connection is known.
+    pub ledger_complete: bool,
 }
 
 /// How the parties that a verified token names differ from those who act. Only what differs is there.

@@ -21,6 +21,8 @@ impl State {
         let mut facts = Facts { delegation: told.delegation, posture: told.posture, ..Facts::default() };
         facts.agent = look.agent.map(|agent| self.agent_facts(look, record, agent));
         facts.consent = self.consent_facts(record);
+        facts.canary = self.canary_facts(record);
+        facts.lost = self.lost_facts(record);
         let who = Who::of(look.agent, look.agent_hash, record);
         if look.act == Act::None {
             facts.behaviour = self.behaviour_facts(who, record, (facts.agent.as_ref(), None));
@@ -31,6 +33,8 @@ impl State {
             facts.access = Some(self.access_facts(look, record));
             facts.parties = self.party_facts(look, record);
         }
+        facts.reach = self.reach_facts(look, record, facts.access.as_ref());
+        facts.bypass = self.bypass(record);
         facts.scopes = self.scope_facts(look, record);
         facts.behaviour = self.behaviour_facts(who, record, (facts.agent.as_ref(), facts.scopes.as_ref()));
         if facts.posture.is_empty() {
@@ -117,6 +121,9 @@ impl State {
                 _ => false,
             },
             token: thumbprint.map(|token| self.token_origin(look, token)),
+            tokens_forgotten: self.tokens.evictions() > 0,
+            exclusive: look.connection.is_some_and(|c| self.config.exclusive.has(c.as_str())),
+            ledger_complete: look.connection.is_some_and(|c| self.is_complete(c.as_str())),
             standing,
         }
     }

@@ -4,6 +4,7 @@ mod commit;
 mod look;
 mod measure;
 mod plan;
+mod reach;
 mod rows;
 mod save;
 mod settle;
@@ -24,6 +25,7 @@ use crate::config::TrackerConfig;
 use crate::exchange::ExchangeTracker;
 use crate::facts::Facts;
 use crate::pool::Pool;
+use crate::reach::ReachTracker;
 use crate::registry::Registry;
 use crate::scopes::{CatalogueRef, Meaning};
 use crate::shared::{Shared, Sym};
@@ -85,6 +87,8 @@ pub struct TrackerStats {
     pub evictions: u64,
     /// Of these, agents that were above their limit: something was forgotten that mattered.
     pub armed_evicted: u64,
+    /// Learned baselines that had to go for others.
+    pub baselines_evicted: u64,
     /// Records that the full ledger refused.
     pub refused_full: u64,
 }
@@ -103,6 +107,7 @@ pub(crate) struct State {
     suspended: BTreeMap<AgentId, Timestamp>,
     pub(crate) registry: Registry,
     pub(crate) behaviour: BehaviourTracker,
+    reach: ReachTracker,
     refused_full: u64,
     dirty: Dirty,
 }
@@ -141,17 +146,19 @@ impl Trackers {
         let told = self.state.tell(&plan, record);
         self.state.commit(plan, record);
         self.state.commit_behaviour(record);
+        self.state.commit_reach(record);
         let look = Look::new(&self.state, record);
         let facts = self.state.measure(&look, record, told);
         self.stash.fill(&self.state, &look, (&facts, record));
         facts
     }
 
-    /// The facts that [`Trackers::observe`] would give, without any change.
+    /// The facts that [`Trackers::observe`] would give, without any change; but for decoys: whoever may ask must not find
+    /// them by asking.
     #[must_use]
     pub fn preview<'a>(&'a self, record: &'a Record) -> Facts<'a> {
         let told = self.state.tell(&self.state.plan(record), record);
-        self.state.measure(&Look::new(&self.state, record), record, told)
+        Facts { canary: None, ..self.state.measure(&Look::new(&self.state, record), record, told) }
     }
 
     /// Brings the record just observed into the statistics.
@@ -210,8 +217,10 @@ impl Trackers {
             evictions: exchange.evictions()
                 + state.tokens.evictions()
                 + state.apps.evictions()
-                + state.behaviour.evictions(),
+                + state.behaviour.evictions()
+                + state.reach.evictions(),
             armed_evicted: exchange.armed_evicted,
+            baselines_evicted: state.reach.baselines_evicted,
             refused_full: state.refused_full,
         }
     }
@@ -232,6 +241,7 @@ impl State {
             suspended: BTreeMap::new(),
             registry: Registry::default(),
             behaviour: BehaviourTracker::new(&bounds, least),
+            reach: ReachTracker::new(&bounds),
             refused_full: 0,
             dirty: Dirty::default(),
         }

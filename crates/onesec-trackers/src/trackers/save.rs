@@ -10,6 +10,7 @@ use crate::chains::{DelegationChainTracker, NONE, SavedChains};
 use crate::config::TrackerConfig;
 use crate::exchange::ExchangeTracker;
 use crate::pool::Pool;
+use crate::reach::ReachTracker;
 use crate::registry::Registry;
 use crate::scopes::CatalogueRef;
 use crate::shared::Sym;
@@ -31,6 +32,8 @@ impl Trackers {
         out.put("suspended", &state.suspended);
         out.put("registry", &state.registry.sorted());
         state.behaviour.save(out);
+        state.reach.save(out);
+        out.put("reach/agents", &state.reach_of_agents());
         out.put("refused_full", &state.refused_full);
     }
 
@@ -58,6 +61,11 @@ impl Trackers {
         state.registry = Registry::fill(from.get("registry")?, &state.shared.seed);
         let least = state.config.instruction_from;
         state.behaviour = BehaviourTracker::load((&bounds, least), &mut state.shared, from)?;
+        state.reach = ReachTracker::load(&bounds, &mut state.shared, from)?;
+        state.take_reach(match from.get("reach/agents") {
+            Err(StateError::Missing(_)) => Vec::new(),
+            saved => saved?,
+        });
         state.refused_full = from.get("refused_full")?;
         Ok(Self { state, stash: Stash::default() })
     }

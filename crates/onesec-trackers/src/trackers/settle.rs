@@ -18,16 +18,27 @@ impl State {
         if !std::mem::replace(&mut stash.open, false) {
             return;
         }
+        if stash.tells_lost {
+            self.reach.lost = None;
+        }
+        let before = (self.exchange.armed_evicted, self.reach.baselines_evicted);
+        self.settle_all(stash, settled);
+        self.note_lost(before, stash);
+    }
+
+    fn settle_all(&mut self, stash: &mut Stash, settled: Settled) {
         if let Some(deed) = stash.deed.take() {
             self.settle_behaviour(*deed, settled);
         }
         if !stash.app.is_empty() && settled != Settled::Refused {
             self.settle_grant(stash);
         }
+        self.settle_told(stash);
         if stash.agent.is_empty() {
             return;
         }
-        self.settle_agent(stash, settled);
+        let slot = self.settle_agent(stash, settled);
+        self.settle_reach(stash, settled, slot);
         if stash.view.is_some_and(View::counts) {
             self.settle_user(stash, settled);
             self.settle_root(stash, settled);
@@ -39,12 +50,12 @@ impl State {
         self.settle_baseline(stash, settled);
     }
 
-    fn settle_agent(&mut self, stash: &mut Stash, settled: Settled) {
+    fn settle_agent(&mut self, stash: &mut Stash, settled: Settled) -> u32 {
         let slot = stash.agent_slot.unwrap_or_else(|| self.add_agent(stash));
         self.register(stash, slot);
         let limit = self.config.exchange_rate;
         let passed = settled != Settled::Refused;
-        let Some(agent) = self.exchange.agents.get_mut(slot) else { return };
+        let Some(agent) = self.exchange.agents.get_mut(slot) else { return slot };
         let counts = stash.view.is_some_and(View::counts);
         agent.seen = agent.seen.max(stash.at);
         let mut changed = stash.agent_slot.is_none() || agent.seen.since(agent.shown) >= SHOW_EVERY;
@@ -66,6 +77,7 @@ impl State {
             agent.shown = agent.seen;
             self.dirty.agents.insert(agent.name.clone());
         }
+        slot
     }
 
     fn add_agent(&mut self, stash: &mut Stash) -> u32 {
@@ -188,6 +200,10 @@ impl State {
                 token.issue(agent, stash.at, stash.token_until);
             }
         }
+        if stash.class == Class::Reported && !stash.trusted {
+            // Hearsay about tokens must not make an honest exchange look like one too many.
+            return;
+        }
         let counts = stash.view.is_some_and(View::counts);
         if stash.token_until.is_none() && (stash.pair.is_none() || !counts) {
             return;
@@ -254,6 +270,7 @@ impl State {
         let (slot, gone) = self.exchange.pairs.insert(stash.pair_hash, owner, new);
         if let Some(gone) = gone.filter(Pair::has_baseline) {
             self.exchange.evicted.mark(stable_hash(&[&gone.agent, &gone.user, &gone.connection]));
+            self.reach.baselines_evicted += 1;
         }
         stash.pair = Some(slot);
         stash.pair

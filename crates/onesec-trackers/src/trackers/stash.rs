@@ -7,6 +7,7 @@ use onesec_telemetry::{AgentId, Channel, Details, Record, ScopeSet, Thumbprint, 
 use super::State;
 use super::look::{Act, Look};
 use super::measure::Grant;
+use super::reach::Reached;
 use crate::behaviour::{Deed, Who};
 use crate::exchange::{Network, View};
 use crate::facts::{Baseline, Facts, ScopeFacts};
@@ -55,6 +56,11 @@ pub(super) struct Stash {
     pub(super) app: String,
     pub(super) verified: Option<bool>,
     pub(super) deed: Option<Box<Deed>>,
+    pub(super) event: String,
+    pub(super) task: String,
+    pub(super) reached: Reached,
+    /// What was forgotten is told with this record.
+    pub(super) tells_lost: bool,
 }
 
 impl Stash {
@@ -65,6 +71,7 @@ impl Stash {
     pub(super) fn fill(&mut self, state: &State, look: &Look<'_>, (facts, record): (&Facts<'_>, &Record)) {
         self.clear();
         self.open = true;
+        self.tells_lost = facts.lost.is_some();
         let Some(event) = record.event().filter(|_| !record.late) else {
             let who = Who::of(None, 0, record);
             self.deed = state.deed(who, record, facts.behaviour.as_deref());
@@ -95,6 +102,11 @@ impl Stash {
         if look.agent_slot.is_none() {
             self.confusable = facts.agent.as_ref().and_then(|a| a.confusable_with.cloned());
         }
+        keep(&mut self.event, Some(event.id.as_str()));
+        if look.act != Act::None {
+            keep(&mut self.task, event.common.task_id.as_ref().map(AsRef::as_ref));
+            self.reached = state.reached(look, record, facts.access.as_ref());
+        }
         self.fill_rates(facts);
         if let Some(scopes) = &facts.scopes {
             self.fill_scopes(state, look, scopes);
@@ -111,10 +123,11 @@ impl Stash {
 
     /// Forgets the record before, but for the buffers.
     fn clear(&mut self) {
-        for buffer in [&mut self.user, &mut self.root, &mut self.app] {
+        for buffer in [&mut self.user, &mut self.root, &mut self.app, &mut self.task] {
             buffer.clear();
         }
         self.view = None;
+        self.reached = Reached::default();
         self.act = Act::None;
         self.agent.clear();
         (self.over_agent, self.over_user, self.over_root) = (false, false, false);
@@ -154,7 +167,8 @@ impl Stash {
             return;
         }
         let secs = d.expires_in.and_then(|secs| u64::try_from(secs).ok());
-        self.token_until = secs.map(|secs| self.at + Duration::from_secs(secs));
+        // One whose life is unknown is held by nobody, and was issued all the same.
+        self.token_until = Some(self.at + Duration::from_secs(secs.unwrap_or_default()));
         self.token = d.token_thumbprint.filter(|_| self.trusted);
     }
 

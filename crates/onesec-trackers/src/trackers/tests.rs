@@ -4,6 +4,7 @@ mod authority;
 mod chains;
 mod exchanges;
 mod model;
+mod reach;
 mod snapshots;
 
 use std::time::Duration;

@@ -183,3 +183,71 @@ impl ModeArg {
         }
     }
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct CanaryArgs {
+    #[command(subcommand)]
+    pub(crate) act: CanaryAct,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CanaryAct {
+    /// All of them.
+    List,
+    /// Sets one: whoever touches it raises a CRITICAL alert.
+    Add {
+        /// What it is.
+        #[arg(value_enum)]
+        what: CanaryWhat,
+        /// Its id, as events name it.
+        value: String,
+        /// Why it is there.
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// Takes one away.
+    Remove {
+        /// Its id, as the list shows it.
+        id: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum CanaryWhat {
+    /// A user.
+    User,
+    /// An account at a connection, or its login hint.
+    Account,
+    /// A client or an agent.
+    Client,
+}
+
+impl CanaryWhat {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Account => "account",
+            Self::Client => "client",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConnectionsArgs {
+    #[command(subcommand)]
+    pub(crate) act: ConnectionAct,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectionAct {
+    /// From now on every link there is known: an exchange without one is suspicious.
+    Complete {
+        /// The connection.
+        name: String,
+    },
+    /// No longer.
+    Incomplete {
+        /// The connection.
+        name: String,
+    },
+}

@@ -75,6 +75,10 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Keys of the API: list, create, revoke; rotate-signing for the key that signs delegations.
     Keys(KeysArgs),
+    /// Users, accounts and clients that nobody has any business with: list, add, remove.
+    Canary(CanaryArgs),
+    /// Connections whose links are all known: complete, incomplete.
+    Connections(ConnectionsArgs),
     /// Dry run, live, preset: shows or changes how verdicts are enforced; also: presets.
     #[command(args_conflicts_with_subcommands = true)]
     Enforce(EnforceArgs),

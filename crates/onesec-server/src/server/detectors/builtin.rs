@@ -37,6 +37,11 @@ pub(crate) fn builtin_settings(settings: &Settings) -> Result<onesec_detectors::
     rogue.switch("require_registration", |on| own.rogue.require_registration = on)?;
     rogue.list("provisioners", |list| own.rogue.provisioners = list)?;
     of("inter-agent-spoofing").switch("require_signatures", |on| own.require_signatures = on)?;
+    of("connection-fan-out").count("connections", |n| own.connections = n)?;
+    of("user-fan-out").count("personal", |n| own.users.personal = n)?;
+    of("user-fan-out").count("service", |n| own.users.service = n)?;
+    of("dormant-agent").count("burst", |n| own.waking_burst = n)?;
+    of("refresh-storm").count("exchanges", |n| own.storm = n)?;
     let web = of("agent-web-access");
     web.amount("max_payment", |amount| own.web.max_payment = amount)?;
     web.amount("max_daily", |amount| own.web.max_daily = amount)?;
@@ -47,8 +52,13 @@ pub(crate) fn builtin_settings(settings: &Settings) -> Result<onesec_detectors::
 }
 
 /// What the built-in detectors read; one that is not listed reads nothing.
-pub(super) const BUILTIN_SETTINGS: [(&str, &[&str]); 6] = [
+pub(super) const BUILTIN_SETTINGS: [(&str, &[&str]); 11] = [
     ("exchange-rate", &["limit", "window_seconds"]),
+    ("connection-fan-out", &["connections"]),
+    ("user-fan-out", &["personal", "service"]),
+    ("exchange-probing", &["failures", "distinct", "percent"]),
+    ("dormant-agent", &["after_seconds", "burst"]),
+    ("refresh-storm", &["exchanges"]),
     ("consent-phishing", &["scopes", "users"]),
     ("tool-misuse", &["blocked", "repeats"]),
     ("rogue-agent", &["depth", "children", "swarm", "require_registration", "provisioners"]),

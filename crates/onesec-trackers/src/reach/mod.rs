@@ -1,0 +1,124 @@
+//! `ReachTracker`: for how many users and connections, how often in vain, after how long a rest; tasks' users, decoys,
+//! ledgers that are complete. What is kept per agent hangs on the agent's own statistics and costs no look-up.
+
+mod attempts;
+mod canaries;
+mod peaks;
+mod pools;
+mod recent;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use onesec_telemetry::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use attempts::{Attempt, Attempts};
+pub(crate) use canaries::Canaries;
+pub(crate) use peaks::Peaks;
+pub(crate) use pools::{Failing, TaskFor, Untold};
+pub(crate) use recent::Recent;
+
+use crate::config::Bounds;
+use crate::facts::LostFacts;
+use crate::pool::Pool;
+use crate::shared::{Shared, Sym};
+use crate::state::{StateError, StateReader, StateWriter};
+
+/// How far one agent reaches, by one class of records.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Reach {
+    /// Users exchanged for.
+    pub(crate) users: Recent,
+    /// Connections that nobody delegated, or that were refused.
+    pub(crate) undelegated: Recent,
+    /// Exchanges that passed.
+    pub(crate) exchanges: u32,
+    /// The last of them.
+    pub(crate) last: Option<Timestamp>,
+    /// Present while an agent that was at rest is waking.
+    pub(crate) waking: Option<Box<Waking>>,
+    /// Present while there are failures.
+    pub(crate) attempts: Option<Box<Attempts>>,
+    /// Present for agents that serve many.
+    pub(crate) peaks: Option<Box<Peaks>>,
+}
+
+/// An agent that was at rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Waking {
+    /// Its last exchange before.
+    pub(crate) since: Timestamp,
+    pub(crate) woke: Timestamp,
+    /// Within ten minutes.
+    pub(crate) exchanges: u32,
+}
+
+/// What is not kept per agent.
+#[derive(Debug)]
+pub(crate) struct ReachTracker {
+    pub(crate) tasks: Pool<TaskFor>,
+    pub(crate) failing: Pool<Failing>,
+    pub(crate) untold: Pool<Untold>,
+    pub(crate) canaries: Canaries,
+    /// Connections whose links are all known, by a person's word.
+    pub(crate) complete: BTreeSet<Sym>,
+    /// Not yet told.
+    pub(crate) lost: Option<LostFacts>,
+    /// Learned baselines that were evicted.
+    pub(crate) baselines_evicted: u64,
+}
+
+impl ReachTracker {
+    pub(crate) fn new(bounds: &Bounds) -> Self {
+        let share = bounds.key_share;
+        Self {
+            tasks: Pool::new(bounds.tasks, share),
+            failing: Pool::new(MOST_CONNECTIONS, share),
+            untold: Pool::new(bounds.pairs, share),
+            canaries: Canaries::default(),
+            complete: BTreeSet::new(),
+            lost: None,
+            baselines_evicted: 0,
+        }
+    }
+
+    pub(crate) fn evictions(&self) -> u64 {
+        self.tasks.evictions() + self.failing.evictions() + self.untold.evictions()
+    }
+
+    pub(crate) fn save(&self, out: &mut StateWriter) {
+        out.put("reach/tasks", &self.tasks.saved());
+        out.put("reach/failing", &self.failing.saved());
+        out.put("reach/untold", &self.untold.saved());
+        out.put("reach/canaries", &self.canaries);
+        out.put("reach/complete", &self.complete);
+        out.put("reach/lost", &(&self.lost, self.baselines_evicted));
+    }
+
+    pub(crate) fn load(bounds: &Bounds, shared: &mut Shared, from: StateReader<'_>) -> Result<Self, StateError> {
+        let new = Self::new(bounds);
+        // Saved by a version that knew none of this.
+        if matches!(from.get::<Canaries>("reach/canaries"), Err(StateError::Missing(_))) {
+            return Ok(new);
+        }
+        let (lost, baselines_evicted) = from.get("reach/lost")?;
+        Ok(Self {
+            tasks: new.tasks.fill(from.get("reach/tasks")?, shared),
+            failing: new.failing.fill(from.get("reach/failing")?, shared),
+            untold: new.untold.fill(from.get("reach/untold")?, shared),
+            canaries: from.get("reach/canaries")?,
+            complete: from.get("reach/complete")?,
+            lost,
+            baselines_evicted,
+        })
+    }
+}
+
+/// Distinct users that are kept of an agent.
+pub(crate) const MOST_USERS: usize = 1_024;
+/// Connections that are kept of an agent, and in all.
+pub(crate) const MOST_UNDELEGATED: usize = 64;
+/// Connections that may be marked, or be seen to fail.
+pub(crate) const MOST_CONNECTIONS: usize = 10_000;

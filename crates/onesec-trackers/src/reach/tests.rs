@@ -1,0 +1,3 @@
+//! Windows against the naive model of them.
+
+mod model;

@@ -1,0 +1,286 @@
+//! What an exchange leaves of how far its agent reaches, once it is known what became of it.
+
+use std::time::Duration;
+
+use onesec_telemetry::{Attribution, Body, Channel, Command, Details, EventId, Record, Timestamp};
+
+use super::{BURST_WINDOW, is_undelegated, success, tells_of_exchange};
+use crate::config::ProbingLimits;
+use crate::exchange::View;
+use crate::facts::{AccessFacts, FAIL_WINDOW, FAN_WINDOW, LostFacts, WAKING};
+use crate::reach::{Attempt, Failing, MOST_CONNECTIONS, MOST_UNDELEGATED, MOST_USERS, Reach, TaskFor, Untold, Waking};
+use crate::shared::{Sym, stable_hash};
+use crate::trackers::look::{Act, Look};
+use crate::trackers::stash::Stash;
+use crate::trackers::{Settled, State};
+use crate::window::{Class, Split};
+
+/// What settling needs to know of an exchange.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::trackers) struct Reached {
+    /// Nobody delegated the connection.
+    undelegated: bool,
+    /// How it ended, where the record says so.
+    success: Option<bool>,
+    /// It ended as exchanges end when a provider is down.
+    outage: bool,
+    /// Its agent has been known for a day.
+    settled: bool,
+    /// Its agent serves many.
+    serves_many: bool,
+    /// Auth0 will tell of it.
+    to_be_told: bool,
+    /// Auth0 tells of it.
+    told: bool,
+}
+
+impl State {
+    /// What people decided, and what tasks are for.
+    pub(in crate::trackers) fn commit_reach(&mut self, record: &Record) {
+        if !record.has_authority() {
+            return;
+        }
+        match &record.body {
+            Body::Command(Command::AddCanary(canary)) => self.reach.canaries.add(canary),
+            Body::Command(Command::RemoveCanary { id }) => self.reach.canaries.remove(id.as_str()),
+            Body::Command(Command::SetLedgerComplete { connection, complete: true })
+                if self.reach.complete.len() < MOST_CONNECTIONS =>
+            {
+                let name = self.shared.name(connection.as_str());
+                self.reach.complete.insert(name);
+            }
+            Body::Command(Command::SetLedgerComplete { connection, complete: false }) => {
+                self.reach.complete.remove(connection.as_str());
+            }
+            Body::Event(event) if matches!(event.details, Details::TaskStart(_)) && !record.late => {
+                let Some(task) = &event.common.task_id else { return };
+                let user = record.user().map(|user| self.shared.name(user.as_str()));
+                let owner = record.sender.key.as_ref().map(|key| self.shared.name(key.as_ref()));
+                self.state_task(("", task.as_str()), owner, (Class::Proved, user));
+            }
+            _ => {}
+        }
+    }
+
+    fn state_task(&mut self, (agent, task): (&str, &str), owner: Option<Sym>, (class, user): (Class, Option<Sym>)) {
+        let hash = self.shared.seed.pair(agent, task);
+        let tasks = &self.reach.tasks;
+        let slot = tasks.find(hash, |known| &*known.agent == agent && &*known.task == task).unwrap_or_else(|| {
+            let (agent, task) = (self.shared.name(agent), self.shared.name(task));
+            self.reach.tasks.insert(hash, owner, TaskFor { agent, task, users: Split::default() }).0
+        });
+        if let Some(known) = self.reach.tasks.get_mut(slot) {
+            *known.users.get_mut(class) = user;
+        }
+    }
+
+    /// What of a record settling will ask for.
+    pub(in crate::trackers) fn reached(
+        &self,
+        look: &Look<'_>,
+        record: &Record,
+        access: Option<&AccessFacts<'_>>,
+    ) -> Reached {
+        let gateway = record.sender.channel == Channel::Gateway;
+        let known = look.agent_slot.and_then(|slot| self.exchange.agents.get(slot));
+        let first = known.and_then(|agent| agent.sides.get(Class::Proved)).and_then(|side| side.first);
+        let registration = look.agent.and_then(|agent| self.registry.find(look.agent_hash, agent.as_str()));
+        let exclusive = || look.connection.is_some_and(|c| self.config.exclusive.has(c.as_str()));
+        Reached {
+            undelegated: access.is_some_and(is_undelegated),
+            success: success(record),
+            outage: gateway && is_outage(record),
+            settled: first.is_some_and(|first| look.at.since(first) >= SETTLED_AFTER),
+            serves_many: registration.is_some_and(|r| r.class == onesec_telemetry::AgentClass::Service),
+            to_be_told: gateway && look.act == Act::Ask && exclusive(),
+            told: record.sender.channel == Channel::Auth0 && tells_of_exchange(record) && exclusive(),
+        }
+    }
+
+    pub(in crate::trackers) fn settle_reach(&mut self, stash: &Stash, settled: Settled, slot: u32) {
+        if stash.act == Act::None || stash.act == Act::Use {
+            return;
+        }
+        let (limits, rest_after, rate) = (self.config.probing, self.config.rest_after, self.config.exchange_rate);
+        let Some(agent) = self.exchange.agents.get_mut(slot) else { return };
+        let passed = agent.sides.get(stash.class).map_or(0, |side| side.window.rate(stash.at, false, &rate).count);
+        let by = Measures { passed, limits, rest_after };
+        agent.reach.get_mut(stash.class).settle(stash, settled, by);
+        self.settle_failing(stash);
+        self.settle_task(stash, settled);
+        if stash.reached.to_be_told && settled != Settled::Refused && !stash.user.is_empty() {
+            self.note_untold((&stash.user, &stash.connection), stash.at, false);
+        }
+    }
+
+    fn settle_failing(&mut self, stash: &Stash) {
+        let Reached { outage: true, settled: true, .. } = stash.reached else { return };
+        let hash = self.shared.seed.of(&stash.connection);
+        let slot = self.reach.failing.find(hash, |known| *known.connection == *stash.connection).unwrap_or_else(|| {
+            let connection = self.shared.name(&stash.connection);
+            self.reach.failing.insert(hash, None, Failing { connection, agents: Default::default() }).0
+        });
+        if let Some(known) = self.reach.failing.get_mut(slot) {
+            known.agents.note(stash.at, stable_hash(&[&stash.agent]), (FAIL_WINDOW, MOST_UNDELEGATED));
+        }
+    }
+
+    fn settle_task(&mut self, stash: &Stash, settled: Settled) {
+        let passed = settled != Settled::Refused && stash.view.is_some_and(View::counts);
+        if !passed || stash.task.is_empty() || stash.user.is_empty() {
+            return;
+        }
+        let first = self.task_for(&stash.agent, &stash.task).and_then(|known| known.users.get(stash.class));
+        if self.task_for("", &stash.task).is_some() || first.is_some_and(Option::is_some) {
+            return;
+        }
+        let owner = stash.owner(self);
+        let user = Some(self.shared.name(&stash.user));
+        self.state_task((&stash.agent, &stash.task), owner, (stash.class, user));
+    }
+
+    /// Auth0 told of an exchange: whoever's it was, the gateway's is explained by it.
+    pub(in crate::trackers) fn settle_told(&mut self, stash: &Stash) {
+        if stash.reached.told && !stash.user.is_empty() {
+            self.note_untold((&stash.user, &stash.connection), stash.at, true);
+        }
+    }
+
+    fn note_untold(&mut self, (user, connection): (&str, &str), at: Timestamp, told: bool) {
+        let hash = self.shared.seed.pair(user, connection);
+        let is = |known: &Untold| &*known.user == user && &*known.connection == connection;
+        let slot = match self.reach.untold.find(hash, is) {
+            Some(slot) => slot,
+            None if told => return,
+            None => {
+                let new = Untold::new(self.shared.name(user), self.shared.name(connection));
+                self.reach.untold.shed(&None, |old| old.is_over(at));
+                self.reach.untold.insert(hash, None, new).0
+            }
+        };
+        match self.reach.untold.get_mut(slot) {
+            Some(known) if told => known.told(at),
+            Some(known) => known.pass(at),
+            None => {}
+        }
+    }
+
+    /// Notes what the last record made us forget.
+    pub(in crate::trackers) fn note_lost(&mut self, (armed, baselines): (u64, u64), stash: &Stash) {
+        let armed = u32::try_from(self.exchange.armed_evicted - armed).unwrap_or(u32::MAX);
+        let baselines = u32::try_from(self.reach.baselines_evicted - baselines).unwrap_or(u32::MAX);
+        if armed == 0 && baselines == 0 {
+            return;
+        }
+        let Ok(event) = EventId::new(&stash.event) else { return };
+        let attribution = if stash.class == Class::Proved { Attribution::OwnWord } else { Attribution::Reported };
+        let lost = self.reach.lost.get_or_insert(LostFacts { armed: 0, baselines: 0, event, attribution });
+        lost.armed = lost.armed.saturating_add(armed);
+        lost.baselines = lost.baselines.saturating_add(baselines);
+    }
+
+    pub(in crate::trackers) fn reach_of_agents(&self) -> Vec<(&Sym, &Split<Reach>)> {
+        let mut all: Vec<(&Sym, &Split<Reach>)> =
+            self.exchange.agents.iter().map(|agent| (&agent.name, &agent.reach)).collect();
+        all.retain(|(_, reach)| **reach != Split::default());
+        all.sort_unstable_by_key(|(name, _)| *name);
+        all
+    }
+
+    pub(in crate::trackers) fn take_reach(&mut self, saved: Vec<(Sym, Split<Reach>)>) {
+        for (name, reach) in saved {
+            let slot = self.exchange.agents.find(self.shared.seed.of(&name), |known| known.name == name);
+            // Loading is no use: what was about to be evicted still is.
+            if let Some(agent) = slot.and_then(|slot| self.exchange.agents.peek_mut(slot)) {
+                agent.reach = reach;
+            }
+        }
+    }
+}
+
+/// What an agent's reach is measured by.
+#[derive(Debug, Clone, Copy)]
+struct Measures {
+    /// Exchanges that are known to have been let pass of late.
+    passed: u32,
+    limits: ProbingLimits,
+    rest_after: Duration,
+}
+
+impl Reach {
+    fn settle(&mut self, stash: &Stash, settled: Settled, by: Measures) {
+        let let_pass = settled != Settled::Refused;
+        let counts = stash.view.is_some_and(View::counts);
+        let failed = stash.reached.success == Some(false);
+        if counts && let_pass && !failed {
+            if !stash.user.is_empty() {
+                self.users.note(stash.at, stable_hash(&[&stash.user]), (FAN_WINDOW, MOST_USERS));
+            }
+            self.exchanges = self.exchanges.saturating_add(1);
+            self.settle_rest(stash.at, self.last.filter(|last| stash.at.since(*last) >= by.rest_after));
+            self.last = self.last.max(Some(stash.at));
+            if stash.reached.serves_many && settled == Settled::Passed {
+                let count = self.users.count(stash.at, None, FAN_WINDOW);
+                self.peaks.get_or_insert_default().note(stash.at, count, FAN_WINDOW);
+            }
+        }
+        if counts && (stash.reached.undelegated || !let_pass) && !stash.connection.is_empty() {
+            let connection = stable_hash(&[&stash.connection]);
+            self.undelegated.note(stash.at, connection, (FAN_WINDOW, MOST_UNDELEGATED));
+        }
+        let failed = match (stash.reached.success, let_pass) {
+            (Some(success), _) => Some(!success),
+            (None, false) if stash.act == Act::Ask => Some(true),
+            _ => None,
+        };
+        self.settle_attempt(stash, failed, by);
+    }
+
+    fn settle_rest(&mut self, at: Timestamp, rested_since: Option<Timestamp>) {
+        if let Some(since) = rested_since {
+            self.waking = Some(Box::new(Waking { since, woke: at, exchanges: 1 }));
+            return;
+        }
+        let Some(waking) = &mut self.waking else { return };
+        if at.since(waking.woke) > WAKING {
+            self.waking = None;
+        } else if at.since(waking.woke) <= BURST_WINDOW {
+            waking.exchanges = waking.exchanges.saturating_add(1);
+        }
+    }
+
+    fn settle_attempt(&mut self, stash: &Stash, failed: Option<bool>, by: Measures) {
+        if self.attempts.as_ref().is_some_and(|attempts| attempts.is_over(stash.at)) {
+            self.attempts = None;
+        }
+        let Some(failed) = failed.filter(|failed| *failed || self.attempts.is_some()) else { return };
+        let name = |text: &str| if text.is_empty() { 0 } else { stable_hash(&[text]) };
+        let (user, connection) = (name(&stash.user), name(&stash.connection));
+        let attempt = Attempt { at: stash.at.as_micros(), user, connection, failed };
+        let attempts = self.attempts.get_or_insert_default();
+        let probing = failed && attempts.tally(stash.at, Some(attempt), by.passed).is_probing(&by.limits);
+        attempts.note(attempt, probing);
+    }
+}
+
+/// Whether it ended as exchanges do when a provider is down (RFC 6749, section 4.1.2.1, and what gateways call it).
+fn is_outage(record: &Record) -> bool {
+    const OUTAGES: [&str; 7] = [
+        "temporarily_unavailable",
+        "server_error",
+        "too_many_requests",
+        "rate_limited",
+        "rate_limit_exceeded",
+        "timeout",
+        "slow_down",
+    ];
+    match record.event().map(|event| &event.details) {
+        Some(Details::TokenExchangeResponse(d)) => {
+            d.error.as_ref().is_some_and(|error| OUTAGES.contains(&error.as_str()))
+        }
+        _ => false,
+    }
+}
+
+/// An agent that has been known for this long is settled.
+const SETTLED_AFTER: Duration = Duration::from_secs(86_400);
