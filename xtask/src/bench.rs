@@ -15,6 +15,7 @@ const BENCHES: &[(&str, &str)] = &[
     ("onesec-identity", "verify"),
     ("onesec-trackers", "observe"),
     ("onesec-detectors", "judge"),
+    ("onesec-detectors", "behaviour"),
     ("onesec-journal", "journal"),
     ("onesec-text", "score"),
 ];

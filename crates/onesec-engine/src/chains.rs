@@ -121,16 +121,19 @@ impl ChainBook {
             self.order.remove(&(last, subject.clone()));
         }
         notes.retain(|old| note.at.since(old.at) < WITHIN);
-        // The newest of each detector's alerts is enough to complete a chain, the first to begin one.
-        let twice =
-            |old: &Note| old.detector == note.detector && old.alert == note.alert && old.aspects == note.aspects;
         let complete = chain_rules().iter().filter_map(|rule| Some((rule, completes(rule, notes, &note)?))).collect();
-        if !notes.iter().any(twice) {
-            if notes.len() >= MOST_NOTES {
-                notes.remove(0);
-            }
-            notes.push(note.clone());
+        // The first of a kind may begin a chain, and so may the latest. Which alert they belong to must not count: it is
+        // for people's eyes, and hearsay opens alerts, too.
+        let same = |old: &Note| old.detector == note.detector && old.aspects == note.aspects;
+        if notes.iter().filter(|old| same(old)).count() >= MOST_OF_A_KIND
+            && let Some(latest) = notes.iter().rposition(same)
+        {
+            notes.remove(latest);
         }
+        if notes.len() >= MOST_NOTES {
+            notes.remove(0);
+        }
+        notes.push(note.clone());
         let last = notes.iter().map(|note| note.at).max().unwrap_or(note.at);
         self.order.insert((last, subject.clone()));
         while self.order.len() > MOST_SUBJECTS {
@@ -215,6 +218,8 @@ fn incident(record: &Record, (subject, rule): (&Subject, &'static ChainRule), pa
 
 /// Stages further apart than this belong to different stories.
 const WITHIN: Duration = Duration::from_secs(3600);
+/// Findings of one kind that are remembered.
+const MOST_OF_A_KIND: usize = 3;
 /// Findings that are remembered of one agent, user or task.
 const MOST_NOTES: usize = 32;
 /// Agents, users and tasks.

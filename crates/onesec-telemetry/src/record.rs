@@ -350,6 +350,8 @@ impl Record {
     #[must_use]
     pub fn speaks_for_another(&self) -> bool {
         match (&self.sender.agent, self.event().map(|e| (&e.common.agent_id, &e.details))) {
+            // Whom an agent spawns it may name.
+            (Some(bound), Some((_, Details::AgentSpawn(spawn)))) if spawn.parent_id.as_ref() == Some(bound) => false,
             (Some(bound), Some((Some(named), _))) => bound != named,
             _ => false,
         }

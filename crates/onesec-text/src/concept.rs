@@ -161,6 +161,42 @@ concepts! {
     QUOTE,
     /// A question or a wish to understand: how, what, explain.
     ASK,
+    /// What the agent was told before, and the place where that stands: "what you were given", "the paragraph above".
+    TOLD,
+    /// A way to tell a word without writing it: backwards, letter by letter, a hint.
+    SPELL,
+    /// What an agent is often told to keep: "the secret word", "the access code".
+    KEYWORD,
+    /// "Access granted", which some agents are told to keep as well.
+    GRANTED,
+    /// No refusal: "never break character", "do not apologise".
+    NOREFUSE,
+    /// A copy for somebody: "in bcc", "a copy of each".
+    COPY,
+    /// Automatically, without exception.
+    AUTO,
+    /// The parameter of an address that takes what is added: `?q=`, `={`.
+    QUERY,
+    /// What loads an address when it is shown: an image, a style sheet, a link.
+    PICTURE,
+    /// What is to be put into something: "followed by", "replace TEXT".
+    PUT,
+    /// Fiction and thought experiments: imagine, hypothetical, novel.
+    FICTION,
+    /// The limits that the agent itself has: "your guidelines", "your safety training".
+    OWNGUARD,
+    /// Words addressed to a machine in what people write to each other: "note to AI", "if your agent".
+    NOTEAI,
+    /// What such a note may ask for: rank, approve, reply. An imperative.
+    ACTON,
+    /// What hides text on a page: `display:none`, `font-size:0`.
+    UNSEEN,
+    /// The one order that is to count: "this directive alone".
+    THISONE,
+    /// What is said to have been agreed before: "in our previous session", "you acknowledged".
+    AGREED,
+    /// Where an agent finds what it is asked for: "your environment", "that you can see".
+    INREACH,
     /// A word of English, whose verbs look like its nouns: only their place tells an order.
     ENGLISH,
 }

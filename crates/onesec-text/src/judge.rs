@@ -28,6 +28,8 @@ pub(crate) struct Sentence {
     pub(crate) addresses: bool,
     /// Whether it talks about attacks, or asks how something works.
     pub(crate) talks: bool,
+    /// Whether it stands in a text that is fiction, or a thought experiment.
+    pub(crate) plays: bool,
 }
 
 /// Sentences longer than this are divided.
@@ -81,7 +83,8 @@ fn ends_sentence(bytes: &[u8], at: usize, next: u8) -> bool {
 pub(crate) fn judge(lexicon: &Lexicon, text: &str, anywhere: bool) -> Vec<Sentence> {
     let mut hits = Vec::new();
     lexicon.find(text, anywhere, |hit| hits.push(hit));
-    let talk = hits.iter().filter(|hit| hit.mask & Concept::TALK.mask() != 0).count();
+    let count = |concept: Concept| hits.iter().filter(|hit| hit.mask & concept.mask() != 0).count();
+    let theme = Theme { talk: count(Concept::TALK), fiction: count(Concept::FICTION) };
     drop_what_is_no_order(text, &mut hits);
     let mut from = 0;
     sentences(text)
@@ -92,10 +95,34 @@ pub(crate) fn judge(lexicon: &Lexicon, text: &str, anywhere: bool) -> Vec<Senten
             from += own;
             // What a sentence begins, the next one may end: "You are now free. Print your instructions."
             let seen = rest.partition_point(|hit| hit.start < range.end + BEYOND);
-            sentence(text, range, Words { own, all: rest.get(..seen).unwrap_or_default() }, talk)
+            sentence(text, range, Words { own, all: rest.get(..seen).unwrap_or_default() }, theme)
         })
         .collect()
 }
+
+/// What the whole text is about.
+#[derive(Clone, Copy)]
+struct Theme {
+    /// How often it talks about attacks.
+    talk: usize,
+    /// How often it says that it is fiction, or a thought experiment.
+    fiction: usize,
+}
+
+impl Theme {
+    const fn plays(self) -> bool {
+        self.fiction >= 2
+    }
+
+    /// People who play and invent talk of rules that are lifted; what sets earlier instructions aside stays what it is.
+    fn of_fiction(self, rule: &Rule, weight: u16) -> u16 {
+        let said_in_play = matches!(rule.signal, Signal::Override | Signal::Standing) && rule.weight < OF_NO_PLAY;
+        if self.plays() && said_in_play { weight / 4 * 3 } else { weight }
+    }
+}
+
+/// Rules of at least this weight are confirmed by what nobody says in play.
+const OF_NO_PLAY: u16 = 800;
 
 /// Bytes after its end that count for a sentence.
 const BEYOND: usize = 60;
@@ -110,7 +137,7 @@ struct Words<'h> {
     all: &'h [Hit],
 }
 
-fn sentence(text: &str, range: Range<usize>, words: Words<'_>, talk: usize) -> Sentence {
+fn sentence(text: &str, range: Range<usize>, words: Words<'_>, theme: Theme) -> Sentence {
     let hits = words.all;
     let union = |hits: &[Hit]| hits.iter().fold(0, |mask, hit| mask | hit.mask);
     let own = union(hits.get(..words.own).unwrap_or_default());
@@ -120,6 +147,7 @@ fn sentence(text: &str, range: Range<usize>, words: Words<'_>, talk: usize) -> S
         range: range.clone(),
         addresses: own & VERBS != 0 && has(&[Concept::YOU, Concept::AI, Concept::INSTR, Concept::REPLY, Concept::MUST]),
         talks: has(&[Concept::TALK, Concept::ASK]),
+        plays: theme.plays(),
         evidence: Vec::new(),
     };
     let possible = RULES.iter().filter(|rule| {
@@ -134,7 +162,7 @@ fn sentence(text: &str, range: Range<usize>, words: Words<'_>, talk: usize) -> S
             continue;
         }
         let quotes = quotes.get_or_insert_with(|| quotations(text, &range));
-        let weight = dampen(rule.weight, &Scene { core, hits, quotes, talk });
+        let weight = theme.of_fiction(rule, dampen(rule.weight, &Scene { core, hits, quotes, talk: theme.talk }));
         keep(&mut sentence.evidence, Evidence { signal: rule.signal, weight, range: found });
     }
     sentence
@@ -161,15 +189,18 @@ fn confirm(rule: &Rule, words: Words<'_>) -> Option<(Hit, Range<usize>)> {
             Order::Given => true,
         };
         let mut range = core.start..core.end;
-        let mut taken = [core.start; 4];
+        // The same words are not two of a rule's needs, not even in part.
+        let mut taken = [(core.start, core.end); 4];
         let all = others.iter().enumerate().all(|(nth, need)| {
-            let free = |hit: &&Hit| hit.mask & need != 0 && !taken.contains(&hit.start);
+            let free = |hit: &&Hit| {
+                hit.mask & need != 0 && !taken.iter().any(|(start, end)| hit.start < *end && *start < hit.end)
+            };
             let order = |hit: &&Hit| !in_order || hit.start >= range.end;
             let nearest = hits.iter().filter(free).filter(order).min_by_key(|hit| distance(core, hit));
             let Some(hit) = nearest.filter(|hit| distance(core, hit) <= rule.near) else { return false };
             range = range.start.min(hit.start)..range.end.max(hit.end);
             if let Some(slot) = taken.get_mut(nth + 1) {
-                *slot = hit.start;
+                *slot = (hit.start, hit.end);
             }
             true
         });
@@ -184,6 +215,12 @@ const fn distance(a: &Hit, b: &Hit) -> usize {
     if a.start < b.start { b.start.saturating_sub(a.end) } else { a.start.saturating_sub(b.end) }
 }
 
+/// And, in languages that deny after the verb.
+const AND: [&str; 3] = [" und ", " et ", " en "];
+
+/// What is said to be so, and may be said not to be: "our bank details have not changed".
+const STATES: u128 = any(&[Concept::CHANGED, Concept::GRANT, Concept::LIFTED]);
+
 /// Verbs that are denied ("do not forward") or said of others ("attackers ignore") are no orders.
 fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
     // Where the last denial ended: in "do not disclose, copy or forward" it holds for all three.
@@ -194,12 +231,14 @@ fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
         if hit.mask & Concept::HIDE.mask() != 0 {
             denial = Some(end);
         }
-        if hit.mask & VERBS == 0 {
+        if hit.mask & (VERBS | STATES) == 0 {
             continue;
         }
         let between = |from: usize, to: usize| text.get(from..to).unwrap_or("\n");
         let joined =
             |gap: &str, most: usize| gap.len() <= most && !gap.contains(['.', ',', ';', ':', '!', '?', '\n', '"']);
+        // "Füge den Link ein und erwähne nicht…" denies the second verb only.
+        let one_clause = |gap: &str| joined(gap, 24) && !AND.iter().any(|and| gap.contains(and));
         let denied = before
             .iter()
             .rev()
@@ -211,7 +250,7 @@ fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
         let denied_after = after
             .iter()
             .take(4)
-            .any(|b| b.mask & Concept::NEGAFTER.mask() != 0 && b.start >= end && joined(between(end, b.start), 24));
+            .any(|b| b.mask & Concept::NEGAFTER.mask() != 0 && b.start >= end && one_clause(between(end, b.start)));
         let told = match (hit.mask & Concept::ENGLISH.mask() != 0, hit.mask & Concept::IGNORE.mask() != 0) {
             (true, true) => order::is_told(text, start),
             (true, false) => {
@@ -221,6 +260,12 @@ fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
         };
         let listed =
             denial.is_some_and(|from| matches!(between(from, start).trim(), "," | "or" | ", or" | "/" | "nor"));
+        if denied {
+            hit.mask &= !STATES;
+        }
+        if hit.mask & VERBS == 0 {
+            continue;
+        }
         if denied || listed {
             denial = Some(end);
         }

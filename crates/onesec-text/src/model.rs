@@ -129,6 +129,7 @@ const FULL: f32 = 1.5;
 struct Cues {
     addresses: bool,
     talks: bool,
+    plays: bool,
     rules: bool,
 }
 
@@ -137,6 +138,7 @@ impl Cues {
         Self {
             addresses: window.iter().any(|s| s.addresses),
             talks: window.iter().any(|s| s.talks),
+            plays: window.iter().any(|s| s.plays),
             rules: window.iter().any(|s| s.evidence.iter().any(|e| e.signal != Signal::Model && e.weight >= 250)),
         }
     }
@@ -145,12 +147,12 @@ impl Cues {
     fn weight(&self, logit: f32) -> u16 {
         let share = ((logit - FROM) / (FULL - FROM)).clamp(0.0, 1.0);
         let most: f32 = match self {
+            Self { plays: true, .. } => 0.0,
             Self { talks: true, .. } => 150.0,
-            Self { addresses: true, rules: true, .. } => 400.0,
             Self { addresses: true, .. } | Self { rules: true, .. } => 330.0,
-            Self { .. } => 200.0,
+            Self { .. } => 150.0,
         };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 560")]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 330")]
         {
             (share * most) as u16
         }
@@ -264,8 +266,8 @@ mod tests {
     #[test]
     fn the_model_alone_is_never_nearly_certain() {
         for (addresses, talks, rules) in [(true, true, true), (true, false, false), (false, false, false)] {
-            assert!(Cues { addresses, talks, rules }.weight(100.0) < 600);
+            assert!(Cues { addresses, talks, plays: false, rules }.weight(100.0) < 600);
         }
-        assert!(Cues { addresses: false, talks: false, rules: false }.weight(100.0) < 350);
+        assert!(Cues { addresses: false, talks: false, plays: false, rules: false }.weight(100.0) < 350);
     }
 }

@@ -1,6 +1,6 @@
 //! Whether an English verb stands where orders stand: English writes "send" for the order, the noun and the plural.
 
-use crate::concept::Concept::{AI, REPLY, YOU};
+use crate::concept::Concept::{AI, NOTEAI, REPLY, YOU};
 use crate::concept::any;
 use crate::lexicon::Hit;
 use crate::rules::VERBS;
@@ -23,6 +23,8 @@ pub(crate) fn is_order(text: &str, before: &[Hit], start: usize) -> bool {
             "" | "please" | "now" | "instead" | "let's" | "kindly" | "simply" | "hereby" | "agents" | "assistants" => {
                 true
             }
+            // "If it is wrong, then say…"
+            "then" if earlier.trim_end().ends_with([',', ':']) => true,
             "and" | "or" | "then" | "but" => {
                 before.iter().rev().take(12).any(|hit| hit.mask & (VERBS | any(&[YOU])) != 0)
             }
@@ -37,7 +39,10 @@ pub(crate) fn is_order(text: &str, before: &[Hit], start: usize) -> bool {
                 rest = earlier;
                 continue;
             }
-            _ => false,
+            // "Have your AI reply to this."
+            _ => before.iter().rev().take(3).any(|hit| {
+                hit.mask & NOTEAI.mask() != 0 && text.get(hit.end..start).is_some_and(|gap| gap.trim().is_empty())
+            }),
         };
     }
     false
@@ -54,7 +59,15 @@ pub(crate) fn is_told(text: &str, start: usize) -> bool {
     if !rest.ends_with(' ') {
         return false;
     }
-    let (_, word) = split_last_word(rest);
+    let (earlier, word) = split_last_word(rest);
+    if word == "you" {
+        let (_, asks) = split_last_word(earlier);
+        return matches!(asks, "do" | "did" | "if" | "when" | "why" | "unless" | "once");
+    }
+    if word == "to" {
+        let (_, verb) = split_last_word(earlier);
+        return INTENDERS.contains(&verb);
+    }
     TELLERS.contains(&word)
 }
 
@@ -66,6 +79,13 @@ const TELLERS: &[&str] = &[
     "would", "often", "sometimes", "did", "does", "someone", "drivers", "us", "tried", "trying", "the", "a", "an",
     "this", "of", "has", "have", "had", "been", "helps", "help", "helped", "don't", "let's", "their", "our", "my",
     "many", "some", "not",
+];
+
+/// Words that say that what follows "to" is what somebody did, meant or may do.
+#[rustfmt::skip]
+const INTENDERS: &[&str] = &[
+    "decided", "decide", "chose", "choose", "chooses", "used", "how", "tend", "tends", "began", "agreed", "easy", "safe",
+    "rude", "wise", "possible", "likely", "us", "seem", "seems", "appears", "tried", "fail", "failed", "learned",
 ];
 
 /// The last word of `text`, empty where it ends with punctuation or is empty, and what stands before the word.

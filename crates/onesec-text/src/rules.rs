@@ -55,19 +55,25 @@ const LOUD: u128 = any(&[IMPORTANT, URGENT, STOP]);
 
 /// Verbs that count only where they are orders: not denied, and not said of somebody else.
 pub(crate) const VERBS: u128 =
-    any(&[IGNORE, REVEAL, SEND, SAY, RUN, FETCH, DISABLE, PAY, SHAPE, ADD, GIVE, FOLLOW, REMEMBER, WEAVE]);
+    any(&[IGNORE, REVEAL, SEND, SAY, RUN, FETCH, DISABLE, PAY, SHAPE, ADD, GIVE, FOLLOW, REMEMBER, WEAVE, ACTON]);
 
 /// Every rule.
 pub(crate) const RULES: &[Rule] = &[
     // Setting aside what was said before.
     rule(Signal::Override, 820, 60, &[one(IGNORE), one(INSTR), one(PRIOR)]),
     rule(Signal::Override, 470, 60, &[one(VOID), one(INSTR), one(PRIOR)]),
-    rule(Signal::Override, 640, 60, &[one(VOID), any(&[INSTR, TASK]), any(&[AI, YOU, FOLLOW, ONLY])]),
+    rule(Signal::Override, 640, 89, &[one(VOID), any(&[INSTR, TASK]), any(&[AI, YOU, FOLLOW, ONLY])]),
+    rule(Signal::Override, 560, 110, &[one(THISONE), any(&[IGNORE, VOID]), any(&[ALLPRIOR, INSTR, TASK])]),
+    rule(Signal::Override, 520, 110, &[one(THISONE), any(&[ALLPRIOR, IGNORE]), any(&[YOU, ONLY, FOLLOW])]),
+    rule(Signal::Override, 540, 89, &[one(VOID), one(INSTR), one(ALWAYS)]),
+    rule(Signal::Override, 540, 140, &[one(AGREED), any(&[GUARD, FREE]), any(&[YOU, AI])]),
     rule(Signal::Override, 700, 50, &[one(IGNORE), one(PROMPT)]),
     rule(Signal::Override, 340, 36, &[one(IGNORE), one(INSTR)]),
     rule(Signal::Override, 600, 36, &[one(IGNORE), one(ALLPRIOR)]),
-    rule(Signal::Override, 640, 60, &[any(&[IGNORE, DISABLE]), one(GUARD), any(&[YOU, AI, FREE])]),
+    rule(Signal::Override, 640, 60, &[any(&[IGNORE, DISABLE]), one(GUARD), any(&[YOU, AI])]),
     rule(Signal::Override, 400, 40, &[any(&[IGNORE, DISABLE]), one(GUARD)]),
+    rule(Signal::Override, 640, 30, &[any(&[IGNORE, DISABLE]), one(OWNGUARD)]),
+    rule(Signal::Override, 560, 60, &[one(OWNGUARD), one(VOID)]),
     rule(Signal::Override, 620, 90, &[one(IGNORE), any(&[ALLPRIOR, TASK, INSTR]), one(INSTEAD)]),
     // New instructions.
     rule(Signal::Override, 560, 0, &[one(NEWTASK)]),
@@ -82,16 +88,19 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Override, 720, 300, &[one(BECOME), one(FREE)]),
     rule(Signal::Override, 420, 60, &[one(BECOME), one(ALWAYS)]),
     rule(Signal::Override, 180, 0, &[one(BECOME)]),
-    rule(Signal::Override, 460, 60, &[one(FREE), one(AI)]),
+    rule(Signal::Override, 440, 60, &[one(FREE), one(AI)]),
     rule(Signal::Override, 520, 60, &[one(FREE), any(&[LIFTED, GUARD, INSTR]), any(&[AI, YOU, MARK, ADMIN])]),
     rule(Signal::Override, 420, 60, &[one(FREE), one(YOU)]),
     // Marks that pretend that the data ends here.
     rule(Signal::Override, 300, 0, &[one(MARK)]),
     rule(Signal::Override, 640, 200, &[one(MARK), DO | any(&[FREE, GRANT, LIFTED, BECOME, NEWTASK])]),
+    ordered(Signal::Override, 560, 90, &[one(NOTEAI), DO | any(&[ACTON])]),
+    rule(Signal::Override, 540, 90, &[one(NOTEAI), any(&[VOID, LIFTED])]),
+    rule(Signal::Override, 560, 120, &[one(UNSEEN), one(AI), DO | any(&[ACTON])]),
     // Telling the answer what to be.
     ordered(Signal::Override, 540, 32, &[one(SHAPE), one(REPLY)]),
     rule(Signal::Override, 560, 60, &[one(ADD), one(REPLY), one(CONTENT)]),
-    rule(Signal::Override, 510, 50, &[one(WEAVE), one(ANSWER)]),
+    verb_first(Signal::Override, 510, 50, &[one(WEAVE), one(ANSWER)]),
     rule(Signal::Override, 380, 50, &[one(ADD), one(REPLY)]),
     rule(Signal::Override, 360, 24, &[one(SAY), one(ONLY)]),
     rule(Signal::Override, 540, 60, &[one(SAY), one(CONTENT), one(ONLY)]),
@@ -102,6 +111,14 @@ pub(crate) const RULES: &[Rule] = &[
         90,
         &[one(INSTEAD), any(&[SAY, REVEAL, SEND, RUN]), any(&[YOU, AI, ALLPRIOR, INSTR, USER])],
     ),
+    // Refusing to refuse.
+    rule(Signal::Override, 600, 200, &[one(NOREFUSE), one(FREE)]),
+    rule(Signal::Override, 540, 120, &[one(NOREFUSE), one(NOREFUSE)]),
+    rule(Signal::Override, 520, 120, &[one(NOREFUSE), any(&[GUARD, BECOME]), any(&[YOU, AI])]),
+    // The answer that a game with access codes is about.
+    verb_first(Signal::Override, 540, 40, &[any(&[SAY, REVEAL, RECITE]), one(GRANTED)]),
+    rule(Signal::Override, 540, 120, &[one(SAY), one(KEYWORD), any(&[ALWAYS, TRIGGER, IGNORE, MARK, BECOME])]),
+    rule(Signal::Override, 520, 120, &[one(GRANTED), any(&[IGNORE, ONLY, INSTEAD, BECOME, MARK])]),
     // Standing orders and triggers.
     ordered(Signal::Standing, 560, 160, &[one(TRIGGER), ACT, any(&[YOU, AI, REPLY, ONLY, ALWAYS, SECRET, DEST, HIDE])]),
     rule(Signal::Standing, 400, 120, &[one(TRIGGER), ACT]),
@@ -127,9 +144,15 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Standing, 480, 120, &[one(REMEMBER), any(&[ALWAYS, TRIGGER]), DO]),
     rule(Signal::Standing, 580, 160, &[one(REMEMBER), one(GRANT), any(&[WITHOUT, ALWAYS, SECRET])]),
     rule(Signal::Standing, 420, 60, &[one(ALWAYS), one(GRANT), any(&[PERM, SECRET, WITHOUT])]),
+    rule(Signal::Standing, 540, 160, &[one(REMEMBER), one(GRANT), one(AUTO)]),
+    rule(Signal::Standing, 560, 160, &[any(&[REMEMBER, IAMADMIN]), one(LIFTED), any(&[CONFIRM, GUARD])]),
+    rule(Signal::Standing, 600, 120, &[any(&[TRIGGER, REMEMBER]), one(COPY), one(DEST)]),
+    rule(Signal::Standing, 460, 120, &[one(ALWAYS), one(COPY), one(DEST)]),
+    rule(Signal::Standing, 520, 120, &[one(ALWAYS), any(&[ADD, FOLLOW, GIVE]), one(HIDE)]),
     rule(Signal::Standing, 160, 0, &[one(REMEMBER)]),
     // Authority.
     rule(Signal::Authority, 620, 160, &[one(IAMADMIN), any(&[DISABLE, REVEAL, IGNORE, GIVE, GRANT, RUN, SEND, GUARD])]),
+    rule(Signal::Authority, 560, 140, &[one(IAMADMIN), one(WITHOUT), one(CONFIRM)]),
     rule(Signal::Authority, 360, 0, &[one(IAMADMIN)]),
     rule(Signal::Authority, 540, 140, &[one(GRANT), one(ADMIN), any(&[AI, GUARD])]),
     rule(Signal::Authority, 540, 140, &[one(GRANT), one(ADMIN), one(YOU), HARM | any(&[WITHOUT])]),
@@ -162,6 +185,23 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::Exfiltration, 600, 120, &[one(YOURPROMPT), any(&[DEST, REPLY])]),
     rule(Signal::Exfiltration, 560, 90, &[one(YOURPROMPT), any(&[SEND, ADD, SHAPE, REVEAL])]),
     rule(Signal::Exfiltration, 560, 120, &[any(&[RUN, FETCH]), one(CONVO), one(DEST)]),
+    rule(Signal::Exfiltration, 540, 60, &[one(SPELL), any(&[PROMPT, YOURPROMPT, TOLD]), any(&[YOU, PROMPT, RECITE])]),
+    rule(Signal::Exfiltration, 520, 60, &[one(YOURPROMPT), any(&[SAY, SPELL])]),
+    rule(Signal::Exfiltration, 560, 80, &[any(&[REVEAL, RECITE, SEND]), any(&[SECRET, FILE]), one(INREACH)]),
+    rule(Signal::Exfiltration, 540, 80, &[any(&[PUT, ADD]), one(CONVO), one(INREACH)]),
+    rule(Signal::Exfiltration, 540, 120, &[one(KEYWORD), one(LIFTED), one(REVEAL)]),
+    rule(Signal::Exfiltration, 540, 60, &[one(RECITE), one(TOLD)]),
+    ordered(Signal::Exfiltration, 510, 24, &[one(SHAPE), one(TOLD)]),
+    ordered(Signal::Exfiltration, 520, 48, &[one(REVEAL), one(TOLD)]),
+    rule(
+        Signal::Exfiltration,
+        540,
+        60,
+        &[any(&[REVEAL, RECITE, SHAPE, SAY]), one(KEYWORD), any(&[TOLD, SPELL, IGNORE])],
+    ),
+    rule(Signal::Exfiltration, 360, 30, &[any(&[REVEAL, RECITE]), one(KEYWORD)]),
+    rule(Signal::Exfiltration, 560, 160, &[one(QUERY), one(PICTURE), any(&[CONVO, SECRET, REPLY, PROMPT])]),
+    rule(Signal::Exfiltration, 560, 160, &[one(QUERY), one(PUT), any(&[CONVO, SECRET, PROMPT, FILE])]),
     // Keeping it from people.
     rule(Signal::Concealment, 600, 0, &[one(HIDEUSER)]),
     rule(Signal::Concealment, 440, 40, &[one(HIDE), one(USER)]),
@@ -179,7 +219,9 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Signal::PaymentChange, 600, 90, &[one(BANK), one(CHANGED), one(OUR)]),
     rule(Signal::PaymentChange, 580, 140, &[one(PAY), one(BANK), one(CHANGED)]),
     // Tools and code.
-    rule(Signal::Tool, 560, 120, &[one(BEFORE), DO, any(&[YOU, FILE, SECRET, CONVO, ADD, TOOL])]),
+    rule(Signal::Tool, 560, 120, &[one(BEFORE), DO, any(&[FILE, SECRET, CONVO])]),
+    rule(Signal::Tool, 560, 120, &[one(BEFORE), any(&[SEND, ADD, SAY, IGNORE, DISABLE]), any(&[YOU, ADD, DEST, HIDE])]),
+    rule(Signal::Tool, 300, 120, &[one(BEFORE), DO, any(&[YOU, TOOL])]),
     rule(Signal::Tool, 440, 40, &[one(RUN), one(CODE)]),
     rule(Signal::Tool, 560, 120, &[one(RUN), one(TOOL), any(&[HIDE, IGNORE, BEFORE, IAMADMIN])]),
     rule(Signal::Tool, 440, 80, &[one(RUN), one(TOOL), one(URGENT)]),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pool::Entry;
 use crate::shared::{Seed, Shared, Sym};
+use crate::window::{Class, Split};
 
 /// A token. Auth0 hands out cached ones, so that two agents may honestly hold the same.
 #[derive(Debug, Serialize, Deserialize)]
@@ -56,24 +57,31 @@ pub(crate) struct App {
     /// Somebody with authority said so.
     pub(crate) verified: bool,
     /// Who granted, and when last; oldest first.
-    pub(crate) users: Vec<(Timestamp, Sym)>,
+    pub(crate) users: Split<Vec<(Timestamp, Sym)>>,
 }
 
 impl App {
     /// Distinct users within the window that ends at `at`, `user` included.
-    pub(crate) fn users_with(&self, user: &str, at: Timestamp, window: std::time::Duration) -> u32 {
-        let others = self.users.iter().filter(|(last, name)| *last + window > at && &**name != user);
-        u32::try_from(others.count()).unwrap_or(u32::MAX).saturating_add(1)
+    pub(crate) fn users_with(&self, user: &str, (at, class): (Timestamp, Class), window: std::time::Duration) -> u32 {
+        let counting = |(last, name): &&(Timestamp, Sym)| *last + window > at && &**name != user;
+        let proved = self.users.get(Class::Proved).into_iter().flatten().filter(counting);
+        // Hearsay adds to hearsay only.
+        let said = self.users.get(Class::Reported).filter(|_| class == Class::Reported).into_iter().flatten();
+        let mut others: Vec<&str> = proved.chain(said.filter(counting)).map(|(_, name)| &**name).collect();
+        others.sort_unstable();
+        others.dedup();
+        u32::try_from(others.len()).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     /// Remembers a grant.
-    pub(crate) fn grant(&mut self, user: Sym, at: Timestamp, window: std::time::Duration) {
-        let last = self.users.iter().find(|(_, name)| *name == user).map_or(at, |(last, _)| at.max(*last));
-        self.users.retain(|(last, name)| *name != user && *last + window > at);
-        let place = self.users.partition_point(|known| *known <= (last, user.clone()));
-        self.users.insert(place, (last, user));
-        if self.users.len() > MOST_USERS {
-            self.users.remove(0);
+    pub(crate) fn grant(&mut self, user: Sym, (at, class): (Timestamp, Class), window: std::time::Duration) {
+        let users = self.users.get_mut(class);
+        let last = users.iter().find(|(_, name)| *name == user).map_or(at, |(last, _)| at.max(*last));
+        users.retain(|(last, name)| *name != user && *last + window > at);
+        let place = users.partition_point(|known| *known <= (last, user.clone()));
+        users.insert(place, (last, user));
+        if users.len() > MOST_USERS {
+            users.remove(0);
         }
     }
 }
@@ -85,7 +93,7 @@ impl Entry for App {
 
     fn share(&mut self, shared: &mut Shared) {
         shared.share(&mut self.id);
-        self.users.iter_mut().for_each(|(_, user)| shared.share(user));
+        self.users.both_mut().flatten().for_each(|(_, user)| shared.share(user));
     }
 }
 

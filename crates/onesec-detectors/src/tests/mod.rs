@@ -2,6 +2,7 @@
 
 mod contracts;
 mod document;
+mod hearsay;
 mod innocent;
 mod mandates;
 mod rules;

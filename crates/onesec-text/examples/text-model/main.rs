@@ -18,7 +18,8 @@ mod train;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: text-model train|eval [--data DIR] [--out FILE] [--rules-only] [--dump]";
+const USAGE: &str =
+    "usage: text-model train|eval [--data DIR] [--out FILE] [--rules-only] [--dump], or text-model phrases FILE…";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -32,6 +33,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &[String]) -> Result<(), String> {
+    if let Some(("phrases", files)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return files.iter().try_for_each(|file| measure::phrases(Path::new(file)));
+    }
     let option = |name: &str| args.iter().position(|a| a == name).and_then(|at| args.get(at + 1));
     let has = |name: &str| args.iter().any(|a| a == name);
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,8 +1,10 @@
 //! Each set is judged by a scorer whose model was trained on all the other sets.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 
-use onesec_text::{Scorer, Strictness};
+use onesec_text::{Score, Scorer, Strictness};
 
 use crate::data::Set;
 use crate::train;
@@ -61,21 +63,54 @@ fn count(scorer: &Scorer, set: &Set, dump: bool) -> [Count; 2] {
             *slot += usize::from(score.is_instruction_like(level));
         }
         if dump && row.attack != score.is_instruction_like(Strictness::Standard) {
-            let why: Vec<String> = score
-                .spans
-                .iter()
-                .take(4)
-                .map(|s| {
-                    let place = row.text.get(s.start as usize..s.end as usize).unwrap_or_default();
-                    format!("{}:{}:{:?}", s.why.name(), s.weight, place.chars().take(90).collect::<String>())
-                })
-                .collect();
-            let start: String = row.text.chars().take(200).collect();
-            let kind = if row.attack { "MISSED" } else { "FALSE" };
-            eprintln!("{kind} {} {} | {} || {}", set.name, score.value, start.replace('\n', " "), why.join(" ; "));
+            tell(&set.name, &row.text, row.attack, &score);
         }
     }
     counts
+}
+
+/// Tells what the scorer that is built in makes of a file of orders (`+ …`) and texts that are none (`- …`).
+pub(crate) fn phrases(file: &Path) -> Result<(), String> {
+    let text = fs::read_to_string(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
+    let scorer = Scorer::new();
+    let (mut texts, mut found) = ([0; 2], [0; 2]);
+    for line in text.lines() {
+        let attack = line.starts_with("+ ");
+        let Some(text) = line.strip_prefix("+ ").or_else(|| line.strip_prefix("- ")) else { continue };
+        let text = &text.replace("\\n", "\n");
+        let score = scorer.score(text);
+        let says = score.is_instruction_like(Strictness::Standard);
+        texts[usize::from(attack)] += 1;
+        found[usize::from(attack)] += usize::from(says);
+        if says != attack {
+            tell("", text, attack, &score);
+        }
+    }
+    println!(
+        "{}: {} of {} attacks found, {} of {} others flagged",
+        file.display(),
+        found[1],
+        texts[1],
+        found[0],
+        texts[0]
+    );
+    Ok(())
+}
+
+/// Tells of a text that was missed or wrongly flagged.
+fn tell(of: &str, text: &str, attack: bool, score: &Score) {
+    let why: Vec<String> = score
+        .spans
+        .iter()
+        .take(4)
+        .map(|s| {
+            let place = text.get(s.start as usize..s.end as usize).unwrap_or_default();
+            format!("{}:{}:{:?}", s.why.name(), s.weight, place.chars().take(90).collect::<String>())
+        })
+        .collect();
+    let start: String = text.chars().take(200).collect();
+    let kind = if attack { "MISSED" } else { "FALSE" };
+    eprintln!("{kind} {} {} | {} || {}", of, score.value, start.replace('\n', " "), why.join(" ; "));
 }
 
 /// A share with its Wilson interval of 95 %.

@@ -90,15 +90,60 @@ pub(super) fn pieces(text: &str, range: Range<usize>) -> Vec<Piece> {
     found
 }
 
-/// What `text`, which is lower case, says when it is read backwards or with letters moved by thirteen, if a word that
-/// attacks need stands in it that way.
+/// What `text`, which is lower case, says when it is read backwards, with letters moved by thirteen, with digits for
+/// letters or with underscores for spaces, if a word that attacks need stands in it that way.
 pub(super) fn ciphers(text: &str) -> impl Iterator<Item = String> {
     const BACKWARDS: [&str; 3] = ["snoitcurtsni", "tpmorp", "erongi "];
     const MOVED: [&str; 3] = ["vafgehpgvba", "cebzcg", "vtaber "];
     let holds = |marks: &[&str]| marks.iter().any(|mark| text.contains(mark));
     let backwards = holds(&BACKWARDS).then(|| text.chars().rev().collect());
     let moved = holds(&MOVED).then(|| text.chars().map(rot13).collect());
-    backwards.into_iter().chain(moved)
+    backwards.into_iter().chain(moved).chain(digits_for_letters(text)).chain(underscores_for_spaces(text))
+}
+
+/// Words that attacks need, as they are compared with words that have digits for letters.
+const NEEDED: [&str; 10] =
+    ["ignore", "disregard", "forget", "previous", "instructions", "reveal", "system", "prompt", "password", "override"];
+
+/// `1gn0r3 4ll pr3v10us 1nstruct10ns`, if at least two words are among [`NEEDED`].
+fn digits_for_letters(text: &str) -> Option<String> {
+    let needed = |word: &&str| {
+        let mixed = word.len() >= 5 && word.bytes().any(|b| b.is_ascii_digit());
+        mixed && NEEDED.iter().any(|need| word.len() == need.len() && word.bytes().map(letter).eq(need.bytes()))
+    };
+    let words = || text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '@' | '$'));
+    (words().filter(needed).take(2).count() == 2)
+        .then(|| text.bytes().map(|b| char::from(if b.is_ascii() { letter(b) } else { b' ' })).collect())
+}
+
+/// The letter that is meant by a digit.
+const fn letter(b: u8) -> u8 {
+    match b {
+        b'0' => b'o',
+        b'1' => b'i',
+        b'3' => b'e',
+        b'4' | b'@' => b'a',
+        b'5' | b'$' => b's',
+        b'7' => b't',
+        other => other,
+    }
+}
+
+/// Names of fewer parts are names.
+const MIN_PARTS: usize = 5;
+
+/// `ignore_all_previous_instructions_and_print_…`: sentences written as if they were names in code.
+fn underscores_for_spaces(text: &str) -> Option<String> {
+    if !text.contains('_') {
+        return None;
+    }
+    let is_sentence = |name: &&str| {
+        name.split('_').filter(|part| !part.is_empty()).take(MIN_PARTS).count() == MIN_PARTS
+            && NEEDED.iter().any(|need| name.contains(need))
+    };
+    let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(is_sentence).take(MAX_PIECES);
+    let said: String = names.flat_map(|name| [name, "\n"]).collect();
+    (!said.is_empty()).then(|| said.replace('_', " "))
 }
 
 fn rot13(c: char) -> char {

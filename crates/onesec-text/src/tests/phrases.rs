@@ -54,3 +54,28 @@ fn kinds_of_attacks() {
 fn a_second_set() {
     check(include_str!("phrases/second.txt"));
 }
+
+/// Of texts that were written and run before the rules were adjusted to them, at most one of a hundred of the innocent
+/// ones is flagged, and seven of ten attacks are found. The first run is told in `docs/text-detection.md`.
+#[test]
+fn a_third_set() {
+    let (none, benign) = read(include_str!("phrases/third-benign.txt"));
+    let (attacks, none_either) = read(include_str!("phrases/third-attacks.txt"));
+    assert!(benign.len() == 200 && attacks.len() == 120 && none.is_empty() && none_either.is_empty());
+    let flagged = |text: &&&str| is_instruction(&text.replace("\\n", "\n"));
+    let wrong: Vec<&&str> = benign.iter().filter(flagged).collect();
+    assert!(wrong.len() * 100 <= benign.len(), "{wrong:?}");
+    let found = attacks.iter().filter(flagged).count();
+    assert!(found * 10 >= attacks.len() * 7, "{found}");
+}
+
+/// Written when the rules were known, to break them: half of the attacks are found, one of fifty others is flagged.
+#[test]
+fn a_fourth_set() {
+    let (attacks, benign) = read(include_str!("phrases/fourth.txt"));
+    assert!(attacks.len() == 40 && benign.len() == 50);
+    let wrong: Vec<&&str> = benign.iter().filter(|text| is_instruction(text)).collect();
+    assert!(wrong.len() <= 1, "{wrong:?}");
+    let found = attacks.iter().filter(|text| is_instruction(text)).count();
+    assert!(found * 2 >= attacks.len(), "{found}");
+}

@@ -42,8 +42,19 @@ pub(crate) struct Deed {
     pub(super) shares: Shares,
     pub(super) decision: Option<Decision>,
     pub(super) trade: Option<NewTrade>,
-    /// A child, its parent, and whether the parent's word counts.
-    pub(super) spawned: Option<(CompactString, bool)>,
+    pub(super) spawned: Option<Spawned>,
+}
+
+/// Where a new agent came from.
+#[derive(Debug)]
+pub(crate) struct Spawned {
+    pub(super) parent: CompactString,
+    /// The parent itself or somebody with authority says so.
+    pub(super) vouched: bool,
+    /// By the parent's own key.
+    pub(super) by_parent: bool,
+    /// By somebody with authority.
+    pub(super) authority: bool,
 }
 
 impl State {
@@ -163,11 +174,13 @@ fn decided(record: &Record) -> Option<Box<Deed>> {
     }))
 }
 
-fn spawned(record: &Record, event: &Event) -> Option<(CompactString, bool)> {
+fn spawned(record: &Record, event: &Event) -> Option<Spawned> {
     let Details::AgentSpawn(spawn) = &event.details else { return None };
     let parent = spawn.parent_id.as_ref()?;
-    let vouched = record.has_authority() || record.sender.agent.as_ref() == Some(parent);
-    Some((CompactString::from(parent.as_str()), vouched))
+    let by_parent = record.sender.agent.as_ref() == Some(parent);
+    let authority = record.has_authority();
+    let vouched = authority || by_parent;
+    Some(Spawned { parent: CompactString::from(parent.as_str()), vouched, by_parent, authority })
 }
 
 /// What the event brings in from outside.

@@ -16,11 +16,25 @@ use crate::window::{Class, Split};
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Born {
     pub(crate) agent: Sym,
-    /// Its parent, and whether the parent itself or somebody with authority says so.
-    pub(crate) parent: Option<(Sym, bool)>,
+    pub(crate) parent: Split<Option<Parent>>,
     /// Somebody with authority said that it ended.
     pub(crate) stopped: Option<Timestamp>,
     pub(crate) brood: Split<Brood>,
+}
+
+/// From whom an agent came.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Parent {
+    pub(crate) agent: Sym,
+    /// The parent itself or somebody with authority says so.
+    pub(crate) vouched: bool,
+}
+
+impl Parent {
+    /// Whether it may take the place of `old`: what counts for more is not replaced by what counts for less.
+    pub(crate) fn outweighs(&self, old: Option<&Self>) -> bool {
+        old.is_none_or(|old| self.vouched || !old.vouched)
+    }
 }
 
 /// When children came, and anything below; newest last.
@@ -32,7 +46,7 @@ pub(crate) struct Brood {
 
 impl Born {
     pub(crate) fn new(agent: Sym) -> Self {
-        Self { agent, parent: None, stopped: None, brood: Split::default() }
+        Self { agent, parent: Split::default(), stopped: None, brood: Split::default() }
     }
 }
 
@@ -63,13 +77,16 @@ fn find<'a>(born: &'a Pool<Born>, seed: &Seed, agent: &str) -> Option<&'a Born> 
 pub(crate) fn above<'a>(
     born: &'a Pool<Born>,
     seed: &'a Seed,
-    agent: &str,
-) -> impl Iterator<Item = (&'a Sym, bool)> + use<'a> {
+    (agent, class): (&str, Class),
+) -> impl Iterator<Item = &'a Parent> + use<'a> {
     let mut next = find(born, seed, agent);
     std::iter::from_fn(move || {
-        let (parent, vouched) = next?.parent.as_ref()?;
-        next = find(born, seed, parent);
-        Some((parent, *vouched))
+        let said = &next?.parent;
+        let proved = said.get(Class::Proved).and_then(Option::as_ref);
+        let reported = said.get(Class::Reported).and_then(Option::as_ref).filter(|_| class == Class::Reported);
+        let parent = proved.or(reported)?;
+        next = find(born, seed, &parent.agent);
+        Some(parent)
     })
     .take(MOST_ABOVE)
 }
@@ -92,9 +109,10 @@ impl State {
         let Some(Details::AgentSpawn(spawn)) = record.event().map(|event| &event.details) else {
             return stopped.map(|at| LineageFacts { stopped: Some(at), ..LineageFacts::default() });
         };
-        let known = find(born, seed, agent).and_then(|born| born.parent.as_ref()).map(|(parent, _)| &**parent);
-        let parent = spawn.parent_id.as_ref().map(AsRef::as_ref).or(known)?;
-        let over: Vec<&str> = above(born, seed, parent).map(|(above, _)| &**above).collect();
+        let known = above(born, seed, (agent, who.class)).next().map(|parent| &*parent.agent);
+        let only_stopped = || stopped.map(|at| LineageFacts { stopped: Some(at), ..LineageFacts::default() });
+        let Some(parent) = spawn.parent_id.as_ref().map(AsRef::as_ref).or(known) else { return only_stopped() };
+        let over: Vec<&str> = above(born, seed, (parent, who.class)).map(|above| &*above.agent).collect();
         let cycle = parent == agent || over.contains(&agent);
         let root = over.last().copied().unwrap_or(parent);
         let within = |times: &[Timestamp]| {
@@ -119,7 +137,7 @@ impl State {
             born.brood.get_mut(class).child(at);
         }
         let over: Vec<Sym> =
-            above(&self.behaviour.born, &self.shared.seed, parent).map(|(above, _)| above.clone()).collect();
+            above(&self.behaviour.born, &self.shared.seed, (parent, class)).map(|above| above.agent.clone()).collect();
         let root = over.last().map_or_else(|| parent.to_owned(), |root| root.to_string());
         let slot = self.born_slot(&root, owner);
         if let Some(born) = self.behaviour.born.get_mut(slot) {
@@ -145,8 +163,8 @@ impl Entry for Born {
 
     fn share(&mut self, shared: &mut Shared) {
         shared.share(&mut self.agent);
-        if let Some((parent, _)) = &mut self.parent {
-            shared.share(parent);
+        for parent in self.parent.both_mut().flatten() {
+            shared.share(&mut parent.agent);
         }
     }
 }

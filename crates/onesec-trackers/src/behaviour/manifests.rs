@@ -95,7 +95,7 @@ impl State {
             return facts;
         }
         let Some((act, tool)) = act.and_then(|act| Some((act, act.tool?))) else { return Vec::new() };
-        let known = self.behaviour.manifest(&self.shared.seed, act.server.unwrap_or_default(), tool);
+        let known = self.behaviour.used(&self.shared.seed, (act.server.unwrap_or_default(), tool), who.class);
         let Some(known) = known else { return Vec::new() };
         let (state, shown) = known.state(who.class);
         let fact = ManifestFacts {
@@ -196,14 +196,16 @@ impl State {
 impl BehaviourTracker {
     fn manifest(&self, seed: &Seed, server: &str, tool: &str) -> Option<&Manifest> {
         let is = |known: &Manifest| *known.server == *server && *known.tool == *tool;
-        let found = self.manifests.find(seed.pair(server, tool), is);
-        // A call that leaves out the server means the one that showed the tool first.
-        let first = || {
-            let named = self.alike(seed, same_name(tool)).filter(|_| server.is_empty())?;
-            let is = |known: &Manifest| known.server == named.server && *known.tool == *tool;
-            self.manifests.find(seed.pair(&named.server, tool), is)
-        };
-        self.manifests.get(found.or_else(first)?)
+        self.manifests.get(self.manifests.find(seed.pair(server, tool), is)?)
+    }
+
+    /// The tool that a call means. One that leaves out the server means the one that showed the tool first.
+    fn used(&self, seed: &Seed, (server, tool): (&str, &str), class: Class) -> Option<&Manifest> {
+        let named = self.manifest(seed, server, tool).filter(|known| known.state(class).0 != ManifestState::Unknown);
+        named.or_else(|| {
+            let first = self.alike(seed, same_name(tool)).filter(|_| server.is_empty())?;
+            self.manifest(seed, &first.server, tool)
+        })
     }
 
     fn alike(&self, seed: &Seed, key: u64) -> Option<&Alike> {

@@ -157,11 +157,11 @@ impl State {
 
     /// Whether every step up from `agent` to `ancestor` is vouched for.
     pub(crate) fn comes_from(&self, agent: &str, ancestor: &str) -> bool {
-        for (parent, vouched) in lineage::above(&self.behaviour.born, &self.shared.seed, agent) {
-            if !vouched {
+        for parent in lineage::above(&self.behaviour.born, &self.shared.seed, (agent, Class::Proved)) {
+            if !parent.vouched {
                 return false;
             }
-            if **parent == *ancestor {
+            if *parent.agent == *ancestor {
                 return true;
             }
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::measure::Who;
 use crate::facts::{AgentFacts, MessageFacts};
 use crate::pool::Entry;
-use crate::shared::{Seed, Shared, Sym};
+use crate::shared::{Seed, Shared, Sym, both};
 use crate::trackers::State;
 use crate::window::Class;
 
@@ -69,7 +69,7 @@ impl State {
         agent: Option<&AgentFacts<'a>>,
     ) -> Option<MessageFacts<'a>> {
         let Details::AgentMessage(d) = &record.event()?.details else { return None };
-        let known = self.message(d.message_id.as_str()).filter(|known| known.proved || who.class == Class::Reported);
+        let known = self.message(d.message_id.as_str(), who.class);
         let same = known.filter(|known| *known.from == *d.from_agent.as_str() && *known.to == *d.to_agent.as_str());
         let key = record.sender.key.as_ref().map(AsRef::as_ref);
         let again = |known: &&Message| known.keys.iter().any(|k| k.as_deref() == key);
@@ -88,9 +88,14 @@ impl State {
         })
     }
 
-    fn message(&self, id: &str) -> Option<&Message> {
-        let slot = self.behaviour.messages.find(self.shared.seed.of(id), |known| *known.id == *id)?;
-        self.behaviour.messages.get(slot)
+    /// What was proved, and for hearsay what was merely said. They are kept apart: who says it first must not hide it.
+    fn message(&self, id: &str, class: Class) -> Option<&Message> {
+        let of = |proved: bool| {
+            let hash = hash(&self.shared.seed, id, proved);
+            let slot = self.behaviour.messages.find(hash, |known| *known.id == *id && known.proved == proved)?;
+            self.behaviour.messages.get(slot)
+        };
+        of(true).or_else(|| if class == Class::Reported { of(false) } else { None })
     }
 
     fn pairing(&self, from: &str, to: &str) -> Option<&Pairing> {
@@ -101,8 +106,9 @@ impl State {
 
     pub(crate) fn settle_message(&mut self, new: &NewMessage, by: (Class, &EventId), owner: Option<Sym>) {
         let (class, event) = by;
-        let hash = self.shared.seed.of(&new.id);
-        match self.behaviour.messages.find(hash, |known| *known.id == *new.id) {
+        let proved = class == Class::Proved;
+        let hash = hash(&self.shared.seed, &new.id, proved);
+        match self.behaviour.messages.find(hash, |known| *known.id == *new.id && known.proved == proved) {
             Some(slot) => {
                 if let Some(known) = self.behaviour.messages.get_mut(slot)
                     && known.keys.len() < MOST_KEYS
@@ -117,7 +123,7 @@ impl State {
                     from: self.shared.name(&new.from),
                     to: self.shared.name(&new.to),
                     event: event.clone(),
-                    proved: class == Class::Proved,
+                    proved,
                     keys: vec![owner.clone()],
                 };
                 self.behaviour.messages.insert(hash, owner.clone(), message);
@@ -147,9 +153,13 @@ impl State {
     }
 }
 
+fn hash(seed: &Seed, id: &str, proved: bool) -> u64 {
+    both(seed.of(id), u64::from(proved))
+}
+
 impl Entry for Message {
     fn hash(&self, seed: &Seed) -> u64 {
-        seed.of(&self.id)
+        hash(seed, &self.id, self.proved)
     }
 
     fn share(&mut self, shared: &mut Shared) {

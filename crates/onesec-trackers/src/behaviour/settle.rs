@@ -3,7 +3,8 @@
 use compact_str::CompactString;
 use onesec_telemetry::{EventId, TextSignals};
 
-use super::deed::Deed;
+use super::deed::{Deed, Spawned};
+use super::lineage::Parent;
 use super::memory::{self, NewPiece, Piece};
 use super::taint::{Poison, Taint};
 use crate::pool::Owner;
@@ -23,8 +24,8 @@ impl State {
         if settled == Settled::Refused {
             return;
         }
-        if let Some(parent) = &deed.spawned {
-            self.settle_spawn(&deed, parent);
+        if let Some(spawned) = &deed.spawned {
+            self.settle_spawn(&deed, spawned);
         }
         if deed.act.is_some() {
             self.settle_act(&deed, settled == Settled::Passed);
@@ -168,20 +169,22 @@ impl State {
         }
     }
 
-    fn settle_spawn(&mut self, deed: &Deed, (parent, vouched): &(CompactString, bool)) {
+    fn settle_spawn(&mut self, deed: &Deed, spawned: &Spawned) {
         let Some(agent) = &deed.agent else { return };
         let owner = deed.owner(self);
-        self.multiply(parent, (deed.class, deed.at), &owner);
-        let parent_name = self.shared.name(parent);
+        let parent = spawned.parent.as_str();
+        // That it multiplies is the parent's own word; where a child comes from, somebody else's.
+        let class = if spawned.by_parent { Class::Proved } else { deed.class };
+        self.multiply(parent, (class, deed.at), &owner);
+        let came = Parent { agent: self.shared.name(parent), vouched: spawned.vouched };
         let slot = self.born_slot(agent, &owner);
         if let Some(born) = self.behaviour.born.get_mut(slot) {
-            // A parent that vouched is not replaced by one that did not.
-            let keeps = born.parent.as_ref().is_some_and(|(_, known)| *known && !vouched);
-            if !keeps {
-                born.parent = Some((parent_name, *vouched));
+            let known = born.parent.get_mut(deed.class);
+            if came.outweighs(known.as_ref()) {
+                *known = Some(came);
             }
-            // It may live again where somebody vouches for it.
-            if *vouched {
+            // It may live again where somebody with authority says so.
+            if spawned.authority {
                 born.stopped = None;
             }
         }

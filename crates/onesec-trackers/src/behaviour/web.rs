@@ -19,7 +19,7 @@ use crate::window::{Class, Split};
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Page {
     key: u64,
-    content: CompactString,
+    content: Split<Option<CompactString>>,
 }
 
 /// An agent that fetches and pays.
@@ -112,7 +112,8 @@ impl State {
         let place = stable_hash(&[&host]);
         let trades = self.trades(who);
         let page = self.page(stable_hash(&[fetch.url]));
-        let changed = page.zip(fetch.hash).is_some_and(|(page, hash)| page.content != hash);
+        let before = page.and_then(|page| page.content.get(who.class)).and_then(Option::as_ref);
+        let changed = before.zip(fetch.hash).is_some_and(|(before, hash)| before != hash);
         let named = self.taints(who, record).any(|taint| taint.names(&[place]));
         Some(WebFacts {
             changed,
@@ -165,7 +166,7 @@ impl State {
 
     pub(crate) fn settle_trade(&mut self, new: &NewTrade, (agent, class): (Option<&str>, Class), owner: &Option<Sym>) {
         if let NewTrade::Fetched { page: Some((key, content)), .. } = new {
-            self.settle_page((*key, content), owner);
+            self.settle_page((*key, content), class, owner);
         }
         let Some(agent) = agent else { return };
         let hash = self.shared.seed.of(agent);
@@ -186,14 +187,15 @@ impl State {
         }
     }
 
-    fn settle_page(&mut self, (key, content): (u64, &CompactString), owner: &Option<Sym>) {
+    fn settle_page(&mut self, (key, content): (u64, &CompactString), class: Class, owner: &Option<Sym>) {
         let hash = self.shared.seed.of_bytes(&key.to_le_bytes());
         let found = self.behaviour.pages.find(hash, |known| known.key == key);
-        match found.and_then(|slot| self.behaviour.pages.get_mut(slot)) {
-            Some(page) => page.content = content.clone(),
-            None => {
-                self.behaviour.pages.insert(hash, owner.clone(), Page { key, content: content.clone() });
-            }
+        let slot = found.unwrap_or_else(|| {
+            let new = Page { key, content: Split::default() };
+            self.behaviour.pages.insert(hash, owner.clone(), new).0
+        });
+        if let Some(page) = self.behaviour.pages.get_mut(slot) {
+            *page.content.get_mut(class) = Some(content.clone());
         }
     }
 }

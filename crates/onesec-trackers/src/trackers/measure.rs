@@ -58,8 +58,9 @@ impl State {
             suspended: self.suspended.get(agent.as_str()).copied(),
             registration: self.registry.find(look.agent_hash, agent.as_str()).map(AsRef::as_ref),
             confusable_with: match known {
-                Some(known) => known.confusable.as_deref(),
-                None => self.exchange.look_alike(&self.shared, agent),
+                // Who was merely spoken of before is as new as anybody.
+                Some(known) if known.registered || look.class == Class::Reported => known.confusable.as_deref(),
+                _ => self.exchange.look_alike(&self.shared, agent),
             },
             network_known: history.zip(network).map(|(networks, here)| networks.contains(&here)),
         }
@@ -269,7 +270,8 @@ impl State {
         let known = slot.and_then(|slot| self.apps.get(slot));
         let window = self.config.consent_window;
         Some(ConsentFacts {
-            users_in_hour: known.map_or(1, |app| app.users_with(grant.user, record.at, window)),
+            users_in_hour: known
+                .map_or(1, |app| app.users_with(grant.user, (record.at, Who::of(None, 0, record).class), window)),
             publisher_verified: grant.verified.or(known.map(|app| app.verified)).unwrap_or(false),
             app_name: grant.name.and_then(|name| Name::new(name).ok()),
         })

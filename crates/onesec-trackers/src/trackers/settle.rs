@@ -102,7 +102,13 @@ impl State {
         let Some(id) = agent.name.id::<AgentId>() else { return };
         let skeleton = onesec_telemetry::id::confusable_skeleton(id.as_str());
         let hash = self.shared.seed.of(&skeleton);
-        if self.exchange.skeletons.find(hash, |known| known.skeleton == skeleton).is_none() {
+        let first = self.exchange.skeletons.find(hash, |known| known.skeleton == skeleton);
+        let first = first.and_then(|slot| self.exchange.skeletons.get(slot)).map(|known| known.agent.clone());
+        if let Some(first) = first {
+            if let Some(agent) = self.exchange.agents.get_mut(slot).filter(|_| first != id) {
+                agent.confusable = Some(Box::new(first));
+            }
+        } else {
             let owner = stash.owner(self);
             self.exchange.skeletons.insert(hash, owner, Skeleton { skeleton, agent: id });
         }
@@ -275,13 +281,14 @@ impl State {
         let user = self.shared.name(&stash.user);
         let slot = self.apps.find(hash, |known| *known.id == *stash.app).unwrap_or_else(|| {
             let owner = stash.owner(self);
-            let new = App { id: self.shared.name(&stash.app), verified: false, users: Vec::new() };
+            let new = App { id: self.shared.name(&stash.app), verified: false, users: crate::window::Split::default() };
             self.apps.insert(hash, owner, new).0
         });
         let window = self.config.consent_window;
         if let Some(app) = self.apps.get_mut(slot) {
             app.verified = stash.verified.unwrap_or(app.verified);
-            app.grant(user, stash.at, window);
+            let class = if stash.trusted { Class::Proved } else { stash.class };
+            app.grant(user, (stash.at, class), window);
         }
     }
 }
