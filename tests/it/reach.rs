@@ -168,7 +168,7 @@ fn a_hundred_failed_exchanges() {
 #[test]
 fn a_success_after_many_failures_is_not_released() {
     let world = plan().live().start();
-    let (mut agent, _) = world.lent("helper");
+    let (mut agent, token) = world.lent("helper");
     for round in 0..12 {
         assert_ne!(agent.exchange(GOOGLE, &format!("v1.not-a-token-{round}")).status, 200);
     }
@@ -182,7 +182,7 @@ fn a_success_after_many_failures_is_not_released() {
 #[test]
 fn an_honest_agent_that_stumbles_is_left_alone() {
     let world = plan().live().start();
-    let (mut agent, _) = world.lent("helper");
+    let (mut agent, token) = world.lent("helper");
     for round in 0..9 {
         assert_ne!(agent.exchange(GOOGLE, &format!("v1.not-a-token-{round}")).status, 200);
     }
@@ -193,7 +193,7 @@ fn an_honest_agent_that_stumbles_is_left_alone() {
 #[test]
 fn a_token_in_the_hands_of_another_agent() {
     let world = plan().with("token_vault", json!({"exclusive": [GOOGLE]})).start();
-    let (mut agent, _) = world.lent("helper");
+    let (mut agent, token) = world.lent("helper");
     world.delegate(ANA, "other", GOOGLE, &[CALENDAR]);
     let issued = agent.exchange_for(GOOGLE, &token, &[CALENDAR]).json();
     let thumbprint = Thumbprint::of(issued["access_token"].as_str().expect("a token").as_bytes()).to_string();
@@ -216,7 +216,7 @@ fn a_token_in_the_hands_of_another_agent() {
 #[test]
 fn an_agent_without_a_cache_waits_in_strict_mode_only() {
     let world = plan().live().start();
-    let (mut agent, _) = world.lent("helper");
+    let (mut agent, token) = world.lent("helper");
     for _ in 0..7 {
         assert_eq!(agent.exchange_for(GOOGLE, &token, &[CALENDAR]).status, 200);
     }
@@ -231,7 +231,7 @@ fn an_agent_without_a_cache_waits_in_strict_mode_only() {
 fn reports_by_strangers_make_nobody_wait_or_fail() {
     let world = plan().live().start();
     world.preset("strict");
-    let (mut agent, _) = world.lent("helper");
+    let (mut agent, token) = world.lent("helper");
     let mut stranger = world.client(&["events:write"]);
     let event = |kind: &str, details: &Value| json!({"type": kind, "details": details});
     let mut made_up = Vec::new();
