@@ -263,3 +263,26 @@ fn poison_is_found_whatever_the_memory_calls_itself() {
     tell(&mut third, "agent_memory_read", &json!({"key": "rules", "user_id": "bob"}));
     assert_eq!(ask(&mut third, "tool_call", &act)["decision"], "allow");
 }
+
+#[test]
+fn whom_an_agent_says_it_told_is_its_own_word() {
+    let world = strict();
+    let (mut liar, mut other) = (world.bound("bot-7", &["events:write"]), world.bound("bot-8", &["events:write"]));
+    tell(&mut liar, "content_ingest", &json!({"content": MAIL, "source": "email"}));
+    let message = json!({"from_agent": "bot-7", "to_agent": "bot-8", "message_id": "m-1", "agent_id": "bot-7"});
+    tell(&mut liar, "agent_message", &message);
+    let act = json!({"tool": "calendar.create"});
+    assert_eq!(ask(&mut other, "tool_call", &act)["decision"], "allow");
+    world.report("agent_message", &json!({"from_agent": "bot-7", "to_agent": "bot-8", "message_id": "m-2"}));
+    assert_eq!(found(&ask(&mut other, "tool_call", &act)), ["goal-hijack"], "somebody with authority says so");
+}
+
+#[test]
+fn a_message_takes_no_taint_away() {
+    let world = strict();
+    let (mut mild, mut other) = (world.bound("bot-7", &["events:write"]), world.bound("bot-8", &["events:write"]));
+    tell(&mut other, "content_ingest", &json!({"content": MAIL, "source": "email"}));
+    tell(&mut mild, "content_ingest", &json!({"content": "Lunch is at noon.", "source": "email"}));
+    world.report("agent_message", &json!({"from_agent": "bot-7", "to_agent": "bot-8", "message_id": "m-1"}));
+    assert_eq!(found(&ask(&mut other, "tool_call", &json!({"tool": "calendar.create"}))), ["goal-hijack"]);
+}

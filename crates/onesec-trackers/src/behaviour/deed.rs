@@ -33,8 +33,8 @@ pub(crate) struct Deed {
     pub(super) dose: Option<Dose>,
     pub(super) write: Option<NewPiece>,
     pub(super) read: Option<Box<Poison>>,
-    /// A message to this agent carries the sender's taint along.
-    pub(super) tells: Option<AgentId>,
+    /// A message to this agent carries the sender's taint along, and whether somebody with authority tells of it.
+    pub(super) tells: Option<(AgentId, bool)>,
     pub(super) shown: Vec<ToolShown>,
     /// Whether what is shown has authority, and whose word it is.
     pub(super) shown_by: (Class, bool),
@@ -76,7 +76,7 @@ impl State {
             write: self.new_piece(record, event, facts),
             read: self.poison_read(who, record, event),
             tells: match &event.details {
-                Details::AgentMessage(message) => Some(message.to_agent.clone()),
+                Details::AgentMessage(message) => Some((message.to_agent.clone(), record.has_authority())),
                 _ => None,
             },
             shown: tools_of(&event.details, record.text.as_deref(), self.behaviour.least).unwrap_or_default(),

@@ -40,9 +40,9 @@ impl State {
             self.settle_write(&deed, piece);
         }
         self.settle_others(&deed);
-        if let Some(to) = &deed.tells {
+        if let Some((to, authority)) = &deed.tells {
             let to = CompactString::from(to.as_str());
-            self.pass_on(&deed, &to);
+            self.pass_on(&deed, (&to, *authority));
         }
     }
 
@@ -145,25 +145,22 @@ impl State {
     }
 
     /// What one agent was told by another, or got from its parent, it was told by whoever told that one.
-    fn pass_on(&mut self, deed: &Deed, to: &str) {
+    fn pass_on(&mut self, deed: &Deed, (to, authority): (&str, bool)) {
         let Some(from) = &deed.agent else { return };
-        self.inherit(deed, from, to);
+        // Whom it told is its own word, and about the other no more than hearsay.
+        let class = if authority { Class::Proved } else { Class::Reported };
+        self.inherit((deed, class), from, to);
     }
 
-    fn inherit(&mut self, deed: &Deed, from: &str, to: &str) {
+    fn inherit(&mut self, (deed, class): (&Deed, Class), from: &str, to: &str) {
         let hash = self.shared.seed.of(from);
         let found = self.behaviour.agents.find(hash, |known| *known.agent == *from);
         let Some(source) = found.and_then(|slot| self.behaviour.agents.get(slot)) else { return };
-        let proved = source.taint.get(Class::Proved).filter(|_| deed.class == Class::Proved).cloned();
+        let proved = source.taint.get(Class::Proved).cloned().unwrap_or_default();
         let reported = source.taint.get(Class::Reported).cloned();
-        if proved.is_none() && reported.is_none() {
-            return;
-        }
         let slot = self.conduct_of(deed, to);
         let Some(conduct) = self.behaviour.agents.get_mut(slot) else { return };
-        if let Some(proved) = proved {
-            conduct.taint.get_mut(Class::Proved).inherit(&proved);
-        }
+        conduct.taint.get_mut(class).inherit(&proved);
         if let Some(reported) = reported {
             conduct.taint.get_mut(Class::Reported).inherit(&reported);
         }
@@ -188,6 +185,6 @@ impl State {
                 born.stopped = None;
             }
         }
-        self.inherit(deed, parent, agent);
+        self.inherit((deed, deed.class), parent, agent);
     }
 }

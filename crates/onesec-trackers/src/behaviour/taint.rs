@@ -128,11 +128,26 @@ impl Taint {
         }
     }
 
-    /// A child is as tainted as its parent.
+    /// A child is at least as tainted as its parent; nothing of its own is forgotten for it.
     pub(crate) fn inherit(&mut self, parent: &Self) {
-        if parent.newest.is_some() {
-            *self = Self { step: self.step.max(parent.step), ..parent.clone() };
+        let Some(mark) = &parent.newest else { return };
+        if self.newest.as_ref().is_none_or(|own| own.at < mark.at) {
+            self.newest = Some(mark.clone());
         }
+        if let Some(told) = &parent.instructed
+            && self.instructed.as_ref().is_none_or(|own| own.at < told.at)
+        {
+            self.instructed = Some(Instruction { step: self.step, ..told.clone() });
+        }
+        if self.poison.is_none()
+            && let Some(poison) = &parent.poison
+        {
+            let read = poison.read.as_ref().map(|(at, event, _)| (*at, event.clone(), self.step));
+            self.poison = Some(Poison { read, ..poison.clone() });
+        }
+        self.more |= parent.more || self.named.len() + parent.named.len() > MOST_PLACES;
+        remember(&mut self.named, &parent.named);
+        remember(&mut self.from, &parent.from);
     }
 }
 
