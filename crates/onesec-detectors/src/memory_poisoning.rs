@@ -1,8 +1,8 @@
 //! `memory-poisoning`: an instruction is planted in memory, and somebody else acts on it (ASI06).
 
 use onesec_detector::{Descriptor, Detector, Facts, Finding, Findings, Module, Record, Severity};
-use onesec_telemetry::{Details, TextSignal, TextSignals};
-use onesec_trackers::facts::{BehaviourFacts, MemoryFacts, PoisonFacts};
+use onesec_telemetry::Details;
+use onesec_trackers::facts::{BehaviourFacts, MemoryFacts, PoisonFacts, is_own_source};
 
 use crate::words::{plain, signals_list};
 
@@ -99,8 +99,8 @@ fn written(record: &Record, behaviour: &BehaviourFacts<'_>, memory: &MemoryFacts
         Details::RagInject(d) => d.source.as_ref(),
         _ => return None,
     };
-    let own = memory.from.is_none() && source.is_some_and(|source| is_own(source.as_str()));
-    let severity = match (own, touches(text.signals)) {
+    let own = memory.from.is_none() && source.is_some_and(|source| is_own_source(source.as_str()));
+    let severity = match (own, text.signals.is_grave()) {
         (false, _) => Severity::High,
         (true, true) => Severity::Medium,
         (true, false) => Severity::Low,
@@ -115,24 +115,4 @@ fn written(record: &Record, behaviour: &BehaviourFacts<'_>, memory: &MemoryFacts
         finding.evidence = finding.evidence.and(content);
     }
     Some(finding.with("says", signals_list(text.signals)).with("score", u32::from(text.value)))
-}
-
-/// Whether the words are those of the person or of the agent itself.
-fn is_own(source: &str) -> bool {
-    let source = source.trim().to_ascii_lowercase();
-    matches!(source.as_str(), "user" | "user_input" | "user_message" | "self" | "agent" | "system" | "operator")
-}
-
-/// Whether the words touch rights, claim authority, or hide something.
-fn touches(signals: TextSignals) -> bool {
-    let grave = [
-        TextSignal::Override,
-        TextSignal::Authority,
-        TextSignal::Exfiltration,
-        TextSignal::Credentials,
-        TextSignal::Concealment,
-        TextSignal::Hidden,
-        TextSignal::PaymentChange,
-    ];
-    grave.into_iter().any(|signal| signals.contains(signal))
 }

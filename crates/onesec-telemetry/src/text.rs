@@ -185,6 +185,19 @@ impl TextSignals {
         self.0 == 0
     }
 
+    /// Whether the words override, claim authority, ask for data, secrets or money, or hide: what an agent should never
+    /// take from others as a standing order.
+    #[must_use]
+    pub const fn is_grave(self) -> bool {
+        self.contains(TextSignal::Override)
+            || self.contains(TextSignal::Authority)
+            || self.contains(TextSignal::Exfiltration)
+            || self.contains(TextSignal::Credentials)
+            || self.contains(TextSignal::Concealment)
+            || self.contains(TextSignal::Hidden)
+            || self.contains(TextSignal::PaymentChange)
+    }
+
     /// One after the other.
     pub fn iter(self) -> impl Iterator<Item = TextSignal> {
         TextSignal::ALL.into_iter().filter(move |signal| self.contains(*signal))

@@ -2,10 +2,11 @@
 
 use compact_str::CompactString;
 use onesec_telemetry::event::{AgentMemoryWrite, ContextUpdate, RagInject};
-use onesec_telemetry::{Details, EventId, Name, Record, Text, TextSignal, TextSignals, Timestamp};
+use onesec_telemetry::{Details, EventId, Name, Record, Text, TextSignals, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::taint::Poison;
+use crate::facts::is_own_source;
 use crate::pool::Entry;
 use crate::shared::{Seed, Shared, Sym};
 
@@ -54,26 +55,14 @@ impl<'a> Write<'a> {
 
     /// Whether the source that the sender names is the person or the agent itself, rather than the world.
     pub(crate) fn is_own(&self) -> bool {
-        self.source.is_some_and(|source| {
-            let source = source.as_str().trim().to_ascii_lowercase();
-            matches!(source.as_str(), "user" | "user_input" | "user_message" | "self" | "agent" | "system" | "operator")
-        })
+        self.source.is_some_and(|source| is_own_source(source.as_str()))
     }
 }
 
 /// Whether words of this kind, once remembered, would steer what an agent does later.
-pub(crate) fn steers(signals: TextSignals, own: bool) -> bool {
-    let grave = [
-        TextSignal::Override,
-        TextSignal::Authority,
-        TextSignal::Exfiltration,
-        TextSignal::Credentials,
-        TextSignal::Concealment,
-        TextSignal::Hidden,
-        TextSignal::PaymentChange,
-    ];
+pub(crate) const fn steers(signals: TextSignals, own: bool) -> bool {
     // What a person asks to be remembered may be a standing wish.
-    grave.into_iter().any(|signal| signals.contains(signal)) || !own
+    signals.is_grave() || !own
 }
 
 /// The piece of memory that a record reads: the agent's own before what is shared, under its key before none.

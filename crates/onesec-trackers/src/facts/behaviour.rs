@@ -233,3 +233,11 @@ pub struct PoisonFacts<'a> {
 pub const TAINT_OF_AGENT: Duration = Duration::from_secs(30 * 60);
 /// How many acts after a text that reads like an instruction it is still thought to be behind them.
 pub const TAINT_STEPS: u32 = 10;
+
+/// Whether a source, as a sender names it, is the person or the agent itself, rather than the world.
+#[must_use]
+pub fn is_own_source(source: &str) -> bool {
+    const OWN: [&str; 7] = ["user", "user_input", "user_message", "self", "agent", "system", "operator"];
+    let source = source.trim();
+    OWN.iter().any(|own| source.eq_ignore_ascii_case(own))
+}

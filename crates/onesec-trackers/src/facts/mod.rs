@@ -15,7 +15,7 @@ use onesec_telemetry::{
 
 pub use behaviour::{
     Act, Argument, BehaviourFacts, Instructed, MandateFacts, MandateSource, MemoryFacts, Outside, PoisonFacts,
-    TAINT_OF_AGENT, TAINT_STEPS, TaintFacts, TextFacts, UsageFacts,
+    TAINT_OF_AGENT, TAINT_STEPS, TaintFacts, TextFacts, UsageFacts, is_own_source,
 };
 pub use conduct::{
     ApprovalFacts, LineageFacts, ManifestFacts, ManifestState, MessageFacts, PaymentFacts, Spread, SpreadFacts,
