@@ -78,13 +78,13 @@ impl Reach {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum TextSignal {
-    /// Sets earlier instructions aside, or takes the place of them.
+    /// Sets earlier instructions aside, announces new ones, or gives the agent another role.
     Override,
-    /// A standing instruction or a trigger: from now on, whenever.
+    /// A standing instruction or a trigger: "from now on always…", "whenever…, do…".
     Standing,
-    /// Claims the authority of an administrator, a developer, a policy.
+    /// Claims the authority of an administrator, developer, system or policy, or that permission was given.
     Authority,
-    /// Sends secrets or data somewhere.
+    /// Asks for secrets, data or the prompt to be shown or sent somewhere.
     Exfiltration,
     /// Touches tokens, passwords, scopes, permissions.
     Credentials,
@@ -92,15 +92,15 @@ pub enum TextSignal {
     Concealment,
     /// Hidden from the person's eye: invisible characters, encodings, comments.
     Hidden,
-    /// Presses for time.
+    /// Presses for haste or attention.
     Urgency,
-    /// Other bank details, another account to pay to.
+    /// Says that money goes to another account from now on.
     PaymentChange,
-    /// Has a tool called, a command run.
+    /// Has a tool called, or a command or code run.
     Tool,
-    /// Has a page fetched, a file downloaded.
+    /// Has a link followed, or something downloaded and run.
     Fetch,
-    /// The statistical model alone.
+    /// The linear model alone.
     Model,
 }
 

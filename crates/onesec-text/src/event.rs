@@ -2,10 +2,10 @@
 
 use onesec_telemetry::event::{Json, Text};
 use onesec_telemetry::limits::MAX_TEXT_PARTS;
-use onesec_telemetry::{Details, Event, Name, Reach, TextPart, TextScore, TextSignal, TextSignals, TextSpan};
+use onesec_telemetry::{Details, Event, Name, Reach, TextPart, TextScore, TextSpan};
 use serde_json::Value;
 
-use crate::{MAX_READ_BYTES, Score, Scorer, Signal, Strictness};
+use crate::{MAX_READ_BYTES, Score, Scorer, Signal, Signals, Strictness};
 
 /// Scores every text of `event` that an agent or a person reads; `None` where none of them says anything.
 ///
@@ -151,17 +151,13 @@ impl Reading<'_> {
             return;
         }
         let Ok(field) = Name::new(field) else { return };
-        let span = |span: &crate::Span| TextSpan {
-            start: span.start,
-            end: span.end,
-            why: of_signal(span.why),
-            weight: span.weight,
-        };
+        let span =
+            |span: &crate::Span| TextSpan { start: span.start, end: span.end, why: span.why, weight: span.weight };
         self.parts.push(TextPart {
             field,
             reach: reach(score),
             value: score.value,
-            signals: score.signals.iter().map(of_signal).collect(),
+            signals: score.signals,
             spans: score.spans.iter().map(span).collect(),
             sampled: score.sampled,
             len: u32::try_from(score.len).unwrap_or(u32::MAX),
@@ -175,7 +171,7 @@ impl Reading<'_> {
             return;
         }
         let len = u32::try_from(len).unwrap_or(u32::MAX);
-        let (reach, signals) = (Reach::None, TextSignals::EMPTY);
+        let (reach, signals) = (Reach::None, Signals::EMPTY);
         self.parts.push(TextPart { field, reach, value: 0, signals, spans: Vec::new(), sampled: true, len });
     }
 }
@@ -200,23 +196,5 @@ fn reach(score: &Score) -> Reach {
         Reach::Strict
     } else {
         Reach::None
-    }
-}
-
-/// The record's word for a signal.
-const fn of_signal(signal: Signal) -> TextSignal {
-    match signal {
-        Signal::Override => TextSignal::Override,
-        Signal::Standing => TextSignal::Standing,
-        Signal::Authority => TextSignal::Authority,
-        Signal::Exfiltration => TextSignal::Exfiltration,
-        Signal::Credentials => TextSignal::Credentials,
-        Signal::Concealment => TextSignal::Concealment,
-        Signal::Hidden => TextSignal::Hidden,
-        Signal::Urgency => TextSignal::Urgency,
-        Signal::PaymentChange => TextSignal::PaymentChange,
-        Signal::Tool => TextSignal::Tool,
-        Signal::Fetch => TextSignal::Fetch,
-        Signal::Model => TextSignal::Model,
     }
 }

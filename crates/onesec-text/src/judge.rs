@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use crate::Signal;
 use crate::concept::{Concept, any};
 use crate::lexicon::{Hit, Lexicon};
 use crate::order;
 use crate::rules::{self, Order, RULES, Rule, VERBS};
-use crate::signal::Signal;
 
 /// A rule that a sentence confirms.
 #[derive(Clone, Debug)]

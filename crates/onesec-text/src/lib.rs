@@ -36,12 +36,13 @@ mod order;
 mod rules;
 mod sample;
 mod score;
-mod signal;
 #[cfg(test)]
 mod tests;
+
+/// What a score is made of: the kinds of evidence a text can show, as records keep them.
+pub use onesec_telemetry::{TextSignal as Signal, TextSignals as Signals};
 
 pub use event::{MAX_EVENT_BYTES, score_event, text_bytes};
 pub use normal::{Normal, normalise};
 pub use sample::MAX_READ_BYTES;
 pub use score::{Score, Scorer, Span, Strictness};
-pub use signal::{Signal, Signals};

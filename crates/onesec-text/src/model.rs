@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
+use crate::Signal;
 use crate::judge::{Evidence, Sentence};
-use crate::signal::Signal;
 
 /// Buckets that features are hashed into, a power of two.
 pub const BUCKETS: usize = 1 << BITS;

@@ -3,8 +3,8 @@
 //! Rules know no language: words are the business of the lexicon. A weight says how likely a text that confirms the
 //! rule gives orders to an agent, in thousandths; [`Strictness`](crate::Strictness) draws the line.
 
+use crate::Signal;
 use crate::concept::{Concept, Concept::*, any};
-use crate::signal::Signal;
 
 /// Evidence if each of `needs` is found within `near` bytes of the first.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use crate::lexicon::Lexicon;
 use crate::model::Model;
 use crate::normal::{Normal, normalise};
 use crate::sample::{self, MAX_READ_BYTES};
-use crate::signal::{Signal, Signals};
+use crate::{Signal, Signals};
 
 /// Scores texts. Built once, which takes some milliseconds, and shared by reference.
 #[derive(Debug)]

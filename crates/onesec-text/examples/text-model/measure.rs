@@ -105,7 +105,7 @@ fn tell(of: &str, text: &str, attack: bool, score: &Score) {
         .take(4)
         .map(|s| {
             let place = text.get(s.start as usize..s.end as usize).unwrap_or_default();
-            format!("{}:{}:{:?}", s.why.name(), s.weight, place.chars().take(90).collect::<String>())
+            format!("{}:{}:{:?}", s.why.as_str(), s.weight, place.chars().take(90).collect::<String>())
         })
         .collect();
     let start: String = text.chars().take(200).collect();
