@@ -6,7 +6,7 @@ use crate::Signal;
 use crate::concept::{Concept, any};
 use crate::lexicon::{Hit, Lexicon};
 use crate::order;
-use crate::rules::{self, Order, RULES, Rule, VERBS};
+use crate::rules::{self, CORES, Order, RULES, Rule, VERBS};
 
 /// A rule that a sentence confirms.
 #[derive(Clone, Debug)]
@@ -150,6 +150,9 @@ fn sentence(text: &str, range: Range<usize>, words: Words<'_>, theme: Theme) -> 
         plays: theme.plays(),
         evidence: Vec::new(),
     };
+    if own & CORES == 0 {
+        return sentence;
+    }
     let possible = RULES.iter().filter(|rule| {
         rule.needs.first().is_some_and(|core| own & core != 0) && rule.needs.iter().all(|need| mask & need != 0)
     });

@@ -57,6 +57,18 @@ const LOUD: u128 = any(&[IMPORTANT, URGENT, STOP]);
 pub(crate) const VERBS: u128 =
     any(&[IGNORE, REVEAL, SEND, SAY, RUN, FETCH, DISABLE, PAY, SHAPE, ADD, GIVE, FOLLOW, REMEMBER, WEAVE, ACTON]);
 
+/// What the cores of all rules are made of: a sentence without any of it confirms none.
+pub(crate) const CORES: u128 = {
+    let (mut mask, mut rules) = (0, RULES);
+    while let [rule, rest @ ..] = rules {
+        if let [core, ..] = rule.needs {
+            mask |= *core;
+        }
+        rules = rest;
+    }
+    mask
+};
+
 /// Every rule.
 pub(crate) const RULES: &[Rule] = &[
     // Setting aside what was said before.

@@ -13,17 +13,18 @@ const MAX_GAP: usize = 3;
 pub(super) fn pieces(normal: &mut Normal) {
     let mut found: Vec<Row> = Vec::new();
     let mut row = Row::default();
-    let mut chars = normal.text.char_indices().peekable();
-    let mut gap = Gap::default();
-    while let Some((at, c)) = chars.next() {
+    let text = normal.text.as_str();
+    let (mut at, mut gap) = (0, Gap::default());
+    while let Some(c) = next_char(text, at) {
+        let start = at;
+        at += c.len_utf8();
         if !c.is_alphanumeric() {
             gap.take(c);
             continue;
         }
-        let mut lone = true;
-        while chars.next_if(|(_, c)| c.is_alphanumeric()).is_some() {
-            lone = false;
-        }
+        let letter = at;
+        at = end_of_word(text, at);
+        let lone = at == letter;
         let seen = std::mem::take(&mut gap);
         if !(lone && row.goes_on(seen)) {
             let ended = std::mem::take(&mut row);
@@ -32,7 +33,7 @@ pub(super) fn pieces(normal: &mut Normal) {
             }
         }
         if lone {
-            row.push(c, seen, at..at + c.len_utf8());
+            row.push(c, seen, start..letter);
         }
     }
     if row.letters >= MIN_LETTERS {
@@ -42,6 +43,23 @@ pub(super) fn pieces(normal: &mut Normal) {
         let start = normal.there(row.range.start);
         let end = normal.there(row.range.end).max(start);
         normal.pieces.push(Piece { text: row.spelled, from: start..end, joined: true });
+    }
+}
+
+fn next_char(text: &str, at: usize) -> Option<char> {
+    text.get(at..)?.chars().next()
+}
+
+/// Where the word that goes on at `at` ends.
+fn end_of_word(text: &str, mut at: usize) -> usize {
+    loop {
+        // Most letters are ASCII, and need no decoding.
+        let rest = text.as_bytes().get(at..).unwrap_or_default();
+        at += rest.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+        match next_char(text, at) {
+            Some(c) if c.is_alphanumeric() => at += c.len_utf8(),
+            _ => return at,
+        }
     }
 }
 
