@@ -140,11 +140,18 @@ pub(super) struct Said {
     pub(super) refusable: bool,
     /// It was a question before an act, rather than an exchange.
     pub(super) act: bool,
+    /// The last of the refused waits for a person, who may let it pass.
+    pub(super) held: bool,
     /// Ids that the alert's evidence can name.
     ids: Vec<String>,
 }
 
 impl Said {
+    /// What became of what did not pass.
+    pub(super) const fn outcome(&self) -> &'static str {
+        if self.held { "held for a person" } else { "refused" }
+    }
+
     fn hear(&mut self, answer: &Answer) {
         self.refusable = true;
         self.ids.push(answer.text("exchange_id").to_owned());
@@ -153,6 +160,7 @@ impl Said {
             return;
         }
         self.refused += 1;
+        self.held = answer.text("error") == "interaction_required";
         answer.text("onesec_reason").clone_into(&mut self.reason);
         answer.text("error_description").clone_into(&mut self.description);
         self.retry_after = answer.retry_after.or(self.retry_after);
@@ -165,11 +173,13 @@ impl Said {
         (self.refusable, self.act) = (true, true);
         self.ids.push(field(ruling, &["/event_id"]));
         self.would = Some(field(ruling, &["/would"]));
-        if ruling.get("decision").and_then(Value::as_str) == Some("allow") {
+        let decision = ruling.get("decision").and_then(Value::as_str);
+        if decision == Some("allow") {
             self.released += 1;
             return;
         }
         self.refused += 1;
+        self.held = decision == Some("hold");
         let findings = rows_of(ruling, "findings");
         if let Some(finding) = findings
             .iter()
@@ -308,8 +318,9 @@ impl Met {
     pub(super) fn to_json(&self) -> Value {
         let act = |said: &Said| {
             json!({
-                "released": said.released, "refused": said.refused, "reason": said.reason, "would": said.would,
-                "description": said.description, "retry_after": said.retry_after, "alert": said.alert,
+                "released": said.released, "refused": said.refused, "held": said.held, "reason": said.reason,
+                "would": said.would, "description": said.description, "retry_after": said.retry_after,
+                "alert": said.alert,
             })
         };
         json!({

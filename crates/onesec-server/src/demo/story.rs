@@ -115,7 +115,7 @@ impl<'a> Story<'a> {
                 };
                 let retry = said.retry_after.map(|seconds| format!(" (retry in {seconds} s)")).unwrap_or_default();
                 let why = clean(&short(&said.description), MAX_REASON);
-                format!("{} {}: {why}{retry}", Ink::Green.on(format_args!("{counts}refused")), said.reason)
+                format!("{} {}: {why}{retry}", Ink::Green.on(format_args!("{counts}{}", said.outcome())), said.reason)
             }
         };
         self.line(format_args!("  {number} {name} {what}"))
@@ -164,7 +164,7 @@ fn row(met: &Met) -> Vec<String> {
     let live = match (met.stopped.refusable, met.stopped.refused, met.stopped.alert.is_some()) {
         (true, 0, _) => "passed".to_owned(),
         (true, refused, _) => match met.stopped.released {
-            0 => "refused".to_owned(),
+            0 => met.stopped.outcome().to_owned(),
             released => format!("{refused} of {} refused", refused + released),
         },
         (false, _, true) => "alert, nothing to refuse".to_owned(),

@@ -38,6 +38,7 @@ mod demo {
         assert_eq!(code(&output), 0, "{told}{}", text(&output.stderr));
         assert!(told.lines().count() <= 70, "{told}");
         assert!(!told.contains("NOT MET"), "{told}");
+        assert!(told.contains("held for a person goal-hijack:"), "{told}");
         assert!(told.contains("honest calls: 14 of 14 passed"), "{told}");
         assert!(!told.contains('\u{1b}'), "colours only on a terminal: {told}");
     }
@@ -59,6 +60,13 @@ mod demo {
             .filter_map(|a| a["attack"].as_str())
             .collect();
         assert_eq!(refused, ["Use after unlink"]);
+        // What dry run foretold is what live did: held is not refused.
+        for attack in attacks.iter().filter(|a| a["live"]["refused"].as_u64() > Some(0)) {
+            let foretold = attack["dry_run"]["would"] == "hold";
+            assert_eq!(attack["live"]["held"], foretold, "{attack}");
+        }
+        let held = attacks.iter().filter(|a| a["live"]["held"] == true).filter_map(|a| a["attack"].as_str());
+        assert_eq!(held.collect::<Vec<_>>(), ["Goal hijacking", "Memory poisoning"]);
     }
 
     /// The demo without `detector` fails, and says what was not met.
