@@ -4,7 +4,8 @@ use onesec_telemetry::event::Json;
 use onesec_telemetry::{ActionClass, ActionSet, Details, Event, Name, Text};
 use serde_json::Value;
 
-use super::words::{is_question, is_thing, joins, verb, words};
+use super::sql;
+use super::words::{is_question, is_thing, joins, ruins, verb, words};
 use crate::facts::{Act, Argument};
 
 /// What `event` does; `None` where it is no act.
@@ -71,7 +72,6 @@ struct Spoken<'a> {
 impl<'a> Spoken<'a> {
     fn act(self) -> Act<'a> {
         let arguments = self.arguments.map(strings_of).unwrap_or_default();
-        let unread = arguments.len() >= MOST_STRINGS;
         let mut classes = self.tool.map(|tool| verbs(tool.as_str())).unwrap_or_default();
         if let Some(action) = self.action {
             classes = classes.union(verbs(action.as_str()));
@@ -82,6 +82,8 @@ impl<'a> Spoken<'a> {
         if classes.is_empty() && arguments.iter().any(|argument| is_recipient(&argument.key)) {
             classes = classes.with(ActionClass::Send);
         }
+        let runs = classes.contains(ActionClass::Execute);
+        let unread = arguments.len() >= MOST_STRINGS || arguments.iter().any(|a| a.cut && (runs || is_run(&a.key)));
         Act {
             tool,
             server: self.server.map(Name::as_str),
@@ -115,23 +117,52 @@ const fn sealed<'a>(classes: ActionSet) -> Act<'a> {
     }
 }
 
-/// What the name says: its first verb, or all of them where they are joined.
+/// What the name says: the first verb of each of its parts, or all of them where they are joined.
 fn verbs(name: &str) -> ActionSet {
-    let (mut found, mut things, mut all, mut question) = (Vec::new(), Vec::new(), false, false);
-    for word in words(name).take(MOST_WORDS) {
+    let (mut found, mut things) = (ActionSet::EMPTY, ActionSet::EMPTY);
+    for part in parts(name) {
+        let (verbs, named) = verbs_of_part(part);
+        found = found.union(verbs);
+        things = things.union(named);
+    }
+    // `mail.list` lists; `mail` alone sends.
+    if found.is_empty() { things } else { found }
+}
+
+/// The parts of a name that were put together: `mail.read/../mail.send`, `mcp__files__delete`.
+fn parts(name: &str) -> impl Iterator<Item = &str> {
+    name.split(['/', '.', ':', '\\', '#', '?', '&', ',', ';', '|', '>', '@'])
+        .flat_map(|part| part.split("__"))
+        .filter(|part| !part.is_empty())
+}
+
+/// The verbs of one part that count, and the first of its words that are things as often.
+fn verbs_of_part(part: &str) -> (ActionSet, ActionSet) {
+    let (mut found, mut thing) = (Vec::new(), None);
+    let (mut all, mut question, mut plain) = (false, false, false);
+    let mut last = None;
+    for word in words(part) {
         all |= joins(&word);
         question |= is_question(&word);
+        let says = verb(&word);
         if is_thing(&word) {
-            things.extend(verb(&word));
+            thing = thing.or(says);
+            plain = true;
         } else {
-            found.extend(verb(&word));
+            plain |= says.is_none();
+            found.extend(says);
         }
+        last = says.filter(|_| ruins(&word));
     }
     let counted = if all { found.len() } else { 1 };
-    // `mail.list` lists; `mail` alone sends.
-    let found = if found.is_empty() { things } else { found };
     let read = |class: ActionClass| if question && class == ActionClass::Execute { ActionClass::Read } else { class };
-    found.into_iter().take(counted).map(read).collect()
+    let counts: ActionSet = found.into_iter().take(counted).map(read).collect();
+    // `get_delete` is made of verbs alone: the last is what it does, too. `get_delete_log` reads a log.
+    let counts = match last {
+        Some(class) if !plain => counts.with(class),
+        _ => counts,
+    };
+    (counts, thing.into_iter().collect())
 }
 
 /// What an argument says about the act.
@@ -140,11 +171,25 @@ fn of_argument(argument: &Argument, so_far: ActionSet) -> Option<ActionSet> {
     Some(match argument.key.as_str() {
         "op" | "operation" | "action" | "verb" | "mode" => verbs(text),
         "method" | "http_method" => ActionSet::EMPTY.with(of_method(text)),
-        "command" | "cmd" | "script" | "shell" => ActionSet::EMPTY.with(ActionClass::Execute),
+        key if is_command(key) => ActionSet::EMPTY.with(ActionClass::Execute),
         "code" if so_far.contains(ActionClass::Execute) => so_far,
-        "sql" | "statement" | "query" => of_sql(text)?,
+        key if key.contains("sql") || is_statement(key) => sql::classes(text, true)?,
+        key if key == "q" || key == "input" || key.contains("quer") => sql::classes(text, false)?,
         _ => return None,
     })
+}
+
+/// Whether what stands under this key is carried out, and not only kept.
+fn is_run(key: &str) -> bool {
+    is_command(key) || is_statement(key) || key.contains("sql") || matches!(key, "code" | "query" | "url" | "path")
+}
+
+fn is_command(key: &str) -> bool {
+    matches!(key, "command" | "cmd" | "script" | "shell")
+}
+
+fn is_statement(key: &str) -> bool {
+    matches!(key, "statement" | "statements" | "stmt" | "ddl" | "dml")
 }
 
 fn of_method(method: &str) -> ActionClass {
@@ -158,22 +203,6 @@ fn of_method(method: &str) -> ActionClass {
     }
 }
 
-/// Every statement of a text of SQL; nothing where it is none.
-fn of_sql(text: &str) -> Option<ActionSet> {
-    let first = |statement: &str| {
-        let word: String = statement.trim_start().chars().take_while(|c| c.is_ascii_alphabetic()).collect();
-        Some(match word.to_ascii_uppercase().as_str() {
-            "SELECT" | "SHOW" | "EXPLAIN" | "DESCRIBE" | "WITH" => ActionClass::Read,
-            "INSERT" | "UPDATE" | "CREATE" | "ALTER" | "MERGE" | "GRANT" | "REPLACE" => ActionClass::Write,
-            "DELETE" | "DROP" | "TRUNCATE" | "REVOKE" => ActionClass::Delete,
-            "EXEC" | "EXECUTE" | "CALL" | "COPY" => ActionClass::Execute,
-            _ => return None,
-        })
-    };
-    let classes: ActionSet = text.split(';').take(MOST_WORDS).filter_map(first).collect();
-    (!classes.is_empty()).then_some(classes)
-}
-
 /// Whether an argument under this key names somebody to whom something is sent.
 pub(crate) fn is_recipient(key: &str) -> bool {
     matches!(
@@ -184,33 +213,32 @@ pub(crate) fn is_recipient(key: &str) -> bool {
 
 /// The strings of a JSON value, with the name of the member that holds each.
 pub(crate) fn strings_of(json: &Json) -> Vec<Argument> {
-    let mut found = Vec::new();
-    collect("", &json.to_value(), &mut found);
+    let (mut found, mut left) = (Vec::new(), MOST_BYTES);
+    collect("", &json.to_value(), &mut left, &mut found);
     found
 }
 
-fn collect(key: &str, value: &Value, found: &mut Vec<Argument>) {
+/// `left` is how many bytes may still be taken.
+fn collect(key: &str, value: &Value, left: &mut usize, found: &mut Vec<Argument>) {
     if found.len() >= MOST_STRINGS {
         return;
     }
     match value {
         Value::String(text) => {
-            let end = text.floor_char_boundary(MOST_BYTES);
-            let text = text.get(..end).unwrap_or_default().to_owned();
-            found.push(Argument { key: key.to_ascii_lowercase(), text });
+            let kept = text.get(..text.floor_char_boundary(*left)).unwrap_or_default();
+            *left -= kept.len();
+            found.push(Argument { key: key.to_ascii_lowercase(), text: kept.to_owned(), cut: kept.len() < text.len() });
         }
-        Value::Array(items) => items.iter().for_each(|item| collect(key, item, found)),
-        Value::Object(members) => members.iter().for_each(|(name, member)| collect(name, member, found)),
+        Value::Array(items) => items.iter().for_each(|item| collect(key, item, left, found)),
+        Value::Object(members) => members.iter().for_each(|(name, member)| collect(name, member, left, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-/// Words of one name, statements of one text, that are looked at.
-const MOST_WORDS: usize = 16;
 /// Strings of one call that are looked at.
 const MOST_STRINGS: usize = 256;
-/// Bytes of each.
-const MOST_BYTES: usize = 8 * 1024;
+/// Bytes of all of them together.
+const MOST_BYTES: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -256,5 +284,52 @@ mod tests {
         assert_eq!(classes("transferFunds", None, none()), [Pay]);
         assert_eq!(classes("frobnicate", None, none()), [Write]);
         assert_eq!(classes("notes", None, json!({"to": "eve@example.org"})), [Send]);
+        assert_eq!(classes("search", None, json!({"query": "update on the budget"})), [Read]);
+        assert_eq!(classes("search", None, json!({"query": "/* */ drop table t"})), [Read, Delete]);
+    }
+
+    #[test]
+    fn no_part_of_a_name_hides_another() {
+        use ActionClass::{Delete, Execute, Read, Send};
+        for (name, does) in [
+            ("mail.read/../mail.send", &[Read, Send][..]),
+            ("list/delete", &[Read, Delete]),
+            ("mcp__files__delete", &[Delete]),
+            ("get_delete", &[Read, Delete]),
+            ("readDelete", &[Read, Delete]),
+            ("get_delete_log", &[Read]),
+            ("list_transfers", &[Read]),
+            ("github/get_issue", &[Read]),
+            ("calendar.events.list", &[Read]),
+            ("commands.run", &[Execute]),
+        ] {
+            assert_eq!(classes(name, None, json!({})), does, "{name}");
+        }
+        let padded = "a_".repeat(60) + "delete";
+        assert_eq!(classes(&padded, None, json!({})), [Delete]);
+    }
+
+    #[test]
+    fn what_is_carried_out_is_read_to_its_end_or_said_to_be_unread() {
+        let unread = |tool: &str, arguments: Value| {
+            let call = ToolCall {
+                tool: Name::new(tool).expect("a name"),
+                target: None,
+                action: None,
+                arguments: Some(Json::redacted(arguments)),
+                result: None,
+                status: None,
+                server: None,
+                approval_id: None,
+            };
+            let event = Event::new(EventId::new("e").expect("an id"), Common::default(), Details::ToolCall(call));
+            act_of(&event).expect("an act").unread
+        };
+        let long = "x ".repeat(MOST_BYTES);
+        assert!(unread("run", json!({"input": long})));
+        assert!(unread("helper", json!({"sql": long})));
+        assert!(unread("helper", json!({"a": long, "url": "http://example.org"})));
+        assert!(!unread("write_file", json!({"content": long})));
+        assert!(!unread("run", json!({"input": "x ".repeat(MOST_BYTES / 2)})));
     }
 }

@@ -16,6 +16,7 @@ mod messages;
 pub(crate) mod places;
 mod settle;
 mod spread;
+mod sql;
 mod taint;
 mod tasks;
 mod web;

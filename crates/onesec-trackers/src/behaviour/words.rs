@@ -62,6 +62,14 @@ fn exact(word: &str) -> Option<ActionClass> {
     })
 }
 
+/// Whether the verb does harm that nobody means by a noun: a `transfer` may be looked at, a `delete` hardly.
+pub(crate) fn ruins(word: &str) -> bool {
+    matches!(
+        word,
+        "delete" | "remove" | "destroy" | "erase" | "wipe" | "purge" | "shred" | "exec" | "execute" | "eval" | "sudo"
+    )
+}
+
 /// Whether what is run is a question: `run_query` executes nothing.
 pub(crate) fn is_question(word: &str) -> bool {
     matches!(word, "query" | "queries" | "report" | "reports" | "search" | "sql" | "lookup" | "test" | "tests")

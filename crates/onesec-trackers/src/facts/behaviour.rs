@@ -53,7 +53,7 @@ pub struct Act<'a> {
     pub target: Option<&'a str>,
     /// The strings among its arguments; at most 256.
     pub arguments: Vec<Argument>,
-    /// There are more arguments than were read.
+    /// There are more arguments than were read, or one that is carried out is longer than what was read of it.
     pub unread: bool,
     /// It is something that a tool, or the agent itself, does; rather than the use of an account.
     pub call: bool,
@@ -66,8 +66,10 @@ pub struct Act<'a> {
 pub struct Argument {
     /// The member that holds it, lower case.
     pub key: String,
-    /// Its text, cut at 8 KiB.
+    /// Its text, or the beginning of it: 64 KiB of all arguments together are kept.
     pub text: String,
+    /// Whether the rest of it was left out.
+    pub cut: bool,
 }
 
 impl Act<'_> {
