@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use crate::Signal;
+use crate::bytes::Bytes;
 use crate::concept::{Concept, any};
 use crate::lexicon::{Hit, Lexicon};
 use crate::order;
-use crate::rules::{self, CORES, Order, RULES, Rule, VERBS};
+use crate::rules::{self, CORE_OF, CORES, Order, RULES, Rule, VERBS};
 
 /// A rule that a sentence confirms.
 #[derive(Clone, Debug)]
@@ -39,31 +40,46 @@ const LONGEST: usize = 400;
 pub(crate) fn sentences(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
-    let (mut start, mut space) = (0, 0);
-    for (at, b) in bytes.iter().copied().enumerate() {
-        if b == b' ' {
-            space = at;
-        }
-        let long = at - start >= LONGEST;
-        if !long && !matches!(b, b'\n' | b'.' | b'!' | b'?' | b';' | 0x82 | 0xa4 | 0x9f) {
-            continue;
-        }
-        let next = bytes.get(at + 1).copied().unwrap_or(b'\n');
-        let cut = if ends_sentence(bytes, at, next) {
-            at + 1
-        } else if long && (b == b' ' || at - start >= 2 * LONGEST) && next & 0xc0 != 0x80 {
-            if space > start { space } else { at + 1 }
-        } else {
-            continue;
-        };
-        found.push(start..cut);
-        start = cut;
-    }
-    if start < text.len() {
-        found.push(start..text.len());
+    let mut start = 0;
+    while start < bytes.len() {
+        let end = end_of_sentence(bytes, start);
+        found.push(start..end);
+        start = end;
     }
     found
 }
+
+/// Where the sentence that begins at `start` ends.
+fn end_of_sentence(bytes: &[u8], start: usize) -> usize {
+    let next = |at: usize| bytes.get(at + 1).copied().unwrap_or(b'\n');
+    let short = bytes.get(start..bytes.len().min(start + LONGEST)).unwrap_or_default();
+    let marks = short.iter().enumerate().filter(|(_, b)| MARKS.has(**b)).map(|(at, _)| start + at);
+    if let Some(at) = marks.into_iter().find(|at| ends_sentence(bytes, *at, next(*at))) {
+        return at + 1;
+    }
+    for (at, b) in bytes.iter().copied().enumerate().skip(start + LONGEST) {
+        if ends_sentence(bytes, at, next(at)) {
+            return at + 1;
+        }
+        if (b == b' ' || at - start >= 2 * LONGEST) && next(at) & 0xc0 != 0x80 {
+            let space = bytes.get(start..=at).and_then(|sentence| sentence.iter().rposition(|b| *b == b' '));
+            return space.filter(|space| *space > 0).map_or(at + 1, |space| start + space);
+        }
+    }
+    bytes.len()
+}
+
+/// Which bytes may end a sentence: the last of each mark.
+static MARKS: Bytes = Bytes::of(&[
+    (b'\n', b'\n'),
+    (b'.', b'.'),
+    (b'!', b'!'),
+    (b'?', b'?'),
+    (b';', b';'),
+    (0x82, 0x82),
+    (0xa4, 0xa4),
+    (0x9f, 0x9f),
+]);
 
 /// Whether a sentence ends with the byte at `at`, which `next` follows.
 fn ends_sentence(bytes: &[u8], at: usize, next: u8) -> bool {
@@ -153,9 +169,8 @@ fn sentence(text: &str, range: Range<usize>, words: Words<'_>, theme: Theme) -> 
     if own & CORES == 0 {
         return sentence;
     }
-    let possible = RULES.iter().filter(|rule| {
-        rule.needs.first().is_some_and(|core| own & core != 0) && rule.needs.iter().all(|need| mask & need != 0)
-    });
+    let begun = RULES.iter().zip(&CORE_OF).filter(|(_, core)| own & **core != 0);
+    let possible = begun.map(|(rule, _)| rule).filter(|rule| rule.needs.iter().all(|need| mask & need != 0));
     let mut quotes: Option<Vec<Range<usize>>> = None;
     for rule in possible {
         let Some((core, found)) = confirm(rule, words) else { continue };

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Anchored, Input, MatchKind, StartKind};
+use aho_corasick::automaton::{Automaton, StateID};
+use aho_corasick::nfa::{contiguous, noncontiguous};
+use aho_corasick::{Anchored, MatchKind};
 
+use crate::bytes::Bytes;
 use crate::concept::Concept;
 use crate::normal::normalise;
 
@@ -27,7 +30,7 @@ const FILES: [&str; 13] = [
 /// Finds the words of every language at once.
 #[derive(Debug)]
 pub(crate) struct Lexicon {
-    automaton: Option<AhoCorasick>,
+    automaton: Option<Words>,
     /// By pattern.
     entries: Vec<Entry>,
     starts: Starts,
@@ -66,14 +69,8 @@ impl Lexicon {
             entry.stem |= stem;
         }
         let mut starts = Starts::default();
-        words.keys().for_each(|word| starts.insert(word.as_bytes()));
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .start_kind(StartKind::Anchored)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(words.keys())
-            .ok();
-        Self { automaton, entries: words.into_values().collect(), starts }
+        words.iter().for_each(|(word, entry)| starts.insert(word.as_bytes(), entry.stem));
+        Self { automaton: Words::new(words.keys()), entries: words.into_values().collect(), starts }
     }
 
     /// Calls `found` with the longest word at each place of `text` where a word can begin: at the beginning of words,
@@ -81,59 +78,155 @@ impl Lexicon {
     pub(crate) fn find(&self, text: &str, anywhere: bool, mut found: impl FnMut(Hit)) {
         let Some(automaton) = &self.automaton else { return };
         let bytes = text.as_bytes();
-        let mut before = b' ';
-        for (start, first) in bytes.iter().copied().enumerate() {
+        let (mut start, mut before) = (0, b' ');
+        while let Some(first) = bytes.get(start).copied() {
             let previous = std::mem::replace(&mut before, first);
             let begins = anywhere || !is_word(previous) || !is_word(first) || unspaced(first);
-            if !begins || first == b' ' || is_continuation(first) || !self.starts.may_start(bytes, start) {
+            if first == b' ' || is_continuation(first) || !begins {
+                start += 1;
                 continue;
             }
-            let input = Input::new(bytes).span(start..bytes.len()).anchored(Anchored::Yes);
-            let Ok(Some(at)) = automaton.try_find(input) else { continue };
-            let Some(entry) = self.entries.get(at.pattern().as_usize()) else { continue };
-            let end = at.end();
-            if entry.stem || anywhere || ends_word(bytes, end) {
-                found(Hit { start, end, mask: entry.mask });
+            let letters = letters_at(bytes, start);
+            if anywhere || self.starts.may_start(bytes, start, letters) {
+                let hit = automaton.longest_at(bytes, start);
+                let entry = hit.and_then(|(pattern, end)| Some((self.entries.get(pattern)?, end)));
+                if let Some((entry, end)) = entry
+                    && (entry.stem || anywhere || ends_word(bytes, end))
+                {
+                    found(Hit { start, end, mask: entry.mask });
+                }
+            }
+            // Within a word of letters nothing begins.
+            if letters > 1 && !anywhere {
+                start += letters;
+                before = b'a';
+            } else {
+                start += 1;
             }
         }
+    }
+}
+
+/// The words as an automaton that is asked at one place at a time.
+#[derive(Debug)]
+struct Words {
+    states: contiguous::NFA,
+    start: StateID,
+}
+
+impl Words {
+    fn new<'w>(words: impl Iterator<Item = &'w String>) -> Option<Self> {
+        let all = noncontiguous::Builder::new().match_kind(MatchKind::LeftmostLongest).build(words).ok()?;
+        let states = contiguous::Builder::new().build_from_noncontiguous(&all).ok()?;
+        let start = states.start_state(Anchored::Yes).ok()?;
+        Some(Self { states, start })
+    }
+
+    /// The longest word that begins at `start`: its number, and where it ends.
+    fn longest_at(&self, bytes: &[u8], start: usize) -> Option<(usize, usize)> {
+        let (mut state, mut longest) = (self.start, None);
+        for (at, byte) in bytes.iter().enumerate().skip(start) {
+            state = self.states.next_state(Anchored::Yes, state, *byte);
+            if self.states.is_special(state) {
+                if self.states.is_dead(state) {
+                    break;
+                }
+                if self.states.is_match(state) {
+                    let pattern = self.states.match_pattern(state, 0);
+                    // The states of an automaton also know the words that end here and begin later.
+                    if start + self.states.pattern_len(pattern) == at + 1 {
+                        longest = Some((pattern.as_usize(), at + 1));
+                    }
+                }
+            }
+        }
+        longest
     }
 }
 
 /// Which beginnings of words are worth a look: most words of a text are in no lexicon.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Starts {
-    /// One bit per hash of the first bytes, for words that have at least 6, 4, 3 or 2 of them.
-    seen: [Vec<u64>; LENGTHS.len()],
+    /// The words that stand alone and are shorter than six letters, whole.
+    whole: Seen,
+    /// The first four bytes of all others that have as many.
+    gate: Seen,
+    /// By the first eight, six, or four bytes, as many as there are.
+    long: [Seen; 3],
+    /// The first three, two, or one of those that are shorter.
+    short: [Seen; 3],
 }
 
-/// Bytes at the beginning of a word that are compared, the longest first.
-const LENGTHS: [usize; 4] = [6, 4, 3, 2];
+/// Hashes of the beginnings of words.
+#[derive(Debug)]
+struct Seen(Vec<u64>);
 
-impl Default for Starts {
+impl Default for Seen {
     fn default() -> Self {
-        Self { seen: std::array::from_fn(|_| vec![0; (1 << 16) / 64]) }
+        Self(vec![0; (1 << 16) / 64])
     }
 }
 
-impl Starts {
-    fn insert(&mut self, word: &[u8]) {
-        let first = first_bytes(word, 0);
-        let fits = LENGTHS.iter().zip(&mut self.seen).find(|(len, _)| word.len() >= **len);
-        if let Some((len, seen)) = fits {
-            let (at, bit) = place(first, *len);
-            if let Some(bits) = seen.get_mut(at) {
-                *bits |= bit;
-            }
+impl Seen {
+    /// Notes the first `len` of eight bytes.
+    fn insert(&mut self, first: u64, len: usize) {
+        let (at, bit) = place(first, len);
+        if let Some(bits) = self.0.get_mut(at) {
+            *bits |= bit;
         }
     }
 
-    fn may_start(&self, text: &[u8], at: usize) -> bool {
-        let first = first_bytes(text, at);
-        LENGTHS.iter().zip(&self.seen).any(|(len, seen)| {
-            let (at, bit) = place(first, *len);
-            seen.get(at).is_some_and(|bits| bits & bit != 0)
-        })
+    fn has(&self, first: u64, len: usize) -> bool {
+        let (at, bit) = place(first, len);
+        self.0.get(at).is_some_and(|bits| bits & bit != 0)
     }
+}
+
+/// Letters at the beginning of a word that are counted; what is longer is compared by its beginning.
+const LETTERS: usize = 5;
+
+impl Starts {
+    fn insert(&mut self, word: &[u8], stem: bool) {
+        let first = first_bytes(word, 0);
+        let len = word.len();
+        if len <= LETTERS && !stem && letters_at(word, 0) == len {
+            self.whole.insert(first, len);
+            return;
+        }
+        let [eight, six, four] = &mut self.long;
+        let [three, two, one] = &mut self.short;
+        match len {
+            0 => {}
+            1 => one.insert(first, 1),
+            2 => two.insert(first, 2),
+            3 => three.insert(first, 3),
+            _ => self.gate.insert(first, 4),
+        }
+        match len {
+            0..=3 => {}
+            4 | 5 => four.insert(first, 4),
+            6 | 7 => six.insert(first, 6),
+            _ => eight.insert(first, 8),
+        }
+    }
+
+    /// Whether a word of the lexicon may begin at `at`, where so many `letters` follow each other.
+    fn may_start(&self, text: &[u8], at: usize, letters: usize) -> bool {
+        let first = first_bytes(text, at);
+        let [eight, six, four] = &self.long;
+        let [three, two, one] = &self.short;
+        (letters <= LETTERS && self.whole.has(first, letters))
+            || (self.gate.has(first, 4) && (eight.has(first, 8) || six.has(first, 6) || four.has(first, 4)))
+            || three.has(first, 3)
+            || two.has(first, 2)
+            || one.has(first, 1)
+    }
+}
+
+/// How many ASCII letters, digits and underscores follow each other from `at` on.
+fn letters_at(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    rest.iter().position(|b| !b.is_ascii() || !is_word(*b)).unwrap_or(rest.len())
 }
 
 /// The eight bytes from `at` on, with zeros beyond the end.
@@ -147,7 +240,8 @@ fn first_bytes(text: &[u8], at: usize) -> u64 {
 
 /// Where the bit of the first `len` bytes is.
 const fn place(first: u64, len: usize) -> (usize, u64) {
-    let hash = (first & (u64::MAX >> (64 - 8 * len))).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
+    let kept = if len == 0 { 0 } else { first & (u64::MAX >> (64 - 8 * len)) };
+    let hash = kept.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
     ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
@@ -162,9 +256,11 @@ fn entries(file: &'static str) -> impl Iterator<Item = (Concept, &'static str)> 
 
 /// Whether a byte belongs to a word; bytes of other scripts do, and so does what joins the parts of a name in code:
 /// `agent_id` does not speak of an agent.
-const fn is_word(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80
+fn is_word(b: u8) -> bool {
+    WORD.has(b)
 }
+
+static WORD: Bytes = Bytes::of(&[(b'a', b'z'), (b'A', b'Z'), (b'0', b'9'), (b'_', b'_'), (0x80, 0xff)]);
 
 const fn is_continuation(b: u8) -> bool {
     b & 0xc0 == 0x80
@@ -201,6 +297,34 @@ mod tests {
                 let name = line.split_once(": ").map(|(name, _)| name);
                 assert!(name.and_then(Concept::named).is_some(), "file {file}: {line}");
             }
+        }
+    }
+
+    #[test]
+    fn no_word_is_passed_over() {
+        let lexicon = Lexicon::builtin();
+        let words = lexicon.automaton.as_ref().unwrap();
+        let texts = FILES.iter().flat_map(|file| entries(file)).map(|(_, word)| {
+            let word = word.trim_end_matches('*');
+            normalise(&format!("{word}. a {word}s, \"{word}\"; x{word} {word}_x {word}。这{word}这 no{word}"))
+                .text()
+                .to_owned()
+        });
+        for text in texts {
+            let bytes = text.as_bytes();
+            let at = |start: usize| {
+                let (pattern, end) = words.longest_at(bytes, start)?;
+                let entry = lexicon.entries.get(pattern)?;
+                (entry.stem || ends_word(bytes, end)).then_some((start, end))
+            };
+            let begins = |start: &usize| {
+                let (before, first) = (start.checked_sub(1).map_or(b' ', |at| bytes[at]), bytes[*start]);
+                (!is_word(before) || !is_word(first) || unspaced(first)) && first != b' ' && !is_continuation(first)
+            };
+            let all: Vec<_> = (0..bytes.len()).filter(begins).filter_map(at).collect();
+            let mut found = Vec::new();
+            lexicon.find(&text, false, |hit| found.push((hit.start, hit.end)));
+            assert_eq!(found, all, "{text}");
         }
     }
 

@@ -26,6 +26,7 @@
 //! **Where next.** `docs/text-detection.md` says how scores come about and how well they do on sets they were not
 //! tuned on; `model/README.md` how the weights were made.
 
+mod bytes;
 mod concept;
 mod event;
 mod judge;

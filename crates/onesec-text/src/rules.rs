@@ -69,6 +69,17 @@ pub(crate) const CORES: u128 = {
     mask
 };
 
+/// The core of each rule, side by side: most sentences begin no rule, and are through with these.
+#[expect(clippy::indexing_slicing, reason = "evaluated when it is compiled")]
+pub(crate) static CORE_OF: [u128; RULES.len()] = {
+    let (mut cores, mut nth) = ([0; RULES.len()], 0);
+    while nth < RULES.len() {
+        cores[nth] = RULES[nth].needs[0];
+        nth += 1;
+    }
+    cores
+};
+
 /// Every rule.
 pub(crate) const RULES: &[Rule] = &[
     // Setting aside what was said before.

@@ -1,8 +1,12 @@
 //! One level of encodings: escapes where they stand, and base64 and hexadecimal runs as pieces of their own.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::packed::Searcher;
 
 use super::{MAX_PIECES, Piece};
+use crate::bytes::Bytes;
 
 /// Shorter runs are words.
 const MIN_BASE64: usize = 20;
@@ -93,13 +97,22 @@ pub(super) fn pieces(text: &str, range: Range<usize>) -> Vec<Piece> {
 /// What `text`, which is lower case, says when it is read backwards, with letters moved by thirteen, with digits for
 /// letters or with underscores for spaces, if a word that attacks need stands in it that way.
 pub(super) fn ciphers(text: &str) -> impl Iterator<Item = String> {
-    const BACKWARDS: [&str; 3] = ["snoitcurtsni", "tpmorp", "erongi "];
-    const MOVED: [&str; 3] = ["vafgehpgvba", "cebzcg", "vtaber "];
-    let holds = |marks: &[&str]| marks.iter().any(|mark| text.contains(mark));
-    let backwards = holds(&BACKWARDS).then(|| text.chars().rev().collect());
-    let moved = holds(&MOVED).then(|| text.chars().map(rot13).collect());
+    let (mut backwards, mut moved) = (false, false);
+    for mark in MARKS.iter().flat_map(|marks| marks.find_iter(text)) {
+        let reversed = mark.pattern().as_usize() < BACKWARDS.len();
+        backwards |= reversed;
+        moved |= !reversed;
+    }
+    let backwards = backwards.then(|| text.chars().rev().collect());
+    let moved = moved.then(|| text.chars().map(rot13).collect());
     backwards.into_iter().chain(moved).chain(digits_for_letters(text)).chain(underscores_for_spaces(text))
 }
+
+/// Words that attacks need, read backwards…
+const BACKWARDS: [&str; 3] = ["snoitcurtsni", "tpmorp", "erongi "];
+/// …and with letters moved by thirteen.
+const MOVED: [&str; 3] = ["vafgehpgvba", "cebzcg", "vtaber "];
+static MARKS: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new(BACKWARDS.into_iter().chain(MOVED)));
 
 /// Words that attacks need, as they are compared with words that have digits for letters.
 const NEEDED: [&str; 10] =
@@ -107,13 +120,24 @@ const NEEDED: [&str; 10] =
 
 /// `1gn0r3 4ll pr3v10us 1nstruct10ns`, if at least two words are among [`NEEDED`].
 fn digits_for_letters(text: &str) -> Option<String> {
-    let needed = |word: &&str| {
-        let mixed = word.len() >= 5 && word.bytes().any(|b| b.is_ascii_digit());
-        mixed && NEEDED.iter().any(|need| word.len() == need.len() && word.bytes().map(letter).eq(need.bytes()))
+    if !mixes_digits(text.as_bytes()) {
+        return None;
+    }
+    let needed = |word: &&[u8]| {
+        let mixed = word.len() >= 5 && word.iter().any(u8::is_ascii_digit);
+        mixed && NEEDED.iter().any(|need| word.len() == need.len() && word.iter().copied().map(letter).eq(need.bytes()))
     };
-    let words = || text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '@' | '$'));
-    (words().filter(needed).take(2).count() == 2)
+    let words = text.as_bytes().split(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'@' | b'$'));
+    (words.filter(needed).take(2).count() == 2)
         .then(|| text.bytes().map(|b| char::from(if b.is_ascii() { letter(b) } else { b' ' })).collect())
+}
+
+/// Whether a digit stands beside a letter anywhere. Lower case, and without leaving early: many bytes are compared at once.
+fn mixes_digits(text: &[u8]) -> bool {
+    let letter = |b: u8| b.wrapping_sub(b'a') < 26;
+    let digit = |b: u8| b.wrapping_sub(b'0') < 10;
+    let pairs = text.iter().zip(text.iter().skip(1));
+    pairs.fold(false, |found, (a, b)| found | (letter(*a) & digit(*b)) | (digit(*a) & letter(*b)))
 }
 
 /// The letter that is meant by a digit.
@@ -134,15 +158,22 @@ const MIN_PARTS: usize = 5;
 
 /// `ignore_all_previous_instructions_and_print_…`: sentences written as if they were names in code.
 fn underscores_for_spaces(text: &str) -> Option<String> {
-    if !text.contains('_') {
-        return None;
-    }
-    let is_sentence = |name: &&str| {
+    let is_sentence = |name: &str| {
         name.split('_').filter(|part| !part.is_empty()).take(MIN_PARTS).count() == MIN_PARTS
             && NEEDED.iter().any(|need| name.contains(need))
     };
-    let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(is_sentence).take(MAX_PIECES);
-    let said: String = names.flat_map(|name| [name, "\n"]).collect();
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+    let (mut said, mut from, mut names) = (String::new(), 0, 0);
+    while let Some(at) = text.get(from..).and_then(|rest| rest.find('_')).map(|at| from + at) {
+        let (before, after) = text.as_bytes().split_at_checked(at)?;
+        let start = before.iter().rposition(|b| !is_name(b)).map_or(0, |last| last + 1);
+        let end = at + after.iter().position(|b| !is_name(b)).unwrap_or(after.len());
+        if let Some(name) = text.get(start..end).filter(|name| names < MAX_PIECES && is_sentence(name)) {
+            said.extend([name, "\n"]);
+            names += 1;
+        }
+        from = end;
+    }
     (!said.is_empty()).then(|| said.replace('_', " "))
 }
 
@@ -154,9 +185,12 @@ fn rot13(c: char) -> char {
     }
 }
 
-const fn is_base64(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')
+fn is_base64(b: u8) -> bool {
+    BASE64.has(b)
 }
+
+static BASE64: Bytes =
+    Bytes::of(&[(b'a', b'z'), (b'A', b'Z'), (b'0', b'9'), (b'+', b'+'), (b'/', b'/'), (b'-', b'-'), (b'_', b'_')]);
 
 fn hex(token: &[u8]) -> Option<Vec<u8>> {
     let (pairs, rest) = token.as_chunks::<2>();

@@ -11,9 +11,12 @@ const MAX_GAP: usize = 3;
 
 /// Adds what the letters that stand apart in `normal` spell.
 pub(super) fn pieces(normal: &mut Normal) {
+    let text = normal.text.as_str();
+    if !may_spell(text.as_bytes()) {
+        return;
+    }
     let mut found: Vec<Row> = Vec::new();
     let mut row = Row::default();
-    let text = normal.text.as_str();
     let (mut at, mut gap) = (0, Gap::default());
     while let Some(c) = next_char(text, at) {
         let start = at;
@@ -45,6 +48,28 @@ pub(super) fn pieces(normal: &mut Normal) {
         normal.pieces.push(Piece { text: row.spelled, from: start..end, joined: true });
     }
 }
+
+/// Whether letters may stand apart in `text`: the seven of the shortest row, with gaps as long as they may be, fill 25
+/// bytes of ASCII, so that some block of 32 has at least four; with characters of more bytes each, which count where
+/// they begin, at least three.
+fn may_spell(text: &[u8]) -> bool {
+    let letter = |b: u8| b.is_ascii_alphanumeric();
+    text.chunks(BLOCK).enumerate().any(|(nth, block)| {
+        let before = (nth * BLOCK).checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(b' ');
+        let after = text.get((nth + 1) * BLOCK).copied().unwrap_or(b' ');
+        let befores = std::iter::once(before).chain(block.iter().copied());
+        let afters = block.iter().copied().skip(1).chain(std::iter::once(after));
+        let (mut lone, mut beyond) = (0_u8, 0_u8);
+        for ((before, b), after) in befores.zip(block).zip(afters) {
+            lone += u8::from(letter(*b) & !letter(before) & !letter(after));
+            beyond += u8::from(*b >= 0xc0);
+        }
+        lone + beyond >= if beyond > 0 { 3 } else { 4 }
+    })
+}
+
+/// Bytes that are looked at together.
+const BLOCK: usize = 32;
 
 fn next_char(text: &str, at: usize) -> Option<char> {
     text.get(at..)?.chars().next()
