@@ -21,7 +21,7 @@ pub(super) fn pieces(normal: &mut Normal) {
     while let Some(c) = next_char(text, at) {
         let start = at;
         at += c.len_utf8();
-        if !c.is_alphanumeric() {
+        if !is_letter(c) {
             gap.take(c);
             continue;
         }
@@ -53,23 +53,37 @@ pub(super) fn pieces(normal: &mut Normal) {
 /// bytes of ASCII, so that some block of 32 has at least four; with characters of more bytes each, which count where
 /// they begin, at least three.
 fn may_spell(text: &[u8]) -> bool {
-    let letter = |b: u8| b.is_ascii_alphanumeric();
     text.chunks(BLOCK).enumerate().any(|(nth, block)| {
-        let before = (nth * BLOCK).checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(b' ');
-        let after = text.get((nth + 1) * BLOCK).copied().unwrap_or(b' ');
+        let from = nth * BLOCK;
+        let before = from.checked_sub(1).and_then(|at| text.get(at)).copied().unwrap_or(b' ');
+        let after = text.get(from + BLOCK).copied().unwrap_or(b' ');
         let befores = std::iter::once(before).chain(block.iter().copied());
         let afters = block.iter().copied().skip(1).chain(std::iter::once(after));
-        let (mut lone, mut beyond) = (0_u8, 0_u8);
-        for ((before, b), after) in befores.zip(block).zip(afters) {
-            lone += u8::from(letter(*b) & !letter(before) & !letter(after));
-            beyond += u8::from(*b >= 0xc0);
-        }
-        lone + beyond >= if beyond > 0 { 3 } else { 4 }
+        let letter = |b: u8| b.is_ascii_alphanumeric();
+        // Bytes, and no leaving early: the whole block is compared at once.
+        let lone = befores
+            .zip(block)
+            .zip(afters)
+            .fold(0_u8, |count, ((before, b), after)| count + u8::from(letter(*b) & !letter(before) & !letter(after)));
+        if block.is_ascii() { lone >= 4 } else { usize::from(lone) + beyond(text, from..from + BLOCK) >= 3 }
     })
+}
+
+/// How many characters beyond ASCII begin in `range`; ideographs beside others stand in words.
+fn beyond(text: &[u8], range: Range<usize>) -> usize {
+    let ideograph = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(|b| matches!(b, 0xe4..=0xe9));
+    let begins = |at: &usize| text.get(*at).is_some_and(|b| *b >= 0xc0);
+    let beside = |at: usize| ideograph(Some(at)) && (ideograph(at.checked_sub(3)) || ideograph(Some(at + 3)));
+    range.filter(begins).filter(|at| !beside(*at)).count()
 }
 
 /// Bytes that are looked at together.
 const BLOCK: usize = 32;
+
+/// Letters and digits; of the most frequent ideographs without a look into tables.
+fn is_letter(c: char) -> bool {
+    matches!(c, '\u{4e00}'..='\u{9fff}') || c.is_alphanumeric()
+}
 
 fn next_char(text: &str, at: usize) -> Option<char> {
     text.get(at..)?.chars().next()
@@ -82,7 +96,7 @@ fn end_of_word(text: &str, mut at: usize) -> usize {
         let rest = text.as_bytes().get(at..).unwrap_or_default();
         at += rest.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
         match next_char(text, at) {
-            Some(c) if c.is_alphanumeric() => at += c.len_utf8(),
+            Some(c) if is_letter(c) => at += c.len_utf8(),
             _ => return at,
         }
     }
