@@ -128,8 +128,11 @@ fn scopes(names: &[String]) -> Result<KeyScopes, Problem> {
     let known = KeyScope::ALL.map(KeyScope::as_str);
     let mut scopes = Vec::new();
     for name in names {
-        let hint = || did_you_mean(name, known).map(|s| format!(", did you mean `{s}`?")).unwrap_or_default();
-        let unknown = || Problem::unprocessable("unknown-scope", format!("a scope is not known{}", hint()));
+        let hint = || match did_you_mean(name, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known are {}", known.join(", ")),
+        };
+        let unknown = || Problem::unprocessable("unknown-scope", format!("a scope is not known: {}", hint()));
         scopes.push(KeyScope::from_name(name).ok_or_else(unknown)?);
     }
     if scopes.is_empty() {
