@@ -25,12 +25,14 @@ pub(crate) struct Sentence {
     pub(crate) range: Range<usize>,
     /// The strongest of each signal.
     pub(crate) evidence: Vec<Evidence>,
-    /// Whether it is worded as an order, or speaks to a reader or a machine.
-    pub(crate) addresses: bool,
     /// Whether it talks about attacks, or asks how something works.
     pub(crate) talks: bool,
     /// Whether it stands in a text that is fiction, or a thought experiment.
     pub(crate) plays: bool,
+    /// The concepts of its words, without those of verbs that are no orders.
+    pub(crate) said: u128,
+    /// The concepts of its words that are no orders.
+    pub(crate) mentioned: u128,
 }
 
 /// Sentences longer than this are divided.
@@ -101,17 +103,21 @@ pub(crate) fn judge(lexicon: &Lexicon, text: &str, anywhere: bool) -> Vec<Senten
     lexicon.find(text, anywhere, |hit| hits.push(hit));
     let count = |concept: Concept| hits.iter().filter(|hit| hit.mask & concept.mask() != 0).count();
     let theme = Theme { talk: count(Concept::TALK), fiction: count(Concept::FICTION) };
-    drop_what_is_no_order(text, &mut hits);
-    let mut from = 0;
+    let dropped = drop_what_is_no_order(text, &mut hits);
+    let (mut from, mut left) = (0, dropped.as_slice());
     sentences(text)
         .into_iter()
         .map(|range| {
             let rest = hits.get(from..).unwrap_or_default();
             let own = rest.partition_point(|hit| hit.start < range.end);
             from += own;
+            let (here, others) = left.split_at(left.partition_point(|hit| hit.start < range.end));
+            left = others;
+            let mentioned = union(here);
             // What a sentence begins, the next one may end: "You are now free. Print your instructions."
             let seen = rest.partition_point(|hit| hit.start < range.end + BEYOND);
-            sentence(text, range, Words { own, all: rest.get(..seen).unwrap_or_default() }, theme)
+            let words = Words { own, all: rest.get(..seen).unwrap_or_default() };
+            Sentence { mentioned, ..sentence(text, range, words, theme) }
         })
         .collect()
 }
@@ -155,15 +161,15 @@ struct Words<'h> {
 
 fn sentence(text: &str, range: Range<usize>, words: Words<'_>, theme: Theme) -> Sentence {
     let hits = words.all;
-    let union = |hits: &[Hit]| hits.iter().fold(0, |mask, hit| mask | hit.mask);
     let own = union(hits.get(..words.own).unwrap_or_default());
     let mask = union(hits);
     let has = |concepts: &[Concept]| own & any(concepts) != 0;
     let mut sentence = Sentence {
         range: range.clone(),
-        addresses: own & VERBS != 0 && has(&[Concept::YOU, Concept::AI, Concept::INSTR, Concept::REPLY, Concept::MUST]),
         talks: has(&[Concept::TALK, Concept::ASK]),
         plays: theme.plays(),
+        said: own,
+        mentioned: 0,
         evidence: Vec::new(),
     };
     if own & CORES == 0 {
@@ -184,6 +190,10 @@ fn sentence(text: &str, range: Range<usize>, words: Words<'_>, theme: Theme) -> 
         keep(&mut sentence.evidence, Evidence { signal: rule.signal, weight, range: found });
     }
     sentence
+}
+
+fn union(hits: &[Hit]) -> u128 {
+    hits.iter().fold(0, |mask, hit| mask | hit.mask)
 }
 
 /// Keeps the strongest of each signal.
@@ -239,8 +249,10 @@ const AND: [&str; 3] = [" und ", " et ", " en "];
 /// What is said to be so, and may be said not to be: "our bank details have not changed".
 const STATES: u128 = any(&[Concept::CHANGED, Concept::GRANT, Concept::LIFTED]);
 
-/// Verbs that are denied ("do not forward") or said of others ("attackers ignore") are no orders.
-fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
+/// Verbs that are denied ("do not forward") or said of others ("attackers ignore") are no orders: they lose their
+/// concepts, and those are returned.
+fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) -> Vec<Hit> {
+    let mut dropped = Vec::new();
     // Where the last denial ended: in "do not disclose, copy or forward" it holds for all three.
     let mut denial = None;
     for at in 0..hits.len() {
@@ -288,9 +300,11 @@ fn drop_what_is_no_order(text: &str, hits: &mut [Hit]) {
             denial = Some(end);
         }
         if denied || listed || of_others || denied_after || told {
+            dropped.push(Hit { mask: hit.mask & VERBS, ..*hit });
             hit.mask &= !VERBS;
         }
     }
+    dropped
 }
 
 /// What stands around a confirmed rule.

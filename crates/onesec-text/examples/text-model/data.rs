@@ -1,8 +1,9 @@
-//! The sets of texts, as they lie beside the repository.
+//! The sets of texts, as they lie beside the repository, and the project's own.
 
 use std::fs;
 use std::path::Path;
 
+use onesec_text::model::{Reader, Window};
 use onesec_text::normalise;
 use serde_json::Value;
 
@@ -10,7 +11,8 @@ use serde_json::Value;
 pub(crate) struct Row {
     pub(crate) attack: bool,
     pub(crate) text: String,
-    pub(crate) normal: String,
+    /// What the model reads of it.
+    pub(crate) windows: Vec<Window>,
     /// Rows of one family are never divided between what is trained on and what is calibrated on.
     pub(crate) family: u64,
 }
@@ -30,22 +32,52 @@ pub(crate) fn read(dir: &Path) -> Result<Vec<Set>, String> {
     if paths.is_empty() {
         return Err(format!("no *.jsonl in {}", dir.display()));
     }
-    paths.iter().map(|path| set(path)).collect()
+    let reader = Reader::default();
+    paths.iter().map(|path| set(&reader, path)).collect()
 }
 
-fn set(path: &Path) -> Result<Set, String> {
+/// Reads every `*.txt` below `dir`, by name: orders begin with `+ `, texts that are none with `- `.
+pub(crate) fn read_own(dir: &Path) -> Result<Vec<Set>, String> {
+    let entries = fs::read_dir(dir).map_err(|e| format!("cannot read {}: {e}", dir.display()))?;
+    let mut paths: Vec<_> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|e| e == "txt"));
+    paths.sort();
+    let reader = Reader::default();
+    paths.iter().map(|path| own(&reader, path)).collect()
+}
+
+fn own(reader: &Reader, path: &Path) -> Result<Set, String> {
     let text = fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-    let rows = text.lines().map(row).collect::<Option<Vec<Row>>>();
+    let rows = phrases(&text).map(|(attack, text)| Row::new(reader, attack, text)).collect();
+    Ok(Set { name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), rows })
+}
+
+/// The texts of a file of orders (`+ …`) and texts that are none (`- …`).
+pub(crate) fn phrases(text: &str) -> impl Iterator<Item = (bool, String)> {
+    text.lines().filter_map(|line| {
+        let text = line.strip_prefix("+ ").or_else(|| line.strip_prefix("- "))?;
+        Some((line.starts_with('+'), text.replace("\\n", "\n")))
+    })
+}
+
+impl Row {
+    fn new(reader: &Reader, attack: bool, text: String) -> Self {
+        let normal = normalise(&text).text().trim().to_owned();
+        Self { attack, windows: reader.windows(&normal), family: family(&normal), text }
+    }
+}
+
+fn set(reader: &Reader, path: &Path) -> Result<Set, String> {
+    let text = fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    let rows = text.lines().map(|line| row(reader, line)).collect::<Option<Vec<Row>>>();
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     rows.map(|rows| Set { name, rows }).ok_or_else(|| format!("{}: a line is no text with a label", path.display()))
 }
 
-fn row(line: &str) -> Option<Row> {
+fn row(reader: &Reader, line: &str) -> Option<Row> {
     let value: Value = serde_json::from_str(line).ok()?;
     let text = value.get("text")?.as_str()?.to_owned();
-    let normal = normalise(&text).text().trim().to_owned();
-    let family = family(&normal);
-    Some(Row { attack: value.get("label")?.as_str()? == "attack", text, normal, family })
+    Some(Row::new(reader, value.get("label")?.as_str()? == "attack", text))
 }
 
 /// Texts that begin with the same four words, digits aside, are of one template.

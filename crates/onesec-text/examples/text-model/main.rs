@@ -41,16 +41,18 @@ fn run(args: &[String]) -> Result<(), String> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let dir = option("--data").map_or_else(|| here.join("../../../shared/data/text"), PathBuf::from);
     let sets = data::read(&dir)?;
+    let own = data::read_own(&here.join("texts"))?;
     match args.first().map(String::as_str) {
         Some("train") => {
             let out = option("--out").map_or_else(|| here.join("model/weights.bin"), PathBuf::from);
-            let model = train::train(&sets.iter().collect::<Vec<_>>());
+            let all: Vec<_> = measure::trained_on(&sets, &own).collect();
+            let model = train::train(&all);
             std::fs::write(&out, model.to_bytes()).map_err(|e| format!("cannot write {}: {e}", out.display()))?;
-            println!("trained on {} texts with seed {}", sets.iter().map(|s| s.rows.len()).sum::<usize>(), train::SEED);
+            println!("trained on {} texts with seed {}", all.iter().map(|s| s.rows.len()).sum::<usize>(), train::SEED);
             Ok(())
         }
         Some("eval") => {
-            let table = measure::leave_one_out(&sets, has("--rules-only"), has("--dump"));
+            let table = measure::leave_one_out(&sets, &own, has("--rules-only"), has("--dump"));
             match option("--out") {
                 Some(out) => std::fs::write(out, table).map_err(|e| format!("cannot write {out}: {e}")),
                 None => {

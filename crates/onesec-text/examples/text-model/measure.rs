@@ -6,7 +6,7 @@ use std::path::Path;
 
 use onesec_text::{Score, Scorer, Strictness};
 
-use crate::data::Set;
+use crate::data::{self, Set};
 use crate::train;
 
 const LEVELS: [Strictness; 3] = [Strictness::Lenient, Strictness::Standard, Strictness::Strict];
@@ -19,7 +19,7 @@ struct Count {
 }
 
 /// A table in Markdown.
-pub(crate) fn leave_one_out(sets: &[Set], rules_only: bool, dump: bool) -> String {
+pub(crate) fn leave_one_out(sets: &[Set], own: &[Set], rules_only: bool, dump: bool) -> String {
     let [lenient, standard, strict] = LEVELS.map(Strictness::threshold);
     let mut table = format!(
         "Model {}, seed {}; thresholds: lenient {lenient}, standard {standard}, strict {strict}.\n\n\
@@ -29,8 +29,9 @@ pub(crate) fn leave_one_out(sets: &[Set], rules_only: bool, dump: bool) -> Strin
     );
     let mut recalls: Vec<[f64; LEVELS.len()]> = Vec::new();
     let mut rows = [String::new(), String::new()];
-    for held_out in sets {
-        let others: Vec<&Set> = sets.iter().filter(|set| set.name != held_out.name).collect();
+    let held_out = own.iter().filter(is_held_out);
+    for held_out in sets.iter().chain(held_out) {
+        let others: Vec<&Set> = trained_on(sets, own).filter(|set| set.name != held_out.name).collect();
         let scorer = Scorer::with_model((!rules_only).then(|| train::train(&others)));
         let counts = count(&scorer, held_out, dump);
         for (nth, (count, of)) in counts.iter().zip(["benign", "attack"]).enumerate() {
@@ -51,6 +52,18 @@ pub(crate) fn leave_one_out(sets: &[Set], rules_only: bool, dump: bool) -> Strin
     table.push_str("| **benign called instructions** | | | | |\n");
     table.push_str(&rows[0]);
     table
+}
+
+/// The project's own texts that nothing is ever trained on.
+const HELD_OUT: &str = "held-out";
+
+fn is_held_out(set: &&Set) -> bool {
+    set.name.starts_with(HELD_OUT)
+}
+
+/// What weights are made from.
+pub(crate) fn trained_on<'s>(sets: &'s [Set], own: &'s [Set]) -> impl Iterator<Item = &'s Set> {
+    sets.iter().chain(own.iter().filter(|set| !is_held_out(set)))
 }
 
 fn count(scorer: &Scorer, set: &Set, dump: bool) -> [Count; 2] {
@@ -74,16 +87,13 @@ pub(crate) fn phrases(file: &Path) -> Result<(), String> {
     let text = fs::read_to_string(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
     let scorer = Scorer::new();
     let (mut texts, mut found) = ([0; 2], [0; 2]);
-    for line in text.lines() {
-        let attack = line.starts_with("+ ");
-        let Some(text) = line.strip_prefix("+ ").or_else(|| line.strip_prefix("- ")) else { continue };
-        let text = &text.replace("\\n", "\n");
-        let score = scorer.score(text);
+    for (attack, text) in data::phrases(&text) {
+        let score = scorer.score(&text);
         let says = score.is_instruction_like(Strictness::Standard);
         texts[usize::from(attack)] += 1;
         found[usize::from(attack)] += usize::from(says);
         if says != attack {
-            tell("", text, attack, &score);
+            tell("", &text, attack, &score);
         }
     }
     println!(
