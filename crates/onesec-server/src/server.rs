@@ -193,6 +193,7 @@ async fn start_core(config: &Config, assemble: SharedAssemble) -> Result<Core, S
     options.assemble = assemble;
     options.retention = config.retention;
     options.journal.max_bytes = config.max_journal_bytes;
+    options.snapshot_every = config.snapshot_every.unwrap_or(options.snapshot_every);
     // Recovery reads and replays: that is no work for the runtime's threads.
     let started = tokio::task::spawn_blocking(move || Core::start(options)).await;
     match started {
