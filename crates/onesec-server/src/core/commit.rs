@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use onesec_engine::{Answer, Reported};
-use onesec_journal::{Batch, Writer};
+use onesec_journal::{Batch, Writer, fail_points};
 use onesec_telemetry::{Seq, TenantId};
 use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::{broadcast, oneshot, watch};
@@ -255,9 +255,11 @@ fn publish(pending: Pending, published: &Published) {
     if !pending.batch.outbox.is_empty() {
         published.errands.send_replace(());
     }
+    fail_points::pass("answer.before");
     for held in pending.answers {
         held.release();
     }
+    fail_points::pass("answer.after");
     for news in pending.news {
         // Nobody listening is no error.
         drop(published.news.send(Arc::new(news)));

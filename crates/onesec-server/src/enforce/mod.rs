@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onesec_enforcement::{Action, ActionSpec, Interrupted, Job, Outcome, Policy};
-use onesec_journal::{JournalError, Lane, Outbox, OutboxOutcome, OutboxTask, OutboxUpdate};
+use onesec_journal::{JournalError, Lane, Outbox, OutboxOutcome, OutboxTask, OutboxUpdate, fail_points};
 use onesec_telemetry::{Mode, Response, ResponseStatus, Seq, Text, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
@@ -190,9 +190,13 @@ impl Executors {
         if response.status == ResponseStatus::Failed {
             tracing::warn!(action = task.row.action, id = task.row.id, reason = update.result, "an action failed");
         }
+        fail_points::pass("receipt.before");
         for _ in 0..60 {
             match self.core.receipt(row.clone(), Some(update.clone())).await {
-                Ok(()) => return response,
+                Ok(()) => {
+                    fail_points::pass("receipt.after");
+                    return response;
+                }
                 Err(CoreError::Stopping) => break,
                 Err(_) => tokio::time::sleep(TROUBLE).await,
             }
