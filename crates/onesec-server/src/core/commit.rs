@@ -213,7 +213,15 @@ pub(super) struct Published {
 
 /// The committer's thread: until the port stops and is empty.
 pub(super) fn run(port: &CommitPort, writer: &mut Writer, published: &Published) {
+    #[cfg(feature = "mutant-ledger-not-written-through")]
+    let mut late = Vec::new();
     while let Some(pending) = port.take() {
+        #[cfg(feature = "mutant-ledger-not-written-through")]
+        let pending = {
+            let mut pending = pending;
+            std::mem::swap(&mut late, &mut pending.batch.ledger);
+            pending
+        };
         if pending.batch.is_empty() {
             // Questions only; what they rest on was committed before.
             publish(pending, published);
