@@ -1,6 +1,7 @@
 //! The server as a whole: configuration in, a running HTTP API out.
 
 mod auth0;
+mod descriptors;
 mod detectors;
 mod error;
 mod identity;
@@ -79,12 +80,13 @@ impl ServerBuilder {
     /// # Errors
     /// [`StartError`]; nothing listens then.
     pub async fn start(self) -> Result<Running, StartError> {
-        let Self { config, more, limits } = self;
+        let Self { config, more, mut limits } = self;
         check_address(&config)?;
         warn_of_nameless(&config);
         let tls = config.tls.as_ref().map(Tls::read).transpose()?;
         let assemble = assemble(more);
         check_detectors(&config.settings, &assemble)?;
+        limits.connections = descriptors::connections(limits.connections)?;
         let listener = listen(config.listen).await?;
         let address = listener.local_addr().unwrap_or(config.listen);
         make_data_dir(&config.data_dir)?;

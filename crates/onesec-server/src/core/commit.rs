@@ -14,6 +14,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 use super::api::{CoreError, News, Obeyed, Ruling, Taken};
 use super::queue::Reply;
 use super::view::TenantView;
+use crate::causes::with_causes;
 
 /// Records that may wait for the disk, per shard, before the shard waits itself.
 const MAX_WAITING: usize = 16_384;
@@ -235,7 +236,11 @@ pub(super) fn run(port: &CommitPort, writer: &mut Writer, published: &Published)
                 publish(pending, published);
             }
             Err(error) => {
-                tracing::error!(%error, records = pending.batch.records.len(), "the journal cannot be written");
+                tracing::error!(
+                    error = with_causes(&error),
+                    records = pending.batch.records.len(),
+                    "the journal cannot be written"
+                );
                 port.counts.failures.fetch_add(1, Ordering::Relaxed);
                 *published.journal_down.write() = Some(error.to_string());
                 port.break_all(pending);

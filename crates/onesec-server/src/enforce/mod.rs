@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::causes::with_causes;
 use crate::core::{Core, CoreError, Errand};
 
 pub(crate) use check::Able;
@@ -57,23 +58,17 @@ impl Executors {
 
     /// Works until told to stop; what is under way is finished, what is not begun stays in the outbox.
     pub(crate) async fn run(self: Arc<Self>, stopping: watch::Receiver<bool>) {
-        let Some(outbox) = self.core.take_outbox() else { return };
+        let Some(outbox) = self.core.take_outbox().map(Mutex::new) else { return };
         let this = self;
-        let interrupted = outbox.claimed(10_000);
         let mut workers = Vec::new();
         for lane in Lane::ALL {
-            match outbox.another() {
-                Ok(own) => {
-                    workers.push(LaneWorker { executors: this.clone(), lane, outbox: Arc::new(Mutex::new(own)) });
-                }
-                Err(error) => tracing::error!(%error, ?lane, "no way to the outbox: its actions wait"),
-            }
+            // What a lane does not carry out nobody does.
+            let Some(own) = insist(&stopping, || outbox.lock().another()).await else { return };
+            workers.push(LaneWorker { executors: this.clone(), lane, outbox: Arc::new(Mutex::new(own)) });
         }
-        match interrupted {
-            Ok(tasks) => this.after_a_crash(tasks).await,
-            Err(error) => tracing::error!(%error, "the outbox cannot be read"),
-        }
-        *this.hand.lock() = Some(outbox);
+        let Some(tasks) = insist(&stopping, || outbox.lock().claimed(10_000)).await else { return };
+        this.after_a_crash(tasks).await;
+        *this.hand.lock() = Some(outbox.into_inner());
         let mut lanes = JoinSet::new();
         for worker in workers {
             lanes.spawn(worker.run(stopping.clone()));
@@ -204,6 +199,18 @@ impl Executors {
         // It stays claimed: the next start finds it so.
         tracing::error!(id = task.row.id, "the receipt of an action cannot be written");
         response
+    }
+}
+
+/// Tries until it works; `None` where we stop before.
+async fn insist<T>(stopping: &watch::Receiver<bool>, attempt: impl Fn() -> Result<T, JournalError>) -> Option<T> {
+    loop {
+        match attempt() {
+            Ok(done) => return Some(done),
+            Err(_) if *stopping.borrow() => return None,
+            Err(error) => tracing::error!(error = with_causes(&error), "the outbox cannot be used: actions wait"),
+        }
+        tokio::time::sleep(TROUBLE).await;
     }
 }
 
