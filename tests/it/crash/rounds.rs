@@ -15,8 +15,8 @@ fn few(rounds: u64, kills: bool) -> Report {
 fn rounds_that_end_at_named_places_lose_and_double_nothing() {
     let report = few(75, false);
     let reached: u64 = report.ended.values().sum();
-    assert!(reached > 50 && report.ended.len() > 8, "too few places were reached: {report:?}");
-    assert!(report.acknowledged > 500 && report.actions > 50, "{report:?}");
+    assert!(reached > 35 && report.ended.len() > 8, "too few places were reached: {report:?}");
+    assert!(report.acknowledged > 300 && report.actions > 30, "{report:?}");
 }
 
 #[test]
