@@ -306,3 +306,23 @@ impl LaneWorker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_way_to_the_outbox_is_sought_until_it_is_there_or_we_stop() {
+        let (stop, stopping) = watch::channel(false);
+        let tries = AtomicU32::new(0);
+        let second = || match tries.fetch_add(1, Ordering::Relaxed) {
+            0 => Err(JournalError::CannotOpen),
+            tries => Ok(tries),
+        };
+        assert_eq!(insist(&stopping, second).await, Some(1));
+        stop.send_replace(true);
+        assert_eq!(insist::<u32>(&stopping, || Err(JournalError::CannotOpen)).await, None);
+    }
+}
