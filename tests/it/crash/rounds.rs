@@ -5,7 +5,11 @@ use onesec_e2e::crash::{Plan, Report, play};
 fn few(rounds: u64, kills: bool) -> Report {
     let plan = Plan { program: super::SERVER.to_owned(), rounds, each: 15, seed: 1, kills, without_power: false };
     let report = play(&plan);
-    assert_eq!(report.wrong, Vec::<String>::new(), "to repeat it: onesec-crash --seed with the seed that is named");
+    assert_eq!(
+        report.wrong,
+        Vec::<String>::new(),
+        "to repeat it: cargo xtask crash --fail-points 15 --seed and the seed that is named"
+    );
     assert_eq!(report.rounds, rounds);
     report
 }

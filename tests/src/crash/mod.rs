@@ -21,10 +21,10 @@ pub use series::Series;
 /// How a round ends, unless its clients are done before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// At the named place, the so-manieth time.
+    /// When it comes by the named place the Nth time.
     Place(&'static str, u64),
-    /// In the middle of writing to the journal's files, before or after they are synced: the so-manieth time. Needs the
-    /// power-failure library.
+    /// In the middle of writing to the journal's files, before or after they are synced, the Nth time. Needs the power-failure
+    /// library.
     Disk(&'static str, u64),
     /// `kill -9` after so many milliseconds.
     Kill(u64),
