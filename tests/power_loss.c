@@ -3,10 +3,14 @@
  * Loaded before a server (LD_PRELOAD), it notes for every write to the journal's files what stood there before, in a
  * file `<name>.undo` beside it, and forgets the notes when the file is synced. After the server was killed, whoever
  * rolls the notes back has the files as a disk would have them that lost power at that moment: `kill -9` alone takes
- * back nothing, because the kernel still holds what was written. */
+ * back nothing, because the kernel still holds what was written.
+ *
+ * With POWER_LOSS_DIE=write:N the process dies in the middle of its Nth write to the journal's files, half of which is
+ * there then: a torn page. `sync:N` is before the Nth sync of one, `synced:N` after it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,12 +31,19 @@ static int (*real_ftruncate)(int, off_t);
 static int (*real_fsync)(int);
 static int (*real_fdatasync)(int);
 
+static char die_at[16];
+static long die_in;
+
 __attribute__((constructor)) static void init(void) {
     real_write = dlsym(RTLD_NEXT, "write");
     real_pwrite = dlsym(RTLD_NEXT, "pwrite64");
     real_ftruncate = dlsym(RTLD_NEXT, "ftruncate64");
     real_fsync = dlsym(RTLD_NEXT, "fsync");
     real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
+    const char *die = getenv("POWER_LOSS_DIE");
+    if (die && sscanf(die, "%15[a-z]:%ld", die_at, &die_in) != 2) die_in = 0;
+    /* Programs that the server starts are none of the test's. */
+    unsetenv("POWER_LOSS_DIE");
 }
 
 /* The notes of a journal file, or -1 for any other. The lock is held. */
@@ -55,6 +66,21 @@ static int undo_of(int fd, struct stat *st) {
     files[count].ino = st->st_ino;
     files[count++].undo = undo;
     return undo;
+}
+
+/* Whether this is where the process is to die. The file is one of the journal's. */
+static int time_to_die(int fd, const char *at) {
+    if (die_in <= 0 || strcmp(at, die_at) != 0) return 0;
+    pthread_mutex_lock(&lock);
+    struct stat st;
+    int now = undo_of(fd, &st) >= 0 && --die_in == 0;
+    pthread_mutex_unlock(&lock);
+    return now;
+}
+
+static void die(void) {
+    kill(getpid(), SIGKILL);
+    for (;;) pause();
 }
 
 /* A note: offset, how much stood there, the file's size, and what stood there. */
@@ -91,6 +117,10 @@ ssize_t write(int fd, const void *data, size_t length) {
 }
 ssize_t pwrite64(int fd, const void *data, size_t length, off_t offset) {
     note(fd, offset, length);
+    if (time_to_die(fd, "write")) {
+        real_pwrite(fd, data, length / 2, offset);
+        die();
+    }
     return real_pwrite(fd, data, length, offset);
 }
 ssize_t pwrite(int fd, const void *data, size_t length, off_t offset) { return pwrite64(fd, data, length, offset); }
@@ -101,12 +131,16 @@ int ftruncate64(int fd, off_t size) {
 }
 int ftruncate(int fd, off_t size) { return ftruncate64(fd, size); }
 int fsync(int fd) {
+    if (time_to_die(fd, "sync")) die();
     int done = real_fsync(fd);
     if (done == 0) forget(fd);
+    if (time_to_die(fd, "synced")) die();
     return done;
 }
 int fdatasync(int fd) {
+    if (time_to_die(fd, "sync")) die();
     int done = real_fdatasync(fd);
     if (done == 0) forget(fd);
+    if (time_to_die(fd, "synced")) die();
     return done;
 }

@@ -12,6 +12,8 @@ use onesec_server::core::decode_record;
 use onesec_telemetry::TenantId;
 use serde_json::{Value, json};
 
+mod rounds;
+
 const SERVER: &str = env!("CARGO_BIN_EXE_onesec-under-test");
 
 /// What was sent and acknowledged, by id.
@@ -181,7 +183,7 @@ fn build_mutant() -> Option<String> {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let built = std::process::Command::new(cargo)
         .args(["build", "--quiet", "--locked", "--offline", "--manifest-path", manifest])
-        .args(["--bin", "onesec-mutant", "--features", "mutant"])
+        .args(["--bin", "onesec-mutant", "--features", "mutant-no-fsync"])
         .status();
     let mutant = Path::new(SERVER).with_file_name("onesec-mutant");
     (built.is_ok_and(|s| s.success()) && mutant.exists()).then(|| mutant.to_string_lossy().into_owned())

@@ -30,7 +30,7 @@ use crate::plan;
 /// Signs messages.
 const KEY: &[u8] = b"thirty-two bytes, and no secret.";
 
-fn secret() -> String {
+pub(crate) fn secret() -> String {
     format!("whsec_{}", base64(KEY))
 }
 
@@ -136,7 +136,7 @@ fn start_ticks(pid: u32) -> Option<u64> {
 }
 
 /// A program for `command`.
-fn program(dir: &Path, text: &str) -> PathBuf {
+pub(crate) fn program(dir: &Path, text: &str) -> PathBuf {
     let path = dir.join("program.sh");
     std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("written");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
@@ -144,6 +144,6 @@ fn program(dir: &Path, text: &str) -> PathBuf {
 }
 
 /// The lines of a file; none where it is not there.
-fn lines(path: &Path) -> Vec<String> {
+pub(crate) fn lines(path: &Path) -> Vec<String> {
     std::fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()
 }

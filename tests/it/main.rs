@@ -8,6 +8,7 @@ mod contract;
 mod crash;
 mod detectors;
 mod enforce;
+mod faults;
 mod gateway;
 mod identity;
 mod reach;

@@ -1,5 +1,8 @@
 //! What end-to-end tests are made of: the real binary, real HTTP, a simulated tenant, a power failure.
 
+pub mod crash;
+pub mod fail_point;
+pub mod faults;
 pub mod http;
 pub mod power;
 pub mod process;

@@ -9,10 +9,16 @@ use std::process::Command;
 /// nearly always is.
 #[must_use]
 pub fn library(into: &Path) -> Option<PathBuf> {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/power_loss.c");
-    let library = into.join("power_loss.so");
+    build(into, "power_loss")
+}
+
+/// Builds `NAME.c` of this package for `LD_PRELOAD`.
+#[must_use]
+pub fn build(into: &Path, name: &str) -> Option<PathBuf> {
+    let source = format!("{}/{name}.c", env!("CARGO_MANIFEST_DIR"));
+    let library = into.join(format!("{name}.so"));
     let built =
-        Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).args([source, "-ldl"]).status();
+        Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).args([&source, "-ldl"]).status();
     built.ok().filter(std::process::ExitStatus::success).map(|_| library)
 }
 
@@ -31,6 +37,20 @@ pub fn fail(dir: &Path) -> std::io::Result<u64> {
         std::fs::remove_file(path)?;
     }
     Ok(lost)
+}
+
+/// The kernel lives on: everything that the killed server in `dir` wrote stays, synced or not.
+///
+/// # Errors
+/// What the file system says.
+pub fn spare(dir: &Path) -> std::io::Result<u64> {
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "undo") {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(0)
 }
 
 fn roll_back(undo: &Path, of: &Path) -> std::io::Result<u64> {

@@ -25,13 +25,14 @@ pub struct Start {
     dir: PathBuf,
     config: Option<String>,
     env: Vec<(String, String)>,
+    descriptors: Option<u32>,
 }
 
 impl Start {
     /// `program up` on a free port of loopback, with its data in `dir`.
     #[must_use]
     pub fn new(program: &str, dir: &Path) -> Self {
-        Self { program: program.into(), dir: dir.to_owned(), config: None, env: Vec::new() }
+        Self { program: program.into(), dir: dir.to_owned(), config: None, env: Vec::new(), descriptors: None }
     }
 
     /// With this configuration (YAML).
@@ -48,14 +49,41 @@ impl Start {
         self
     }
 
+    /// With so many file descriptors and no more.
+    #[must_use]
+    pub const fn descriptors(mut self, limit: u32) -> Self {
+        self.descriptors = Some(limit);
+        self
+    }
+
+    fn command(&self) -> Command {
+        let Some(limit) = self.descriptors else { return Command::new(&self.program) };
+        // The shell sets the limit and becomes the server: the same process, to be waited for and killed.
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")]).arg(&self.program);
+        shell
+    }
+
     /// Starts it and waits until it listens.
     ///
     /// # Panics
-    /// Where it does not come up within a minute: the test cannot go on.
+    /// Where it does not come up: the test cannot go on.
     #[must_use]
-    #[expect(clippy::panic, clippy::expect_used, reason = "a test harness")]
+    #[expect(clippy::panic, reason = "a test harness")]
     pub fn run(&self) -> Process {
-        let mut command = Command::new(&self.program);
+        self.try_run().unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// Starts it and waits until it listens.
+    ///
+    /// # Errors
+    /// What it said instead, where it does not come up.
+    ///
+    /// # Panics
+    /// Where the program cannot be run at all.
+    #[expect(clippy::expect_used, reason = "a test harness")]
+    pub fn try_run(&self) -> Result<Process, String> {
+        let mut command = self.command();
         command.args(["up", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&self.dir);
         if let Some(yaml) = &self.config {
             let path = self.dir.join("test-config.yaml");
@@ -72,12 +100,15 @@ impl Start {
         let mut out = BufReader::new(out);
         drop(out.read_line(&mut first));
         let Some(url) = first.trim().strip_prefix("listening on ") else {
-            let said: Vec<String> = log.try_iter().collect();
-            panic!("the server said `{}` instead of where it listens; {}", first.trim(), said.join("\n"));
+            drop(child.kill());
+            drop(child.wait());
+            // To the end: its pipe is closed by now.
+            let said: Vec<String> = log.iter().collect();
+            return Err(format!("the server said `{}` instead of where it listens; {}", first.trim(), said.join("\n")));
         };
         let url = url.to_owned();
         let output = lines_of(out);
-        Process { child, url, dir: self.dir.clone(), log, output }
+        Ok(Process { child, url, dir: self.dir.clone(), log, output })
     }
 }
 

@@ -1,13 +1,14 @@
 //! The project's own checks, so that one command says whether a change may go in.
 //!
 //! `cargo xtask tidy` checks what the compiler does not know, `cargo xtask ci` runs every check there is, and
-//! `cargo xtask bench` compares the benchmarks with the committed budgets; `text-train` and `text-eval` are about the
-//! scorer of texts.
+//! `cargo xtask bench` compares the benchmarks with the committed budgets; `crash` plays crashes at length; `text-train`
+//! and `text-eval` are about the scorer of texts.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its terminal")]
 
 mod bench;
 mod cargo;
 mod ci;
+mod crash;
 mod text;
 mod tidy;
 
@@ -18,6 +19,9 @@ usage: cargo xtask <command>
 
   tidy                     check layering, sizes, words and manifests
   ci                       run every check: fmt, clippy, tidy, tests, doc tests, deny
+  crash [--mutants] [--fail-points N] [--kills N] [--seed N]
+                           play rounds of crashes beside a model, 1000 at named places and 50 by kill -9 where
+                           nothing is said; --mutants: see that servers with a fault are caught
   bench [--quick] [NAME…]  run the benchmarks and compare their ratios with xtask/budgets.json;
                            NAME is a crate or a bench, all of them where none is given
   text-train [--data DIR]  train the linear model of onesec-text on every set, and write its weights
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
     let passed = match words.as_slice() {
         ["tidy"] => tidy::run(),
         ["ci"] => ci::run(),
+        ["crash", rest @ ..] => crash::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
         ["text-train", rest @ ..] => text::train(rest),
         ["text-eval", rest @ ..] => text::eval(rest),

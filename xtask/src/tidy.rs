@@ -6,6 +6,7 @@ mod answers;
 mod arrows;
 mod files;
 mod manifests;
+mod promised;
 mod sizes;
 mod source;
 mod words;
@@ -94,6 +95,7 @@ pub(crate) fn check(root: &Path) -> Result<Report> {
         files.iter().find(|file| file.path == path).and_then(|file| file.text.as_deref()).unwrap_or_default()
     }));
     faults.extend(sizes.faults());
+    faults.extend(promised::check(&files));
     faults.sort();
     report.largest = sizes.largest();
     report.faults = faults;

@@ -9,6 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::JournalError;
+use crate::fail_points;
 use crate::open::{DB_FILE, JournalOptions, Synchronous};
 
 /// What all handles of one opened journal share.
@@ -74,7 +75,9 @@ impl Db {
         let gate = self.shared.gate.lock();
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = work(&tx)?; // dropping the transaction rolls it back
+        fail_points::pass("fsync.before");
         tx.commit()?;
+        fail_points::pass("fsync.after");
         // Fair: a thread that writes again and again must not starve the one that waits.
         MutexGuard::unlock_fair(gate);
         Ok(done)

@@ -15,6 +15,9 @@ pub enum JournalError {
     /// The file or its directory cannot be written.
     #[error("the journal cannot be written: its file or directory is read-only")]
     ReadOnly,
+    /// SQLite got no file to work with, and does not say why.
+    #[error("`onesec.db` or its log cannot be opened: no permission, or no file descriptors left")]
+    CannotOpen,
     /// Another process owns the data directory.
     #[error("`{}` is in use by another process", dir.display())]
     Locked {
@@ -41,6 +44,12 @@ pub enum JournalError {
     /// `journal.key` is missing beside an existing journal: its signatures could not be checked.
     #[error("`journal.key` is missing beside an existing journal")]
     KeyMissing,
+    /// A journal was here, its key still is, and the file is gone or empty. To go on with nothing would forget every
+    /// revocation.
+    #[error(
+        "`onesec.db` is missing or empty beside its `journal.key`: put it back, or remove the key, too, to begin anew"
+    )]
+    Missing,
     /// A sequence number was skipped or repeated.
     #[error("tenant `{tenant}` expects record {expected}, got {found}")]
     Gap {
@@ -106,7 +115,8 @@ impl From<rusqlite::Error> for JournalError {
             }
             error => match error.sqlite_error_code() {
                 Some(ErrorCode::DiskFull) => Self::Full,
-                Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Self::ReadOnly,
+                Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly,
+                Some(ErrorCode::CannotOpen) => Self::CannotOpen,
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                     Self::corrupt("SQLite cannot read the file")

@@ -18,29 +18,44 @@ const KEY_BYTES: usize = 32;
 
 impl SigningKey {
     /// Reads the key, or makes one where no journal exists yet.
-    pub(crate) fn load_or_create(dir: &Path) -> Result<Self, JournalError> {
-        let path = dir.join(KEY_FILE);
+    pub(crate) fn load_or_create(dir: &Path) -> Result<Found, JournalError> {
         match Self::load(dir) {
-            Err(JournalError::KeyMissing) if !dir.join(DB_FILE).exists() => {}
-            other => return other,
+            Err(JournalError::KeyMissing) => {}
+            other => return other.map(Found::Kept),
         }
+        match Self::read(&dir.join(FRESH_FILE)) {
+            // A first start ended before it had made everything.
+            Ok(key) => Ok(Found::Fresh(key)),
+            Err(_) if dir.join(DB_FILE).exists() => Err(JournalError::KeyMissing),
+            Err(_) => Self::create(dir).map(Found::Fresh),
+        }
+    }
+
+    fn create(dir: &Path) -> Result<Self, JournalError> {
         let mut key = [0; KEY_BYTES];
         getrandom::fill(&mut key)
             .map_err(|e| JournalError::io("make a signing key")(std::io::Error::other(e.to_string())))?;
-        // Complete under another name first: a crash must not leave half a key.
-        let fresh = dir.join("journal.key.new");
         let mut file = private(OpenOptions::new().create(true).truncate(true).write(true))
-            .open(&fresh)
+            .open(dir.join(FRESH_FILE))
             .map_err(JournalError::io("create `journal.key`"))?;
         file.write_all(&key).and_then(|()| file.sync_all()).map_err(JournalError::io("write `journal.key`"))?;
-        std::fs::rename(&fresh, &path).map_err(JournalError::io("write `journal.key`"))?;
-        File::open(dir).and_then(|d| d.sync_all()).map_err(JournalError::io("sync the data directory"))?;
+        sync(dir)?;
         Ok(Self(key))
+    }
+
+    /// The journal is made: from now on there is none without this key, and no key without it.
+    pub(crate) fn keep(dir: &Path) -> Result<(), JournalError> {
+        std::fs::rename(dir.join(FRESH_FILE), dir.join(KEY_FILE)).map_err(JournalError::io("write `journal.key`"))?;
+        sync(dir)
     }
 
     /// Reads the key.
     pub(crate) fn load(dir: &Path) -> Result<Self, JournalError> {
-        let mut file = match File::open(dir.join(KEY_FILE)) {
+        Self::read(&dir.join(KEY_FILE))
+    }
+
+    fn read(path: &Path) -> Result<Self, JournalError> {
+        let mut file = match File::open(path) {
             Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(JournalError::KeyMissing),
             Err(e) => return Err(JournalError::io("open `journal.key`")(e)),
@@ -69,6 +84,22 @@ impl SigningKey {
         }
         mac
     }
+}
+
+/// What is there of a key.
+pub(crate) enum Found {
+    /// A journal was made with it.
+    Kept(SigningKey),
+    /// No journal was made with it yet; see [`SigningKey::keep`].
+    Fresh(SigningKey),
+}
+
+/// The key has this name until its journal is made, and whole: a crash must leave neither half a key nor a key that seems
+/// to have lost its journal.
+const FRESH_FILE: &str = "journal.key.new";
+
+fn sync(dir: &Path) -> Result<(), JournalError> {
+    File::open(dir).and_then(|d| d.sync_all()).map_err(JournalError::io("sync the data directory"))
 }
 
 /// Files here are for the owner alone.

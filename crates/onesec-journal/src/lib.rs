@@ -49,6 +49,7 @@ mod chain;
 mod cursor;
 mod db;
 mod error;
+pub mod fail_points;
 mod index;
 mod key;
 mod ledger;

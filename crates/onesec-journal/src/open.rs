@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use crate::db::{Durability, Shared};
 use crate::error::JournalError;
 use crate::index::Indexer;
-use crate::key::{SigningKey, private};
+use crate::key::{Found, SigningKey, private};
 use crate::maintenance::Maintenance;
 use crate::outbox::Outbox;
 use crate::reader::Reader;
@@ -107,12 +107,19 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError::Locked`] where another process has it, [`JournalError::NewerVersion`],
-    /// [`JournalError::KeyMissing`], [`JournalError::Corrupt`], or what the file system says.
+    /// [`JournalError::KeyMissing`], [`JournalError::Missing`], [`JournalError::Corrupt`], or what the file system says.
     pub fn open(dir: &Path, options: JournalOptions) -> Result<Opened, JournalError> {
         create_dir(dir)?;
         let lock = take_lock(dir)?;
-        let key = SigningKey::load_or_create(dir)?;
-        let (created, found_version) = prepare(dir)?;
+        let found = SigningKey::load_or_create(dir)?;
+        let (created, found_version) = prepare(dir, matches!(found, Found::Fresh(_)))?;
+        let key = match found {
+            Found::Kept(key) => key,
+            Found::Fresh(key) => {
+                SigningKey::keep(dir)?;
+                key
+            }
+        };
         let shared = Arc::new(Shared::new(dir.to_owned(), options, lock));
         let writer = Writer::open(&shared, key.clone())?;
         let info = JournalInfo {
@@ -152,10 +159,13 @@ fn take_lock(dir: &Path) -> Result<File, JournalError> {
     }
 }
 
-/// Creates the file for the owner alone, and brings its tables up to date.
-fn prepare(dir: &Path) -> Result<(bool, i64), JournalError> {
+/// Creates the file for the owner alone, and brings its tables up to date. `may_create`: none was made here before.
+fn prepare(dir: &Path, may_create: bool) -> Result<(bool, i64), JournalError> {
     let path = dir.join(DB_FILE);
     let created = !path.exists();
+    if created && !may_create {
+        return Err(JournalError::Missing);
+    }
     let file = private(OpenOptions::new().create(true).truncate(false).write(true))
         .open(&path)
         .map_err(JournalError::io("create `onesec.db`"))?;
@@ -166,6 +176,9 @@ fn prepare(dir: &Path) -> Result<(bool, i64), JournalError> {
     let mut conn = Connection::open(&path)?;
     let found = schema::check_version(&conn, schema::VERSION)?;
     if found == 0 {
+        if !may_create {
+            return Err(JournalError::Missing);
+        }
         // Both are fixed once the first table exists.
         conn.pragma_update(None, "page_size", PAGE_BYTES)?;
         conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;

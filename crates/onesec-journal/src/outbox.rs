@@ -10,6 +10,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::db::{Db, Durability, Shared, uint};
 use crate::error::JournalError;
+use crate::fail_points;
 use crate::reader::required_id;
 use crate::rows::OutboxRow;
 
@@ -224,11 +225,14 @@ impl Outbox {
     /// # Errors
     /// What writing says; then the action was not taken.
     pub fn claim(&mut self, id: &str, now: Timestamp) -> Result<bool, JournalError> {
-        self.db.write(|tx| {
+        fail_points::pass("outbox.before");
+        let claimed = self.db.write(|tx| {
             let sql = "UPDATE outbox SET state = 'claimed', attempts = attempts + 1, updated_at = ?2
                        WHERE id = ?1 AND state = 'pending'";
             Ok(tx.prepare_cached(sql)?.execute(params![id, now.as_micros()])? == 1)
-        })
+        })?;
+        fail_points::pass("outbox.after");
+        Ok(claimed)
     }
 
     /// Says what came of a claimed action. Where there is a receipt too, put the update into its

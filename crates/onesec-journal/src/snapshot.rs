@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::db::{Db, Durability, Shared, int, uint};
 use crate::error::JournalError;
+use crate::fail_points;
 use crate::reader::Reader;
 
 /// Named parts, in the order in which they were written.
@@ -77,6 +78,7 @@ impl SnapshotWriter {
         (tenant, seq): (&TenantId, u64),
         at: Timestamp,
     ) -> Result<SnapshotBuilder<'_>, JournalError> {
+        fail_points::pass("snapshot.before");
         let id = self.db.write(|tx| {
             let sql = "INSERT INTO snapshots (tenant, seq, at, complete, bytes, chunks, manifest)
                        VALUES (?1, ?2, ?3, 0, 0, 0, x'')";
@@ -118,6 +120,7 @@ impl SnapshotBuilder<'_> {
             update_manifest(&mut self.manifest, name, chunk.len(), crc);
             self.info.chunks += 1;
             self.info.bytes += chunk.len() as u64;
+            fail_points::pass("snapshot.middle");
         }
         Ok(())
     }
@@ -135,6 +138,7 @@ impl SnapshotBuilder<'_> {
             Ok(())
         })?;
         self.finished = true;
+        fail_points::pass("snapshot.after");
         self.prune()?;
         Ok(info)
     }

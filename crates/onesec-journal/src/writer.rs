@@ -10,6 +10,7 @@ use crate::block::{Block, MAX_RECORD_BYTES, key};
 use crate::chain::{Chain, Link, Tip, read_head, write_head};
 use crate::db::{Db, Durability, Shared, int, uint};
 use crate::error::JournalError;
+use crate::fail_points;
 use crate::key::SigningKey;
 use crate::rows::{AlertRow, Batch, CommitInfo, DeadLetterRow, RecordRow, ResponseRow, TransitionRow};
 
@@ -68,6 +69,7 @@ impl Writer {
     }
 
     fn commit_now(&mut self, batch: &Batch) -> Result<CommitInfo, JournalError> {
+        fail_points::pass("append.before");
         let Self { db, key, heads, .. } = self;
         let keep = db.shared.options.dead_letters_per_tenant;
         let (info, touched) = db.write(|tx| {
@@ -90,6 +92,7 @@ impl Writer {
             for letter in &batch.dead_letters {
                 info.dead_letters_dropped += letter.insert(tx, keep)?;
             }
+            fail_points::pass("append.after");
             Ok((info, heads.touched))
         })?;
         self.heads.extend(touched.into_iter().map(|(tenant, head)| (tenant.clone(), head)));

@@ -24,6 +24,7 @@
 //!
 //! **Where next.** `ARCHITECTURE.md` has the map; `core` is where records get their place.
 
+mod causes;
 mod cli;
 pub mod clock;
 pub mod config;

@@ -1,6 +1,7 @@
 //! The server as a whole: configuration in, a running HTTP API out.
 
 mod auth0;
+mod descriptors;
 mod detectors;
 mod error;
 mod identity;
@@ -79,12 +80,13 @@ impl ServerBuilder {
     /// # Errors
     /// [`StartError`]; nothing listens then.
     pub async fn start(self) -> Result<Running, StartError> {
-        let Self { config, more, limits } = self;
+        let Self { config, more, mut limits } = self;
         check_address(&config)?;
         warn_of_nameless(&config);
         let tls = config.tls.as_ref().map(Tls::read).transpose()?;
         let assemble = assemble(more);
         check_detectors(&config.settings, &assemble)?;
+        limits.connections = descriptors::connections(limits.connections)?;
         let listener = listen(config.listen).await?;
         let address = listener.local_addr().unwrap_or(config.listen);
         make_data_dir(&config.data_dir)?;
@@ -193,6 +195,7 @@ async fn start_core(config: &Config, assemble: SharedAssemble) -> Result<Core, S
     options.assemble = assemble;
     options.retention = config.retention;
     options.journal.max_bytes = config.max_journal_bytes;
+    options.snapshot_every = config.snapshot_every.unwrap_or(options.snapshot_every);
     // Recovery reads and replays: that is no work for the runtime's threads.
     let started = tokio::task::spawn_blocking(move || Core::start(options)).await;
     match started {

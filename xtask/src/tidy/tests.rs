@@ -56,6 +56,18 @@ fn a_file_must_say_what_it_is_for() {
 }
 
 #[test]
+fn a_promise_names_a_test_that_is_there() {
+    let page =
+        |test: &str| format!("| fault | behaviour | test |\n|---|---|---|\n| a | `b` | `tests/it/a.rs` `{test}` |\n");
+    let test = ("tests/it/a.rs", "//! Tests.\nfn lives() {}\n");
+    assert_eq!(faults(&[test, ("docs/reliability.md", &page("lives"))]), Vec::<String>::new());
+    let found = faults(&[test, ("docs/reliability.md", &page("lived"))]);
+    assert_eq!(found, ["docs/reliability.md:3: names the test `lived`, and tests/it/a.rs has none"]);
+    let found = faults(&[("docs/reliability.md", &page("lives"))]);
+    assert!(found.len() == 2 && found[0].contains("`tests/it/a.rs`, which is not there"), "{found:?}");
+}
+
+#[test]
 fn a_file_must_not_be_too_long() {
     let lines = |count: usize| format!("//! Long.\n{}", "// a line\n".repeat(count - 1));
     finds("xtask/src/long.rs", &lines(401), "xtask/src/long.rs:1:", "401 lines without tests");

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tracing_subscriber::EnvFilter;
 
+use crate::causes::with_causes;
 use crate::config::Config;
 use crate::core::SharedAssemble;
 use crate::server::{Server, Signals};
@@ -20,7 +21,8 @@ pub(super) async fn up(args: UpArgs, more: SharedAssemble, out: &mut Out) -> Res
     config.data_dir = args.data_dir.unwrap_or(config.data_dir);
     let key_file = config.data_dir.join("admin.key");
     let server = Server::builder(config).detectors(move |settings| more(settings));
-    let running = server.start().await.map_err(|error| CliError::refused(format!("cannot start: {error}")))?;
+    let running =
+        server.start().await.map_err(|error| CliError::refused(format!("cannot start: {}", with_causes(&error))))?;
     // Whoever reads that we listen may send a signal at once.
     let signals = Signals::listen();
     out.line(format_args!("listening on {}", running.url()))?;

@@ -114,6 +114,7 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("journal.retention.alerts", Type::Duration),
     ("journal.retention.responses", Type::Duration),
     ("journal.max_size", Type::Size),
+    ("journal.snapshot_every", Type::Number),
 ];
 
 /// One client of ours at Auth0.

@@ -42,6 +42,7 @@ pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
         firewall: said.text("enforcement.firewall").as_deref() != Some("off"),
         retention: retention(said),
         max_journal_bytes: said.get("journal.max_size").and_then(|v| v.as_u64().or_else(|| parse_size(v.as_str()?))),
+        snapshot_every: snapshot_every(said)?,
         tenants: tenants(said)?,
         agent_issuers: agent_issuers(said)?,
         possession: possession(said),
@@ -49,6 +50,14 @@ pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
         root_keys: said.text("delegations.root_keys").map(PathBuf::from),
     };
     Ok(config)
+}
+
+/// Records after which the state is saved.
+fn snapshot_every(said: &Said) -> Result<Option<u64>, ConfigError> {
+    match said.number("journal.snapshot_every") {
+        Some(0) => Err(ConfigError::value("journal.snapshot_every", "must be at least 1")),
+        other => Ok(other),
+    }
 }
 
 fn networks(said: &Said) -> Result<Vec<Network>, ConfigError> {

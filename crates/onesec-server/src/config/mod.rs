@@ -55,6 +55,8 @@ pub struct Config {
     pub retention: Retention,
     /// The journal's file grows no further, in bytes.
     pub max_journal_bytes: Option<u64>,
+    /// Records after which a tenant's state is saved, so that a restart need not replay them.
+    pub snapshot_every: Option<u64>,
     /// Tenants besides `default`.
     pub tenants: Vec<TenantConfig>,
     /// Issuers whose machine tokens say which agent is asking.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use onesec_engine::{Answer, Reported};
-use onesec_journal::{Batch, Writer};
+use onesec_journal::{Batch, Writer, fail_points};
 use onesec_telemetry::{Seq, TenantId};
 use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::{broadcast, oneshot, watch};
@@ -14,6 +14,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 use super::api::{CoreError, News, Obeyed, Ruling, Taken};
 use super::queue::Reply;
 use super::view::TenantView;
+use crate::causes::with_causes;
 
 /// Records that may wait for the disk, per shard, before the shard waits itself.
 const MAX_WAITING: usize = 16_384;
@@ -213,7 +214,15 @@ pub(super) struct Published {
 
 /// The committer's thread: until the port stops and is empty.
 pub(super) fn run(port: &CommitPort, writer: &mut Writer, published: &Published) {
+    #[cfg(feature = "mutant-ledger-not-written-through")]
+    let mut late = Vec::new();
     while let Some(pending) = port.take() {
+        #[cfg(feature = "mutant-ledger-not-written-through")]
+        let pending = {
+            let mut pending = pending;
+            std::mem::swap(&mut late, &mut pending.batch.ledger);
+            pending
+        };
         if pending.batch.is_empty() {
             // Questions only; what they rest on was committed before.
             publish(pending, published);
@@ -227,7 +236,11 @@ pub(super) fn run(port: &CommitPort, writer: &mut Writer, published: &Published)
                 publish(pending, published);
             }
             Err(error) => {
-                tracing::error!(%error, records = pending.batch.records.len(), "the journal cannot be written");
+                tracing::error!(
+                    error = with_causes(&error),
+                    records = pending.batch.records.len(),
+                    "the journal cannot be written"
+                );
                 port.counts.failures.fetch_add(1, Ordering::Relaxed);
                 *published.journal_down.write() = Some(error.to_string());
                 port.break_all(pending);
@@ -255,9 +268,11 @@ fn publish(pending: Pending, published: &Published) {
     if !pending.batch.outbox.is_empty() {
         published.errands.send_replace(());
     }
+    fail_points::pass("answer.before");
     for held in pending.answers {
         held.release();
     }
+    fail_points::pass("answer.after");
     for news in pending.news {
         // Nobody listening is no error.
         drop(published.news.send(Arc::new(news)));

@@ -48,6 +48,10 @@ use queue::{Queue, Work};
 use shard::Shard;
 use threads::{Beside, Threads, plan, published, spawn};
 
+/// Places of the server at which a crash test may end it, besides those of [`onesec_journal::fail_points`].
+pub const FAIL_POINTS: [&str; 6] =
+    ["apply.before", "apply.after", "answer.before", "answer.after", "receipt.before", "receipt.after"];
+
 /// The running core. Cheap to clone.
 #[derive(Clone)]
 pub struct Core(Arc<Inner>);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use onesec_enforcement::Verdict;
 use onesec_engine::{Answer, Engine, Output};
-use onesec_journal::{DedupEntry, Reader, RecordRow};
+use onesec_journal::{DedupEntry, Reader, RecordRow, fail_points};
 use onesec_telemetry::{
     Alert, AlertId, AlertStatus, Attestation, Body, Change, Command, Decided, Name, Record, Sender, Seq, Subject,
     TenantId, Text, Timestamp, Transition,
@@ -217,7 +217,9 @@ impl Tenant {
         let row =
             RecordRow { tenant: self.name.clone(), seq: self.seq.0, observed_at: record.observed_at, dedup, bytes };
         pending.batch.records.push(row);
+        fail_points::pass("apply.before");
         let output = self.engine.apply(&record);
+        fail_points::pass("apply.after");
         put_output(&mut pending.batch, &self.name, self.seq, &output);
         self.exchanges.count(&record, output.answer.as_ref(), |name| self.viewer.knows(name));
         self.note(&output, pending);

@@ -16,12 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onesec_enforcement::{Action, ActionSpec, Interrupted, Job, Outcome, Policy};
-use onesec_journal::{JournalError, Lane, Outbox, OutboxOutcome, OutboxTask, OutboxUpdate};
+use onesec_journal::{JournalError, Lane, Outbox, OutboxOutcome, OutboxTask, OutboxUpdate, fail_points};
 use onesec_telemetry::{Mode, Response, ResponseStatus, Seq, Text, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::causes::with_causes;
 use crate::core::{Core, CoreError, Errand};
 
 pub(crate) use check::Able;
@@ -57,23 +58,17 @@ impl Executors {
 
     /// Works until told to stop; what is under way is finished, what is not begun stays in the outbox.
     pub(crate) async fn run(self: Arc<Self>, stopping: watch::Receiver<bool>) {
-        let Some(outbox) = self.core.take_outbox() else { return };
+        let Some(outbox) = self.core.take_outbox().map(Mutex::new) else { return };
         let this = self;
-        let interrupted = outbox.claimed(10_000);
         let mut workers = Vec::new();
         for lane in Lane::ALL {
-            match outbox.another() {
-                Ok(own) => {
-                    workers.push(LaneWorker { executors: this.clone(), lane, outbox: Arc::new(Mutex::new(own)) });
-                }
-                Err(error) => tracing::error!(%error, ?lane, "no way to the outbox: its actions wait"),
-            }
+            // What a lane does not carry out nobody does.
+            let Some(own) = insist(&stopping, || outbox.lock().another()).await else { return };
+            workers.push(LaneWorker { executors: this.clone(), lane, outbox: Arc::new(Mutex::new(own)) });
         }
-        match interrupted {
-            Ok(tasks) => this.after_a_crash(tasks).await,
-            Err(error) => tracing::error!(%error, "the outbox cannot be read"),
-        }
-        *this.hand.lock() = Some(outbox);
+        let Some(tasks) = insist(&stopping, || outbox.lock().claimed(10_000)).await else { return };
+        this.after_a_crash(tasks).await;
+        *this.hand.lock() = Some(outbox.into_inner());
         let mut lanes = JoinSet::new();
         for worker in workers {
             lanes.spawn(worker.run(stopping.clone()));
@@ -190,9 +185,13 @@ impl Executors {
         if response.status == ResponseStatus::Failed {
             tracing::warn!(action = task.row.action, id = task.row.id, reason = update.result, "an action failed");
         }
+        fail_points::pass("receipt.before");
         for _ in 0..60 {
             match self.core.receipt(row.clone(), Some(update.clone())).await {
-                Ok(()) => return response,
+                Ok(()) => {
+                    fail_points::pass("receipt.after");
+                    return response;
+                }
                 Err(CoreError::Stopping) => break,
                 Err(_) => tokio::time::sleep(TROUBLE).await,
             }
@@ -200,6 +199,18 @@ impl Executors {
         // It stays claimed: the next start finds it so.
         tracing::error!(id = task.row.id, "the receipt of an action cannot be written");
         response
+    }
+}
+
+/// Tries until it works; `None` where we stop before.
+async fn insist<T>(stopping: &watch::Receiver<bool>, attempt: impl Fn() -> Result<T, JournalError>) -> Option<T> {
+    loop {
+        match attempt() {
+            Ok(done) => return Some(done),
+            Err(_) if *stopping.borrow() => return None,
+            Err(error) => tracing::error!(error = with_causes(&error), "the outbox cannot be used: actions wait"),
+        }
+        tokio::time::sleep(TROUBLE).await;
     }
 }
 
@@ -293,5 +304,25 @@ impl LaneWorker {
             }
             Err(_) => Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_way_to_the_outbox_is_sought_until_it_is_there_or_we_stop() {
+        let (stop, stopping) = watch::channel(false);
+        let tries = AtomicU32::new(0);
+        let second = || match tries.fetch_add(1, Ordering::Relaxed) {
+            0 => Err(JournalError::CannotOpen),
+            tries => Ok(tries),
+        };
+        assert_eq!(insist(&stopping, second).await, Some(1));
+        stop.send_replace(true);
+        assert_eq!(insist::<u32>(&stopping, || Err(JournalError::CannotOpen)).await, None);
     }
 }

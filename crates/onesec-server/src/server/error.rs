@@ -26,6 +26,14 @@ pub enum StartError {
         /// Why not.
         why: String,
     },
+    /// The system gives too few file descriptors.
+    #[error("the system gives {limit} file descriptors, and at least {least} are needed: raise `ulimit -n`")]
+    Descriptors {
+        /// So many there are.
+        limit: u64,
+        /// So many there must be.
+        least: u64,
+    },
     /// The address is taken or not ours.
     #[error("cannot listen on `{address}`")]
     Listen {
