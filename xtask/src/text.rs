@@ -13,8 +13,9 @@ const PAGE: &str = "docs/text-detection.md";
 const BEGIN: &str = "<!-- table: cargo xtask text-eval -->";
 const END: &str = "<!-- end of table -->";
 /// What the figures depend on: a change of any of it makes them old.
-const DEPENDS: [&str; 8] = [
+const DEPENDS: [&str; 9] = [
     "model/weights.bin",
+    "texts",
     "src/lexicon",
     "src/rules.rs",
     "src/judge.rs",

@@ -87,7 +87,7 @@ impl Default for Scorer {
 
 impl Scorer {
     /// The version of words, rules and weights: scores of different versions do not compare.
-    pub const MODEL: u16 = 2;
+    pub const MODEL: u16 = 3;
 
     /// The built-in words, rules and weights.
     #[must_use]
