@@ -351,8 +351,12 @@ mod tests {
         let mut sentences = judge::judge(&Lexicon::builtin(), text, false);
         model.weigh(text, &mut sentences);
         // A window that reaches back is noted with the sentence that it begins with.
-        let mut weighed: Vec<u16> =
-            sentences.iter().flat_map(|s| &s.evidence).filter(|e| e.signal == Signal::Model).map(|e| e.weight).collect();
+        let mut weighed: Vec<u16> = sentences
+            .iter()
+            .flat_map(|s| &s.evidence)
+            .filter(|e| e.signal == Signal::Model)
+            .map(|e| e.weight)
+            .collect();
         let mut expected: Vec<u16> = read.iter().map(|logit| thousandths(weight(*logit, false, false))).collect();
         expected.retain(|weight| *weight > 0);
         weighed.sort_unstable();
