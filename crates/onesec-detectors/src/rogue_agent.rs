@@ -180,7 +180,8 @@ fn operation<'a>(act: &'a Act<'_>) -> impl Iterator<Item = &'a str> {
             "op" | "operation" | "action" | "command" | "cmd" | "resource" | "type" | "endpoint" | "path" | "url"
         )
     });
-    named.map(|argument| argument.text.as_str())
+    // A file that ends in `.log` is the protocol of anything; `/var/log` and `audit.log` are not.
+    named.map(|argument| argument.text.strip_suffix(".log").unwrap_or(&argument.text))
 }
 
 fn split(text: &str) -> impl Iterator<Item = String> + '_ {

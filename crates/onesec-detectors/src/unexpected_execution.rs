@@ -108,11 +108,13 @@ fn by_influence(act: &Act<'_>, behaviour: &BehaviourFacts<'_>, at: Timestamp) ->
     ))
 }
 
-/// The texts in which a command may stand. What is sent to people may speak of commands.
+/// The texts in which a command may stand. What is sent to people, and what is searched for, may speak of commands.
 fn looked_at<'a>(act: &'a Act<'_>) -> impl Iterator<Item = &'a str> {
     let runs = act.classes.contains(ActionClass::Execute);
-    let prose = |argument: &&Argument| {
-        matches!(argument.key.as_str(), "body" | "message" | "subject" | "text" | "comment" | "description" | "summary")
+    let prose = |argument: &&Argument| match argument.key.as_str() {
+        "body" | "message" | "subject" | "text" | "comment" | "description" | "summary" => true,
+        "q" | "query" | "question" | "search" | "keywords" => !act.changes(),
+        _ => false,
     };
     let arguments = act.arguments.iter().filter(move |argument| runs || !prose(argument));
     act.target.into_iter().chain(arguments.map(|argument| argument.text.as_str()))
