@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::decode::Reading;
 use super::field::{FieldType, wrong_type};
 use super::reject::{Code, Fault, Rejection};
+use super::strict;
 use super::values::{Json, depth};
 use crate::limits::{MAX_DEPTH, MAX_FIELD_NAME_BYTES, MAX_FIELDS};
 use crate::redact;
@@ -112,8 +113,7 @@ impl<'a> Members<'a> {
                 let message = format!("must not be nested more than {MAX_DEPTH} deep");
                 return Err(Fault::new(Code::TooDeep, message).at(pointer(self.at, &name)));
             }
-            let value = serde_json::from_str(raw)
-                .map_err(|_| Fault::new(Code::Malformed, "is no valid JSON".into()).at(pointer(self.at, &name)))?;
+            let value = strict::value(raw).map_err(|fault| fault.at(pointer(self.at, &name)))?;
             map.insert(name.into_owned(), value);
         }
         Ok(Some(Json::redacted(Value::Object(map))))

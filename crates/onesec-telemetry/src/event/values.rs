@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::decode::Reading;
 use super::field::{FieldType, parse, string, wrong_type};
 use super::reject::{Code, Fault};
+use super::strict;
 use crate::limits::{MAX_DEPTH, MAX_TEXT_BYTES};
 use crate::redact;
 use crate::secret::{Secret, Thumbprint};
@@ -50,7 +51,7 @@ impl FieldType for Json {
         if depth(raw) > MAX_DEPTH {
             return Err(Fault::new(Code::TooDeep, format!("must not be nested more than {MAX_DEPTH} deep")));
         }
-        parse(raw, "a JSON value").map(Self::redacted)
+        strict::value(raw).map(Self::redacted)
     }
     fn show(&self) -> Value {
         self.to_value()
