@@ -275,3 +275,17 @@ fn novel(record: &Record, usage: UsageFacts, tainted: bool) -> Option<Judged> {
 const SETTLED_ACTS: u32 = 50;
 /// … and after so long.
 const SETTLED_AFTER: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_goes_by_several_names() {
+        let names = |tool: &'static str| names_of(tool).collect::<Vec<_>>();
+        assert_eq!(names("shell"), ["shell"]);
+        assert_eq!(names("mcp__term__shell"), ["mcp__term__shell", "shell"]);
+        assert!(names("./shell()").contains(&"shell") && names("term:shell").contains(&"shell"));
+        assert!(!names("nutshell").contains(&"shell"));
+    }
+}

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::bytes;
 use super::words::{NAMES, NUMBERS, TEXTS};
+use crate::target::SECRETS;
 
 /// A few changes to the tree, then spelt in one of many ways. What is no JSON is changed as bytes.
 pub(crate) fn mutate(rng: &mut Rng, input: &[u8], other: &[u8]) -> Vec<u8> {
@@ -95,6 +96,7 @@ fn change_object(rng: &mut Rng, members: &mut Map<String, Value>, other: &Value)
             let value = members.remove(&some(rng)).unwrap_or(Value::Null);
             members.insert((*rng.pick(&NAMES)).to_owned(), value);
         }
+        4 if rng.chance(30) => drop(members.insert((*rng.pick(&SECRETS)).to_owned(), fresh(rng))),
         4 => drop(members.insert(rng.pick(&TEXTS).clone(), fresh(rng))),
         5 => {
             for (name, value) in other.as_object().into_iter().flatten().filter(|_| rng.chance(50)) {

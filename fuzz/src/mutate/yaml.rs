@@ -4,6 +4,7 @@ use onesec_testkit::Rng;
 
 use super::bytes;
 use super::words::TEXTS;
+use crate::target::SECRETS;
 
 /// Values that YAML reads in its own way.
 const VALUES: [&str; 34] = [
@@ -75,6 +76,7 @@ fn change(rng: &mut Rng, lines: &mut Vec<String>, others: &[&str]) {
         (5, Some(key)) => *line = format!("{key}: {:?}", rng.pick(&TEXTS)),
         // What is commented out counts, too.
         (6, _) => *line = line.replacen("# ", "", 1),
+        (7, Some(key)) if rng.chance(30) => *line = format!("{key}: {{{:?}: on}}", rng.pick(&SECRETS)),
         (7, Some(key)) => *line = format!("{key}: &a\n{key}x: *a"),
         (_, Some(key)) => *line = format!("{key}: {}", rng.pick(&VALUES)),
         (_, None) => line.push_str(rng.pick::<&str>(&VALUES)),

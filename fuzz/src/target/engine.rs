@@ -1,6 +1,7 @@
 //! Stored records and saved engines: what comes out of a file that somebody has written with checksums that are right.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use onesec_detector::StateWriter;
 use onesec_engine::{Assemble, Engine, Settings};
@@ -96,6 +97,13 @@ pub(super) fn snapshots() -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// Every section but those that older versions did not write, and what a detector keeps for itself.
+static NEEDED: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let optional = ["own_policies", "respond/doubted", "trackers/reach/agents"];
+    let all = saved(&mut fresh()).into_keys();
+    all.filter(|name| !optional.contains(&name.as_str()) && !name.starts_with("detector/")).collect()
+});
+
 /// Damaged sections are refused or loaded; what was loaded goes on, and is saved in a form that is loaded again.
 pub(super) fn snapshot(input: &[u8], trace: &mut Trace) {
     let sections: BTreeMap<String, Vec<u8>> = Parts::from_bytes(input).0.into_iter().collect();
@@ -103,6 +111,9 @@ pub(super) fn snapshot(input: &[u8], trace: &mut Trace) {
         Ok(engine) => engine,
         Err(error) => return trace.saw(&error.to_string()),
     };
+    // State that was lost must not pass for state that never was.
+    let lost = NEEDED.iter().find(|needed| !sections.contains_key(*needed));
+    assert!(lost.is_none(), "half a snapshot was loaded: {lost:?} is missing");
     trace.saw("loaded");
     let next = generate(7, 12, Mix::DENSE).into_iter().chain(generate(8, 12, Mix::BEHAVIOUR));
     feed(&mut engine, next.collect(), trace);

@@ -40,7 +40,8 @@ pub(super) fn with_file(file: &mut Option<File>) -> &File {
     })
 }
 
-/// Snapshots of a few chunks. A part is a chunk, its name the section's; `xor` makes checksums wrong.
+/// Snapshots of a few chunks. A part is a chunk, its name the section's; `xor` makes checksums wrong, `damage` a byte of a
+/// chunk, `skip` leaves a chunk out, `manifest` makes that wrong.
 pub(super) fn corpus() -> Vec<Vec<u8>> {
     let chunks = |names: &[&str]| names.iter().fold(Parts::default(), |parts, name| parts.with(name, vec![5; 40]));
     vec![
@@ -50,6 +51,7 @@ pub(super) fn corpus() -> Vec<Vec<u8>> {
         chunks(&["a", "b"]).with("xor", [0, 0, 0, 1, 0, 0, 0, 0]).to_bytes(),
         chunks(&["a", "b"]).with("skip", [1]).to_bytes(),
         chunks(&["a", "b"]).with("manifest", [1]).to_bytes(),
+        chunks(&["a", "b"]).with("damage", [1, 7]).to_bytes(),
     ]
 }
 
@@ -62,7 +64,11 @@ pub(super) fn run(input: &[u8], trace: &mut Trace) {
     let parts = Parts::from_bytes(input);
     let (flip, skip) = (parts.number("xor") as u32, parts.get("skip").first().map(|at| usize::from(*at)));
     let wrong_manifest = parts.get("manifest").first().copied().unwrap_or_default();
-    let control = |name: &str| ["xor", "skip", "manifest"].contains(&name);
+    let (hit, bit) = match parts.get("damage") {
+        [chunk, byte, ..] => (Some(usize::from(*chunk)), usize::from(*byte)),
+        _ => (None, 0),
+    };
+    let control = |name: &str| ["xor", "skip", "manifest", "damage"].contains(&name);
     let chunks: Vec<&(String, Vec<u8>)> = parts.0.iter().filter(|(name, _)| !control(name)).collect();
     FILE.with_borrow_mut(|file| {
         let file = with_file(file);
@@ -75,7 +81,11 @@ pub(super) fn run(input: &[u8], trace: &mut Trace) {
             manifest.update((body.len() as u64).to_be_bytes());
             manifest.update(crc.to_be_bytes());
             if skip != Some(no) {
-                let row = params![1, no as i64, name, crc ^ flip, body];
+                let mut stored = body.clone();
+                if let (Some(byte), true) = (stored.get_mut(bit), hit == Some(no)) {
+                    *byte ^= 1;
+                }
+                let row = params![1, no as i64, name, crc ^ flip, stored];
                 file.sql.execute("INSERT INTO snapshot_chunks VALUES (?1,?2,?3,?4,?5)", row).expect("a chunk");
             }
         }
@@ -86,8 +96,11 @@ pub(super) fn run(input: &[u8], trace: &mut Trace) {
         let sql = "INSERT INTO snapshots (id, tenant, seq, at, complete, bytes, chunks, manifest)
                    VALUES (1, 'default', 1, 0, 1, 0, ?1, ?2)";
         file.sql.execute(sql, params![chunks.len() as i64, digest]).expect("a snapshot");
-        let damaged =
-            flip != 0 && !chunks.is_empty() || skip.is_some_and(|at| at < chunks.len()) || wrong_manifest != 0;
+        let hurt = hit.filter(|at| skip != Some(*at)).and_then(|at| chunks.get(at));
+        let damaged = hurt.is_some_and(|(_, body)| body.len() > bit)
+            || flip != 0 && !chunks.is_empty()
+            || skip.is_some_and(|at| at < chunks.len())
+            || wrong_manifest != 0;
         check(file, (&chunks, damaged), trace);
     });
 }
