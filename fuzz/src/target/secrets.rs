@@ -1,6 +1,8 @@
 //! Secrets that are planted in inputs, and must not be in what comes out.
 
-use serde_json::Value;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// Each has a shape by which it is known wherever it stands alone.
 pub(crate) const SECRETS: [&str; 6] = [
@@ -15,10 +17,14 @@ pub(crate) const SECRETS: [&str; 6] = [
 /// Those that stand in `input` as whole values or names and nowhere else: of these nothing may be left. What was cut or
 /// glued to something is no secret that anybody could know.
 pub(crate) fn planted(input: &str) -> Vec<&'static str> {
-    let Ok(tree) = serde_json::from_str::<Value>(input) else { return Vec::new() };
+    let mut strings = Vec::new();
+    let mut json = serde_json::Deserializer::from_str(input);
+    if Strings(&mut strings).deserialize(&mut json).is_err() || json.end().is_err() {
+        return Vec::new();
+    }
     let whole = |secret: &&'static str| {
-        let there = input.matches(core(secret)).count();
-        there > 0 && there == count(&tree, secret)
+        let mut holding = strings.iter().filter(|text| text.contains(core(secret))).peekable();
+        holding.peek().is_some() && holding.all(|text| text == secret)
     };
     SECRETS.into_iter().filter(whole).collect()
 }
@@ -35,14 +41,57 @@ fn core(secret: &'static str) -> &'static str {
     secret.strip_prefix("Bearer ").unwrap_or(secret)
 }
 
-/// As often as `secret` is a whole value.
-fn count(value: &Value, secret: &str) -> usize {
-    match value {
-        Value::String(text) => usize::from(text == secret),
-        Value::Array(items) => items.iter().map(|item| count(item, secret)).sum(),
-        Value::Object(members) => {
-            members.iter().map(|(name, member)| usize::from(name == secret) + count(member, secret)).sum()
+/// All strings of a document as they are meant, names and values, those that stand twice included.
+struct Strings<'a>(&'a mut Vec<String>);
+
+impl<'de> DeserializeSeed<'de> for Strings<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strings<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.0.push(text.to_owned());
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(Strings(&mut *self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while members.next_key_seed(Strings(&mut *self.0))?.is_some() {
+            members.next_value_seed(Strings(&mut *self.0))?;
         }
-        _ => 0,
+        Ok(())
     }
 }

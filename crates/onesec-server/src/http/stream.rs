@@ -131,3 +131,23 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const MOST_PER_KEY: usize = 16;
 /// Streams of all: a quarter of the connections that there can be.
 const MOST: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_counted_by_key_and_given_back() {
+        let streams = Streams::default();
+        let key = |name: &str| KeyId::new(name).expect("a key");
+        let mut held: Vec<_> = (0..MOST_PER_KEY).map(|_| streams.place(&key("a")).expect("room")).collect();
+        assert!(streams.place(&key("a")).is_none());
+        assert!(streams.place(&key("b")).is_some(), "given back at once");
+        held.pop();
+        assert!(streams.place(&key("a")).is_some());
+        let all: Vec<_> = (0..MOST).filter_map(|n| streams.place(&key(&format!("k{n}")))).collect();
+        assert_eq!(all.len(), MOST - held.len());
+        drop((all, held));
+        assert!(streams.0.lock().is_empty(), "nothing is kept of who left");
+    }
+}
