@@ -14,6 +14,7 @@ mod identity;
 mod reach;
 mod recompute;
 mod secrets;
+mod ways;
 
 /// The real binary in front of a simulated tenant.
 fn plan() -> onesec_e2e::Plan {

@@ -1,7 +1,8 @@
 //! The project's own checks, so that one command says whether a change may go in.
 //!
 //! `cargo xtask tidy` checks what the compiler does not know, `cargo xtask ci` runs every check there is, and
-//! `cargo xtask bench` compares the benchmarks with the committed budgets; `crash` plays crashes at length; `text-train`
+//! `cargo xtask bench` compares the benchmarks with the committed budgets; `crash` plays crashes at length, and
+//! `fuzz` feeds decoders; `text-train`
 //! and `text-eval` are about the scorer of texts.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks on its terminal")]
 
@@ -9,6 +10,7 @@ mod bench;
 mod cargo;
 mod ci;
 mod crash;
+mod fuzz;
 mod text;
 mod tidy;
 
@@ -22,6 +24,9 @@ usage: cargo xtask <command>
   crash [--mutants] [--fail-points N] [--kills N] [--seed N]
                            play rounds of crashes beside a model, 1000 at named places and 50 by kill -9 where
                            nothing is said; --mutants: see that servers with a fault are caught
+  fuzz [TARGET] [--seconds N] [--seed N] [--executions N] [--input FILE]
+                           feed a decoder, or each of them for a minute, with inputs that nobody meant; --input: run one
+                           again. What fails is made small and written below target/fuzz
   bench [--quick] [NAME…]  run the benchmarks and compare their ratios with xtask/budgets.json;
                            NAME is a crate or a bench, all of them where none is given
   text-train [--data DIR]  train the linear model of onesec-text on every set, and write its weights
@@ -39,6 +44,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["ci"] => ci::run(),
         ["crash", rest @ ..] => crash::run(rest),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["bench", rest @ ..] => bench::run(rest),
         ["text-train", rest @ ..] => text::train(rest),
         ["text-eval", rest @ ..] => text::eval(rest),

@@ -2,7 +2,7 @@
 
 use onesec_detector::{Descriptor, Detector, Facts, Finding, Findings, Module, Record, Severity};
 use onesec_telemetry::{Details, Kind, Text};
-use onesec_trackers::facts::{BehaviourFacts, PaymentFacts, WebFacts};
+use onesec_trackers::facts::{Argument, BehaviourFacts, PaymentFacts, WebFacts};
 
 use crate::addresses::{Place, place};
 use crate::words::{plain, signals_list};
@@ -81,7 +81,10 @@ impl AgentWebAccess {
         if let Some(payment) = &behaviour.payment {
             return self.pays(payment);
         }
-        let goes = destination(details, behaviour).and_then(|url| self.goes(&url));
+        // The worst of all: an address that leads nowhere bad hides none that does.
+        let places = destinations(details, behaviour);
+        let goes = places.iter().filter_map(|url| self.goes(url));
+        let goes = goes.reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
         let reads = behaviour.web.as_ref().and_then(|web| brings(behaviour, web));
         goes.or(reads).or_else(|| self.asks(details))
     }
@@ -201,9 +204,9 @@ impl Detector for AgentWebAccess {
 
 type Judged = (Severity, String, &'static str);
 
-/// Where the record goes. A tool that is given an address goes there, too.
-fn destination(details: &Details, behaviour: &BehaviourFacts<'_>) -> Option<String> {
-    match details {
+/// Where the record goes. A tool that is given addresses goes to each.
+fn destinations(details: &Details, behaviour: &BehaviourFacts<'_>) -> Vec<String> {
+    let one = match details {
         Details::AgentWebFetch(d) => Some(d.url.as_str().to_owned()),
         Details::LlmsTxtAccess(d) => d.endpoint_url.as_ref().map(Text::as_str).map(str::to_owned),
         Details::AgentMarkdownIngest(d) => {
@@ -211,16 +214,43 @@ fn destination(details: &Details, behaviour: &BehaviourFacts<'_>) -> Option<Stri
         }
         Details::NetworkRequest(d) => Some(format!("https://{}/", d.dest_host)),
         Details::ToolCall(_) | Details::FunctionCall(_) => {
-            let act = behaviour.act.as_ref()?;
-            let named = act
-                .arguments
-                .iter()
-                .find(|argument| matches!(argument.key.as_str(), "url" | "uri" | "endpoint" | "href"));
-            let target = act.target.filter(|target| target.contains("://"));
-            named.map(|argument| argument.text.as_str()).filter(|url| url.contains("://")).or(target).map(str::to_owned)
+            let Some(act) = behaviour.act.as_ref() else { return Vec::new() };
+            let named = act.arguments.iter().filter(|argument| is_address(argument)).map(|argument| &*argument.text);
+            let target = act.target.filter(|target| is_web(target));
+            return named.chain(target).map(str::to_owned).collect();
         }
         _ => None,
+    };
+    one.into_iter().collect()
+}
+
+/// Whether a tool is sent somewhere by this argument: because its name says so; or, whatever its name and with or without
+/// a scheme, because it can only be an address inside. `https://wiki.internal/` under another name may just be spoken of.
+fn is_address(argument: &Argument) -> bool {
+    let text = argument.text.trim();
+    let named = matches!(argument.key.as_str(), "url" | "uri" | "endpoint" | "href")
+        || ["_url", "_uri"].iter().any(|end| argument.key.ends_with(end));
+    if named && text.contains("://") {
+        return true;
     }
+    let whole = !text.is_empty() && !text.contains(char::is_whitespace) && (named || is_web(text));
+    whole && matches!(place(text), Place::Metadata) || whole && inside_by_number(text)
+}
+
+fn inside_by_number(text: &str) -> bool {
+    matches!(place(text), Place::Internal(host) if is_plain_address(&host))
+}
+
+/// `localhost` and addresses in numbers: a single word may be anything.
+fn is_plain_address(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// Whether the text is an address of the web and nothing else.
+fn is_web(text: &str) -> bool {
+    let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+    ["http", "https", "ws", "wss"].iter().any(|web| scheme.trim().eq_ignore_ascii_case(web))
+        && !text.trim().contains(char::is_whitespace)
 }
 
 /// What a page brings back.

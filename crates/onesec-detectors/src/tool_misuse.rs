@@ -2,6 +2,8 @@
 
 use onesec_detector::{Descriptor, Detector, Facts, Finding, Findings, Module, Record, Severity};
 use onesec_telemetry::ActionClass;
+use onesec_telemetry::id::confusable_skeleton;
+use onesec_telemetry::redact::hides_command;
 use onesec_trackers::facts::{Act, Argument, BehaviourFacts, UsageFacts};
 
 use crate::words::{first_in, one_spelling, plain};
@@ -23,7 +25,7 @@ impl Default for ToolLimits {
 }
 
 /// Fires on a blocked tool, on destruction that spares nothing, on targets that hold secrets, on arguments that break out
-/// of where they stand, on the same call over and over, and on a tool that is new to a settled agent.
+/// of where they stand, on commands that pass for secrets, on the same call over and over, and on a tool that is new to a settled agent.
 ///
 /// **Blind spot**: misuse whose names and arguments look like ordinary use; loops whose arguments differ.
 #[derive(Debug)]
@@ -50,7 +52,7 @@ impl ToolMisuse {
     fn worst(&self, record: &Record, act: &Act<'_>, behaviour: &BehaviourFacts<'_>) -> Option<Judged> {
         let usage = behaviour.usage?;
         let tainted = behaviour.taint.is_some();
-        let all = [self.blocked(act), destroys(act, behaviour), reaches(act), breaks_out(act, tainted)];
+        let all = [self.blocked(act), destroys(act, behaviour), reaches(act), conceals(act), breaks_out(act, tainted)];
         let of_habit = [self.loops(usage), hides(act), novel(record, usage, tainted)];
         let found = all.into_iter().chain(of_habit).flatten();
         // The first of the worst: later ones only where they are graver.
@@ -59,9 +61,11 @@ impl ToolMisuse {
 
     fn blocked(&self, act: &Act<'_>) -> Option<Judged> {
         let tool = act.tool?;
-        let is = |blocked: &String| match blocked.strip_suffix('*') {
-            Some(start) => tool.to_lowercase().starts_with(&start.to_lowercase()),
-            None => tool.eq_ignore_ascii_case(blocked),
+        let names: Vec<_> = names_of(tool).map(confusable_skeleton).collect();
+        let is = |blocked: &String| {
+            let (start, open) = blocked.strip_suffix('*').map_or((blocked.as_str(), false), |start| (start, true));
+            let wanted = confusable_skeleton(start);
+            names.iter().any(|name| if open { name.starts_with(wanted.as_str()) } else { *name == wanted })
         };
         let why = || format!("tool `{}` is blocked", plain(tool));
         self.limits.blocked.iter().any(is).then(|| (Severity::High, why(), "blocked"))
@@ -98,6 +102,14 @@ impl Detector for ToolMisuse {
 }
 
 type Judged = (Severity, String, &'static str);
+
+/// The names that a tool goes by: as it is called, and without the server or module that is put before it
+/// (`mcp__term__shell`, `term/shell`).
+fn names_of(tool: &str) -> impl Iterator<Item = &str> {
+    let called = tool.trim_end_matches(['(', ')', '.', '/', ' ']);
+    let ends = ["__", "/", ":", ".", "\\", "#"].into_iter().filter_map(move |sign| called.rsplit_once(sign));
+    std::iter::once(called).chain(ends.map(|(_, last)| last)).filter(|name| !name.is_empty())
+}
 
 /// Destruction that spares nothing.
 fn destroys(act: &Act<'_>, behaviour: &BehaviourFacts<'_>) -> Option<Judged> {
@@ -237,6 +249,14 @@ fn injects_shell(argument: &Argument) -> Option<&'static str> {
     marks.iter().any(|mark| text.contains(mark)).then_some("shell")
 }
 
+/// A command under a name that has it redacted: nobody can judge it any more, and nothing else puts one there.
+fn conceals(act: &Act<'_>) -> Option<Judged> {
+    let marked = |argument: &Argument| argument.key == "looks" && argument.text == "command";
+    let hidden = act.arguments.iter().any(marked) || act.texts().any(hides_command);
+    let why = || "a command stands where a secret belongs".to_owned();
+    hidden.then(|| (Severity::High, why(), "hidden-command"))
+}
+
 /// More arguments than anybody reads.
 fn hides(act: &Act<'_>) -> Option<Judged> {
     let why = || "the call has more arguments than are read".to_owned();
@@ -255,3 +275,17 @@ fn novel(record: &Record, usage: UsageFacts, tainted: bool) -> Option<Judged> {
 const SETTLED_ACTS: u32 = 50;
 /// … and after so long.
 const SETTLED_AFTER: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_goes_by_several_names() {
+        let names = |tool: &'static str| names_of(tool).collect::<Vec<_>>();
+        assert_eq!(names("shell"), ["shell"]);
+        assert_eq!(names("mcp__term__shell"), ["mcp__term__shell", "shell"]);
+        assert!(names("./shell()").contains(&"shell") && names("term:shell").contains(&"shell"));
+        assert!(!names("nutshell").contains(&"shell"));
+    }
+}

@@ -45,6 +45,15 @@ impl Approval {
         Self { id, digest, wanted: String::new(), alert, agent, asked_at, expires_at, times: 1, barred }
     }
 
+    /// Whether an agent asked, and not a policy.
+    #[must_use]
+    pub fn is_request(&self) -> bool {
+        self.id.as_str().starts_with(Self::REQUEST)
+    }
+
+    /// How the id of a request begins.
+    pub const REQUEST: &'static str = "hold_";
+
     /// With what is asked, as JSON text.
     #[must_use]
     pub fn about(mut self, wanted: String) -> Self {
@@ -192,8 +201,10 @@ impl Approvals {
             same.barred.join(&approval.barred);
             return Asked::Merged(id);
         }
-        let of_agent = self.waiting.values().filter(|other| other.agent == approval.agent).count();
-        if of_agent >= MOST_PER_AGENT || self.waiting.len() >= MOST {
+        // Whoever asks for much must not take the room of what is to be done about it.
+        let alike = || self.waiting.values().filter(|other| other.is_request() == approval.is_request());
+        let of_agent = alike().filter(|other| other.agent == approval.agent).count();
+        if of_agent >= MOST_PER_AGENT || alike().count() >= MOST {
             return Asked::NoRoom;
         }
         self.version += 1;
@@ -292,9 +303,9 @@ fn may_approve(approval: &Approval, by: Approver<'_>) -> bool {
     }
 }
 
-/// What waits for people about one agent.
+/// What waits for people about one agent: so many requests, and so many actions.
 const MOST_PER_AGENT: usize = 20;
-/// What waits in all.
+/// What waits in all: so many requests, and so many actions.
 const MOST: usize = 2_000;
 /// Askers kept by name.
 const MOST_BARRED: usize = 100;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use onesec_telemetry::redact::redact_text;
 use onesec_telemetry::{Name, Secret, Thumbprint};
 use serde_json::{Value, json};
 
@@ -228,7 +229,8 @@ impl ActionSpec {
         {
             return Self::read(hook, path, None);
         }
-        read_kind(kind, settings, &format!("{path}.{kind}"))
+        // Where an action's name belongs there may stand a secret.
+        read_kind(kind, settings, &format!("{path}.{}", redact_text(kind)))
     }
 }
 

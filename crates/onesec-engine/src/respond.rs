@@ -345,7 +345,7 @@ fn occasion<'a>(scene: Scene<'a>, (alert, seq): (&'a Alert, Seq)) -> Occasion<'a
 fn held_id(record: &Record, digest: &Thumbprint) -> Name {
     let text = format!("{}\u{1f}{}\u{1f}{digest}", record.tenant, record.seq);
     let hash = Thumbprint::of(text.as_bytes()).to_string();
-    word(&format!("hold_{}", hash.get(..26).unwrap_or_default()))
+    word(&format!("{}{}", Approval::REQUEST, hash.get(..26).unwrap_or_default()))
 }
 
 fn receipt(planned: &Planned, spec: &ActionSpec, alert: &Alert, now: Timestamp) -> Response {

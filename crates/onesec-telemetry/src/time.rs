@@ -16,13 +16,15 @@ pub struct Timestamp(i64);
 #[error("not a time: give RFC 3339 (`2026-01-31T12:00:00Z`) or seconds since 1970")]
 pub struct TimeError;
 
-/// 9999-12-31T23:59:59.999999Z: RFC 3339 knows no later year.
-const MAX_MICROS: i64 = 253_402_300_799_999_999;
+/// 9999-12-30T22:00:00.999999Z: what is later is another year in some time zone, and `jiff` neither reads nor writes it.
+const MAX_MICROS: i64 = 253_402_207_200_999_999;
+/// The end of the year 9999 in seconds: RFC 3339 knows no later year.
+const LAST_SECOND: f64 = 253_402_300_800.0;
 
 impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const EPOCH: Self = Self(0);
-    /// The last instant that RFC 3339 can write.
+    /// The last instant there is. What people write for the rest of the year 9999, to say *never*, is read as this.
     pub const MAX: Self = Self(MAX_MICROS);
 
     /// From microseconds since 1970, clamped to the years 1970 to 9999.
@@ -78,11 +80,11 @@ impl Timestamp {
     /// # Errors
     /// [`TimeError`] for what is not finite, negative or past the year 9999.
     pub fn from_secs_f64(secs: f64) -> Result<Self, TimeError> {
-        let micros = secs * 1_000_000.0;
-        if !(0.0..=MAX_MICROS as f64).contains(&micros) {
+        // As far as a number of this size can be told from the next.
+        if !(0.0..=LAST_SECOND).contains(&secs) {
             return Err(TimeError);
         }
-        Ok(Self::from_micros(micros.round() as i64))
+        Ok(Self::from_micros((secs * 1_000_000.0).round() as i64))
     }
 }
 
@@ -112,15 +114,30 @@ impl FromStr for Timestamp {
             let micros = at.as_microsecond();
             return if micros < 0 { Err(TimeError) } else { Ok(Self::from_micros(micros)) };
         }
+        if is_late_in_9999(s) {
+            return Ok(Self::MAX);
+        }
         s.parse::<f64>().map_err(|_| TimeError).and_then(Self::from_secs_f64)
     }
+}
+
+/// Whether `text` is a time, complete with its offset, that is later than [`Timestamp::MAX`].
+fn is_late_in_9999(text: &str) -> bool {
+    let late = |date: jiff::civil::Date| date.year() == 9999 && date.month() == 12 && date.day() >= 30;
+    let pieces = jiff::fmt::temporal::Pieces::parse(text);
+    pieces.is_ok_and(|pieces| {
+        late(pieces.date())
+            && pieces.time().is_some()
+            && pieces.offset().is_some()
+            && pieces.time_zone_annotation().is_none()
+    })
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_microsecond(self.0) {
             Ok(at) => write!(f, "{at:.6}"),
-            Err(_) => f.write_str("9999-12-31T23:59:59.999999Z"),
+            Err(_) => f.write_str("9999-12-30T22:00:00.999999Z"),
         }
     }
 }
@@ -193,7 +210,27 @@ mod tests {
     #[test]
     fn writes_rfc3339_in_utc_with_fixed_width() {
         assert_eq!(Timestamp::from_millis(1_767_225_600_250).to_string(), "2026-01-01T00:00:00.250000Z");
-        assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999999Z");
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-30T22:00:00.999999Z");
+    }
+
+    #[test]
+    fn never_is_read_as_the_last_instant_and_what_is_written_is_read() {
+        for never in [
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59.999999Z",
+            "9999-12-31T23:59:59-05:00",
+            "253402300799",
+            "253402300799.999999",
+            "9999-12-30T22:00:00.999999Z",
+        ] {
+            assert_eq!(never.parse(), Ok(Timestamp::MAX), "{never}");
+        }
+        assert_eq!(Timestamp::MAX.to_string().parse(), Ok(Timestamp::MAX));
+        for none in
+            ["9999-12-31", "9999-12-31T23:59:59", "9999-12-32T00:00:00Z", "253402300801", "10000-01-01T00:00:00Z"]
+        {
+            assert_eq!(none.parse::<Timestamp>(), Err(TimeError), "{none}");
+        }
     }
 
     #[test]

@@ -1,25 +1,29 @@
-//! The tests that `docs/reliability.md` names are there: a promise without its test is only a wish.
+//! The tests that pages of promises name are there: a promise without its test is only a wish.
 
 use super::Fault;
 use super::files::File;
 
-const PAGE: &str = "docs/reliability.md";
+const PAGES: [&str; 2] = ["docs/reliability.md", "docs/bypasses.md"];
 
 /// Says which of the named tests are missing. In the last column of a table, a path is followed by the names of tests in
 /// it, each in backticks.
 pub(super) fn check(files: &[File]) -> Vec<Fault> {
+    PAGES.iter().flat_map(|page| of_page(page, files)).collect()
+}
+
+fn of_page(page: &str, files: &[File]) -> Vec<Fault> {
     let text_of = |path: &str| files.iter().find(|file| file.path == path).and_then(|file| file.text.as_deref());
     let mut faults = Vec::new();
-    for (index, line) in text_of(PAGE).unwrap_or_default().lines().enumerate() {
+    for (index, line) in text_of(page).unwrap_or_default().lines().enumerate() {
         let mut source = ("no file", None);
         for name in named(line) {
             if name.contains('/') {
                 source = (name, text_of(name));
                 if source.1.is_none() {
-                    faults.push(Fault::new(PAGE, index + 1, format!("names `{name}`, which is not there")));
+                    faults.push(Fault::new(page, index + 1, format!("names `{name}`, which is not there")));
                 }
             } else if source.1.is_none_or(|text| !text.contains(&format!("fn {name}("))) {
-                faults.push(Fault::new(PAGE, index + 1, format!("names the test `{name}`, and {} has none", source.0)));
+                faults.push(Fault::new(page, index + 1, format!("names the test `{name}`, and {} has none", source.0)));
             }
         }
     }

@@ -65,6 +65,8 @@ fn a_promise_names_a_test_that_is_there() {
     assert_eq!(found, ["docs/reliability.md:3: names the test `lived`, and tests/it/a.rs has none"]);
     let found = faults(&[("docs/reliability.md", &page("lives"))]);
     assert!(found.len() == 2 && found[0].contains("`tests/it/a.rs`, which is not there"), "{found:?}");
+    let found = faults(&[test, ("docs/bypasses.md", &page("lived"))]);
+    assert_eq!(found, ["docs/bypasses.md:3: names the test `lived`, and tests/it/a.rs has none"]);
 }
 
 #[test]

@@ -98,6 +98,17 @@ fn a_flood_of_one_agent_evicts_nothing_and_takes_nobodys_room() {
 }
 
 #[test]
+fn what_an_agent_asks_takes_no_room_of_what_is_done_about_it() {
+    let mut book = Approvals::default();
+    let asks =
+        |book: &mut Approvals, n: usize| book.ask(question(&format!("hold_{n}"), &format!("let me {n}"), "mallory"));
+    let asked = (0..50).filter(|n| asks(&mut book, *n) == Asked::Waits).count();
+    assert_eq!(asked, MOST_PER_AGENT);
+    assert_eq!(book.ask(question("act-1", "stop mallory", "mallory")), Asked::Waits);
+    assert_eq!(asks(&mut book, 51), Asked::NoRoom);
+}
+
+#[test]
 fn nobody_approves_who_may_have_been_pushed_out_of_the_list_of_askers() {
     let mut barred = Barred::default();
     barred.bar(Some(&key("key-zoe")), Some(&name("zoe")));

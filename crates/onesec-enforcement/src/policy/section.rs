@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use onesec_telemetry::redact::redact_text;
 use onesec_telemetry::suggest::did_you_mean;
 use onesec_telemetry::time::parse_duration;
 use serde_json::{Map, Value};
@@ -30,8 +31,9 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// The path of `name`, which may be a value that slipped: a secret among names is not told.
     pub(crate) fn at(&self, name: &str) -> String {
-        format!("{}.{name}", self.path)
+        format!("{}.{}", self.path, redact_text(name))
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&'a Value> {

@@ -1,5 +1,6 @@
 //! What may be said: every key with its type, found in a file or in the environment.
 
+use onesec_telemetry::redact::redact_text;
 use onesec_telemetry::suggest::did_you_mean;
 use serde_json::{Map, Value};
 
@@ -173,7 +174,9 @@ fn known_names(path: &str) -> Vec<&'static str> {
 }
 
 fn unknown(path: &str, name: &str, known: &[&'static str]) -> ConfigError {
-    let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    // A value that slipped among the names may be a secret.
+    let shown = redact_text(name);
+    let path = if path.is_empty() { shown.into_owned() } else { format!("{path}.{shown}") };
     ConfigError::Unknown { path, suggestion: did_you_mean(name, known.iter().copied()).map(str::to_owned) }
 }
 

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::FromRequestParts;
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use onesec_telemetry::{Secret, TenantId};
 
@@ -67,6 +67,21 @@ impl Hosts {
         let all = headers.get_all(ORIGIN).iter().all(|value| value.to_str().is_ok_and(ours));
         if all { Ok(()) } else { Err(Problem::forbidden("foreign-origin", "the `Origin` is not ours")) }
     }
+}
+
+/// A request that two readers would read in two ways is refused: a `Content-Type` that stands twice, and a body in any
+/// other transfer coding than `chunked`, which nobody here undoes.
+pub(super) fn check_framing(headers: &HeaderMap) -> Result<(), Problem> {
+    let unclear = |detail: &str| Problem::bad_request("unclear-framing", detail);
+    if headers.get_all(CONTENT_TYPE).iter().count() > 1 {
+        return Err(unclear("`Content-Type` stands twice"));
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let plain = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+    if codings.next().is_some_and(|coding| !plain(coding)) || codings.next().is_some() {
+        return Err(unclear("`Transfer-Encoding` must be `chunked` or absent"));
+    }
+    Ok(())
 }
 
 fn split_authority(authority: &str) -> Option<(&str, Option<u16>)> {
@@ -167,6 +182,24 @@ mod tests {
 
     fn hosts() -> Hosts {
         Hosts::new(1780, &["onesec.example".into(), "proxy.example:8443".into()])
+    }
+
+    #[test]
+    fn what_two_readers_would_read_in_two_ways_is_refused() {
+        let check = |list: &[(&'static str, &'static str)]| {
+            let mut all = HeaderMap::new();
+            for (name, value) in list {
+                all.append(*name, HeaderValue::from_static(value));
+            }
+            check_framing(&all).is_ok()
+        };
+        assert!(check(&[]));
+        assert!(check(&[("content-type", "application/json"), ("transfer-encoding", " Chunked ")]));
+        assert!(!check(&[("content-type", "application/json"), ("content-type", "application/x-ndjson")]));
+        for coding in ["gzip, chunked", "chunked, chunked", "identity", "xchunked", ""] {
+            assert!(!check(&[("transfer-encoding", coding)]), "{coding}");
+        }
+        assert!(!check(&[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")]));
     }
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {

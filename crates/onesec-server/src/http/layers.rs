@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
@@ -15,7 +15,7 @@ use futures_util::FutureExt as _;
 
 use super::App;
 use super::custom_domain;
-use super::gate::choose_tenant;
+use super::gate::{check_framing, choose_tenant};
 use super::params::Params;
 use super::problem::{Problem, documented};
 use super::routes::{Access, Route};
@@ -34,7 +34,11 @@ pub(super) fn around(router: Router<Arc<App>>, app: Arc<App>) -> Router {
             let checked = app
                 .hosts
                 .check(request.uri(), request.headers())
-                .and_then(|()| app.hosts.check_origin(request.method(), request.headers()));
+                .and_then(|()| app.hosts.check_origin(request.method(), request.headers()))
+                .and_then(|()| check_framing(request.headers()));
+            // RFC 9112, section 6.1: a length beside `Transfer-Encoding` is how requests are smuggled. It does not get as far
+            // as this, so that nothing that follows such a body on its connection counts as a request.
+            let chunked = request.headers().contains_key(TRANSFER_ENCODING);
             let mut response = match checked {
                 Ok(()) => documented(caught(next.run(request)).await),
                 Err(problem) => problem.into_response(),
@@ -42,6 +46,9 @@ pub(super) fn around(router: Router<Arc<App>>, app: Arc<App>) -> Router {
             let headers = response.headers_mut();
             headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
             headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            if chunked {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             response
         }
     });

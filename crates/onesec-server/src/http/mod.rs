@@ -90,6 +90,8 @@ pub(crate) struct App {
     key_changes: tokio::sync::Mutex<()>,
     /// Large bodies that may be in memory at once.
     large_bodies: Semaphore,
+    /// Streams of alerts that are open.
+    streams: stream::Streams,
     started: Timestamp,
     /// Turns `true` when the server stops: streams end then.
     stopping: watch::Receiver<bool>,
@@ -134,6 +136,7 @@ impl App {
             scorer: Arc::new(Scorer::new()),
             key_changes: tokio::sync::Mutex::default(),
             large_bodies: Semaphore::new(MAX_LARGE_BODIES),
+            streams: stream::Streams::default(),
             stopping: parts.stopping,
         })
     }

@@ -1,13 +1,16 @@
 //! Alerts as they come: server-sent events, each once it is durable.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream};
-use onesec_telemetry::TenantId;
+use onesec_telemetry::{KeyId, TenantId};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -15,6 +18,7 @@ use tokio::sync::watch;
 
 use super::App;
 use super::canaries::{may_know, seen};
+use super::problem::Problem;
 use crate::core::News;
 use crate::keys::Caller;
 
@@ -27,26 +31,67 @@ struct Watcher {
     key: onesec_telemetry::KeyId,
     /// May know which users are none.
     knows: bool,
+    _place: Place,
+}
+
+/// Streams that are open, by key. Each holds a connection for as long as it likes: without a bound, one key that may read
+/// would keep everybody else out.
+#[derive(Debug, Default)]
+pub(super) struct Streams(Arc<Mutex<HashMap<KeyId, usize>>>);
+
+/// A stream's place; given back when it ends.
+struct Place {
+    streams: Arc<Mutex<HashMap<KeyId, usize>>>,
+    key: KeyId,
+}
+
+impl Streams {
+    fn place(&self, key: &KeyId) -> Option<Place> {
+        let mut open = self.0.lock();
+        let all: usize = open.values().sum();
+        let own = open.get(key).copied().unwrap_or_default();
+        if own >= MOST_PER_KEY || all >= MOST {
+            return None;
+        }
+        open.insert(key.clone(), own + 1);
+        Some(Place { streams: self.0.clone(), key: key.clone() })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.streams.lock();
+        match open.get_mut(&self.key) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(open.remove(&self.key)),
+        }
+    }
 }
 
 /// `GET /api/v1/alerts/stream`
 pub(super) async fn alerts(
     State(app): State<Arc<App>>,
     caller: Caller,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let busy = || {
+        let detail = "too many streams are open: at most 16 by one key";
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-streams", detail).retry_after(HEARTBEAT)
+    };
+    let place = app.streams.place(&caller.key).ok_or_else(busy)?;
     let watcher = Watcher {
         knows: may_know(&caller),
         news: app.core.news(),
         stopping: app.stopping.clone(),
         tenant: caller.tenant,
         key: caller.key,
+        _place: place,
         app,
     };
     let stream = stream::unfold(watcher, |mut watcher| async move {
         let event = watcher.next().await?;
         Some((Ok(event), watcher))
     });
-    Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat"))
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("heartbeat")))
 }
 
 impl Watcher {
@@ -82,3 +127,27 @@ fn alert(news: &News, knows: bool) -> Event {
 }
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Streams of one key.
+const MOST_PER_KEY: usize = 16;
+/// Streams of all: a quarter of the connections that there can be.
+const MOST: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_counted_by_key_and_given_back() {
+        let streams = Streams::default();
+        let key = |name: &str| KeyId::new(name).expect("a key");
+        let mut held: Vec<_> = (0..MOST_PER_KEY).map(|_| streams.place(&key("a")).expect("room")).collect();
+        assert!(streams.place(&key("a")).is_none());
+        assert!(streams.place(&key("b")).is_some(), "given back at once");
+        held.pop();
+        assert!(streams.place(&key("a")).is_some());
+        let all: Vec<_> = (0..MOST).filter_map(|n| streams.place(&key(&format!("k{n}")))).collect();
+        assert_eq!(all.len(), MOST - held.len());
+        drop((all, held));
+        assert!(streams.0.lock().is_empty(), "nothing is kept of who left");
+    }
+}

@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 use super::decode::Reading;
 use super::field::{FieldType, wrong_type};
 use super::reject::{Code, Fault, Rejection};
-use super::values::{Json, depth};
+use super::strict;
+use super::values::{Json, depth, too_deep};
 use crate::limits::{MAX_DEPTH, MAX_FIELD_NAME_BYTES, MAX_FIELDS};
 use crate::redact;
 
@@ -109,14 +110,14 @@ impl<'a> Members<'a> {
         let mut map = serde_json::Map::new();
         for (name, raw) in self.list {
             if depth(raw) >= MAX_DEPTH {
-                let message = format!("must not be nested more than {MAX_DEPTH} deep");
-                return Err(Fault::new(Code::TooDeep, message).at(pointer(self.at, &name)));
+                return Err(too_deep().at(pointer(self.at, &name)));
             }
-            let value = serde_json::from_str(raw)
-                .map_err(|_| Fault::new(Code::Malformed, "is no valid JSON".into()).at(pointer(self.at, &name)))?;
+            let value = strict::value(raw).map_err(|fault| fault.at(pointer(self.at, &name)))?;
             map.insert(name.into_owned(), value);
         }
-        Ok(Some(Json::redacted(Value::Object(map))))
+        let rest = Json::redacted(Value::Object(map));
+        // As above, for the marks in it.
+        if depth(rest.as_str()) > MAX_DEPTH { Err(too_deep().at(self.at.to_owned())) } else { Ok(Some(rest)) }
     }
 }
 

@@ -11,6 +11,7 @@ mod members;
 mod reject;
 mod schema;
 mod spec;
+mod strict;
 mod values;
 
 use serde::{Deserialize, Serialize};

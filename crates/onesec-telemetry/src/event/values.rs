@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::decode::Reading;
 use super::field::{FieldType, parse, string, wrong_type};
 use super::reject::{Code, Fault};
+use super::strict;
 use crate::limits::{MAX_DEPTH, MAX_TEXT_BYTES};
 use crate::redact;
 use crate::secret::{Secret, Thumbprint};
@@ -47,10 +48,12 @@ impl fmt::Debug for Json {
 impl FieldType for Json {
     const NAME: &'static str = "json";
     fn read(raw: &str, _: &mut Reading<'_>) -> Result<Self, Fault> {
-        if depth(raw) > MAX_DEPTH {
-            return Err(Fault::new(Code::TooDeep, format!("must not be nested more than {MAX_DEPTH} deep")));
-        }
-        parse(raw, "a JSON value").map(Self::redacted)
+        let shallow = |json: &str| if depth(json) > MAX_DEPTH { Err(too_deep()) } else { Ok(()) };
+        shallow(raw)?;
+        let value = strict::value(raw).map(Self::redacted)?;
+        // A mark is an object in the place of a secret: one deeper, and it is to be read again.
+        shallow(value.as_str())?;
+        Ok(value)
     }
     fn show(&self) -> Value {
         self.to_value()
@@ -58,6 +61,10 @@ impl FieldType for Json {
     fn schema() -> Value {
         Value::Bool(true)
     }
+}
+
+pub(super) fn too_deep() -> Fault {
+    Fault::new(Code::TooDeep, format!("must not be nested more than {MAX_DEPTH} deep"))
 }
 
 /// How deep arrays and objects nest in `json`, which is valid JSON text.

@@ -2,12 +2,14 @@
 //!
 //! In text, a secret becomes a mark `redacted:sha256:<16 hex digits>:len=<bytes>`; in JSON, the value
 //! under a telling name becomes `{"redacted": "sha256:<64 hex digits>", "len": <bytes>}`. The hash is
-//! SHA-256 of the exact text, so that a token can still be recognised by who holds it. Redacting twice
-//! changes nothing. It takes time linear in the text, whatever the text.
+//! SHA-256 of the exact text, so that a token can still be recognised by who holds it. What reads like a command gets
+//! `:command` behind its mark, `"looks": "command"` in JSON: it is not judged, and must not pass for a secret unseen.
+//! Redacting twice changes nothing. It takes time linear in the text, whatever the text.
 //!
 //! It errs on the side of redacting; what it cannot know is a secret without shape, name or place,
 //! such as a password in the middle of a sentence.
 
+mod hidden;
 mod names;
 mod pairs;
 mod scan;
@@ -22,6 +24,7 @@ use serde_json::{Map, Value};
 
 use crate::secret::Thumbprint;
 
+pub use hidden::hides_command;
 pub use names::is_telling_name;
 
 /// Replaces every secret in free text: JWT and JWE shapes, known token prefixes, `Bearer` and `Basic`
@@ -48,8 +51,13 @@ pub fn redacted_value(secret: &str) -> Value {
     let mut mark = Map::with_capacity(2);
     mark.insert("redacted".into(), Value::String(format!("sha256:{}", Thumbprint::of(secret.as_bytes()))));
     mark.insert("len".into(), Value::from(secret.len()));
+    if hidden::is_command(secret) {
+        mark.insert(LOOKS.into(), "command".into());
+    }
     Value::Object(mark)
 }
+
+const LOOKS: &str = "looks";
 
 /// Deeper values are redacted as a whole: no honest event is nested so, and the stack has an end.
 const MAX_NESTING: usize = 128;
@@ -100,7 +108,8 @@ fn redacted_whole(value: &Value) -> Value {
 fn is_redacted(value: &Value) -> bool {
     let Value::Object(members) = value else { return false };
     let digest = members.get("redacted").and_then(Value::as_str).and_then(|text| text.strip_prefix("sha256:"));
-    members.len() == 2
+    let looks = members.get(LOOKS).is_some_and(|looks| looks == "command");
+    members.len() == 2 + usize::from(looks)
         && digest.is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
         && members.get("len").is_some_and(Value::is_u64)
 }

@@ -60,6 +60,11 @@ impl Scanner<'_> {
 
     fn value(&self, start: usize) -> Span {
         let escapes = self.run_end(start, |b| b == b'\\');
+        // What a shell puts in there is no secret but a command: it is to be seen, and its own secrets are found.
+        let quoted = usize::from(self.byte(start) == b'"');
+        if self.starts_with(start + quoted, b"$(") {
+            return Span { start, end: start };
+        }
         match self.byte(escapes) {
             quote @ (b'"' | b'\'' | b'`') => self.quoted_value(escapes + 1, quote, escapes > start),
             b'[' | b'{' if escapes == start => Span { start, end: self.balanced_end(start) },

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::hidden::{COMMAND, is_command};
 use crate::secret::Thumbprint;
 
 /// A half-open range of bytes.
@@ -139,6 +140,9 @@ fn push_mark(out: &mut String, secret: &str) {
     out.push_str(digest.get(..MARK_DIGITS).unwrap_or_default());
     out.push_str(MARK_LEN);
     out.push_str(&secret.len().to_string());
+    if is_command(secret) {
+        out.push_str(COMMAND);
+    }
 }
 
 /// Whether the text is exactly what a secret was replaced by.
@@ -147,12 +151,13 @@ pub(super) fn is_mark(text: &str) -> bool {
         return false;
     };
     let digits = len.strip_prefix(MARK_LEN).unwrap_or_default();
+    let digits = digits.strip_suffix(COMMAND).unwrap_or(digits);
     digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         && (1..=20).contains(&digits.len())
         && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// The mark is printable ASCII without white space: it stays one word in an id, a scope or a log line.
-const MARK: &str = "redacted:sha256:";
-const MARK_DIGITS: usize = 16;
-const MARK_LEN: &str = ":len=";
+pub(super) const MARK: &str = "redacted:sha256:";
+pub(super) const MARK_DIGITS: usize = 16;
+pub(super) const MARK_LEN: &str = ":len=";

@@ -1,7 +1,5 @@
 //! Pages that were fetched and payments that were made.
 
-use std::time::Duration;
-
 use compact_str::CompactString;
 use onesec_telemetry::{Details, Record, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -101,7 +99,9 @@ impl<'a> Payment<'a> {
     }
 
     fn currency(&self) -> CompactString {
-        CompactString::from(self.currency.unwrap_or_default().to_uppercase())
+        // A full stop or a blank makes no other currency.
+        let letters = self.currency.unwrap_or_default().chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_uppercase).take(MOST_LETTERS).collect()
     }
 }
 
@@ -128,9 +128,11 @@ impl State {
         let currency = payment.currency();
         let hour = hour_of(record.at);
         let trades = self.trades(who);
-        let paid = || trades.into_iter().flat_map(|trades| &trades.paid).filter(|paid| paid.currency == currency);
-        let in_day: f64 = paid().filter(|paid| hour - paid.hour < HOURS).map(|paid| paid.sum).sum();
-        let in_hour = paid().filter(|paid| hour - paid.hour < 1).map(|paid| paid.count).sum::<u32>();
+        let paid = || trades.into_iter().flat_map(|trades| &trades.paid).filter(|paid| hour - paid.hour < HOURS);
+        let same = paid().filter(|paid| paid.currency == currency || paid.currency == OTHERS);
+        let in_day: f64 = same.map(|paid| paid.sum).sum();
+        // Whatever the currency: who makes one up for each payment pays no less often.
+        let in_hour = in_hour(record.at, |hour| paid().filter(|paid| paid.hour == hour).map(|paid| paid.count).sum());
         let recipient = stable_hash(&[payment.recipient]);
         let mut named = places(payment.recipient);
         named.push(recipient);
@@ -220,16 +222,22 @@ impl NewTrade {
 impl Trades {
     fn pay(&mut self, (hour, currency): (i64, &CompactString), amount: f64) {
         self.paid.retain(|paid| hour - paid.hour < HOURS);
+        let full = self.paid.len() >= MOST_SUMS && currency != OTHERS;
         match self.paid.iter_mut().find(|paid| paid.hour == hour && paid.currency == *currency) {
             Some(paid) => (paid.sum, paid.count) = (paid.sum + amount, paid.count.saturating_add(1)),
-            None => {
-                if self.paid.len() >= MOST_SUMS {
-                    self.paid.remove(0);
-                }
-                self.paid.push(Paid { hour, currency: currency.clone(), sum: amount, count: 1 });
-            }
+            // What is forgotten would be a way round: from here on all are added up, whatever their currency.
+            None if full => self.pay((hour, &CompactString::const_new(OTHERS)), amount),
+            None => self.paid.push(Paid { hour, currency: currency.clone(), sum: amount, count: 1 }),
         }
     }
+}
+
+/// How many in the last sixty minutes, from what is counted by the hour: of the hour before, the part that is not over.
+fn in_hour(at: Timestamp, count: impl Fn(i64) -> u32) -> u32 {
+    let hour = hour_of(at);
+    let left = HOUR_MICROS - at.as_micros().rem_euclid(HOUR_MICROS);
+    let before = i64::from(count(hour - 1)) * left / HOUR_MICROS;
+    count(hour).saturating_add(u32::try_from(before).unwrap_or(u32::MAX))
 }
 
 fn remember(known: &mut Vec<u64>, new: u64) {
@@ -243,7 +251,7 @@ fn remember(known: &mut Vec<u64>, new: u64) {
 }
 
 fn hour_of(at: Timestamp) -> i64 {
-    at.as_micros() / i64::try_from(Duration::from_secs(3600).as_micros()).unwrap_or(i64::MAX)
+    at.as_micros() / HOUR_MICROS
 }
 
 impl Entry for Page {
@@ -266,7 +274,12 @@ impl Entry for Surfer {
 
 /// Sums of so many hours are added up: a day, and the hour that has begun.
 const HOURS: i64 = 25;
-/// Sums of one agent.
+const HOUR_MICROS: i64 = 3_600_000_000;
+/// Sums of one agent; a few more in all, one an hour for what no longer has a sum of its own.
 const MOST_SUMS: usize = 200;
+/// Letters of a currency that tell it from others.
+const MOST_LETTERS: usize = 32;
+/// What stands for every currency that has no sum of its own. No currency is called so.
+const OTHERS: &str = "*";
 /// Hosts, and recipients, of one agent.
 const MOST_PLACES: usize = 64;

@@ -224,6 +224,22 @@ mod tests {
         assert!(parsed("onesec replay --events a --since b --data-dir c").is_err(), "one source at a time");
         assert!(parsed("onesec keys create --name k").is_err(), "a key without scopes is good for nothing");
     }
+
+    #[test]
+    fn what_is_not_understood_is_never_left_out() {
+        let parsed = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
+        assert!(parsed("onesec enforce --mode dry-run"));
+        for line in [
+            "onesec enforce --mode live --dry-run",
+            "onesec enforce --mode live dry-run",
+            "onesec enforce --mode live -- --dry-run",
+            "onesec enforce --mode live --mode dry-run",
+            "onesec enforce --mode LIVE",
+            "onesec contain mallory --dry-run",
+        ] {
+            assert!(!parsed(line), "{line}");
+        }
+    }
 }
 
 #[derive(Debug, Args)]
