@@ -98,10 +98,8 @@ fn belongs(verb: &str, after: &[&str], near: usize) -> bool {
         has(&["AS", "FROM"])
     } else if is("EXEC") || is("EXECUTE") {
         has(&["IMMEDIATE", "PROCEDURE", "USING", "SP_EXECUTESQL", "XP_CMDSHELL"]) || after.len() == 1
-    } else if is("CALL") || is("DO") {
-        false
     } else {
-        true
+        !is("CALL") && !is("DO")
     }
 }
 
