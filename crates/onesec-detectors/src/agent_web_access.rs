@@ -234,7 +234,7 @@ fn is_address(argument: &Argument) -> bool {
         return true;
     }
     let whole = !text.is_empty() && !text.contains(char::is_whitespace) && (named || is_web(text));
-    whole && matches!(place(text), Place::Metadata) || whole && inside_by_number(text)
+    whole && (matches!(place(text), Place::Metadata) || inside_by_number(text))
 }
 
 fn inside_by_number(text: &str) -> bool {

@@ -101,11 +101,9 @@ fn read(file: &File, (parts, wrong): (&Parts, bool), trace: &mut Trace) {
     let all: Vec<_> = file.reader.records_from(&tenant, 0).take(100_000).collect();
     let bytes: usize = all.iter().flatten().map(|record| record.bytes.len()).sum();
     assert!(all.len() < 100_000 && bytes <= parts.get("body").len() && bytes <= MAX_RECORD_BYTES);
-    let mut next = parts.number("first_seq");
-    for stored in all.iter().flatten() {
+    for (next, stored) in (parts.number("first_seq")..).zip(all.iter().flatten()) {
         assert_eq!(stored.seq, next, "records are in order");
         assert!(stored.observed_at >= Timestamp::EPOCH && stored.observed_at <= Timestamp::MAX);
-        next += 1;
     }
     match all.last() {
         Some(Err(error)) => {

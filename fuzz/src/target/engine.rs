@@ -104,6 +104,12 @@ static NEEDED: LazyLock<Vec<String>> = LazyLock::new(|| {
     all.filter(|name| !optional.contains(&name.as_str()) && !name.starts_with("detector/")).collect()
 });
 
+/// Whether `name` is one of those that an older version left out, all together.
+fn is_younger(name: &str, sections: &BTreeMap<String, Vec<u8>>) -> bool {
+    let reach = |name: &str| name.starts_with("trackers/reach/") && name != "trackers/reach/agents";
+    reach(name) && !sections.keys().any(|known| reach(known))
+}
+
 /// Damaged sections are refused or loaded; what was loaded goes on, and is saved in a form that is loaded again.
 pub(super) fn snapshot(input: &[u8], trace: &mut Trace) {
     let sections: BTreeMap<String, Vec<u8>> = Parts::from_bytes(input).0.into_iter().collect();
@@ -112,7 +118,7 @@ pub(super) fn snapshot(input: &[u8], trace: &mut Trace) {
         Err(error) => return trace.saw(&error.to_string()),
     };
     // State that was lost must not pass for state that never was.
-    let lost = NEEDED.iter().find(|needed| !sections.contains_key(*needed));
+    let lost = NEEDED.iter().find(|needed| !sections.contains_key(*needed) && !is_younger(needed, &sections));
     assert!(lost.is_none(), "half a snapshot was loaded: {lost:?} is missing");
     trace.saw("loaded");
     let next = generate(7, 12, Mix::DENSE).into_iter().chain(generate(8, 12, Mix::BEHAVIOUR));

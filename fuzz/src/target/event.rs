@@ -111,7 +111,7 @@ fn observe(event: &Event, warnings: &[Warning], trace: &mut Trace) {
             trace.saw(&format!("{} {what}", kind.as_str()));
         }
     }
-    if let Value::Object(members) = &event.to_json()["details"] {
+    if let Some(Value::Object(members)) = event.to_json().get("details") {
         let known = kind.spec().fields.iter().filter(|field| members.contains_key(field.name));
         known.for_each(|field| trace.saw(&format!("{}.{}", kind.as_str(), field.name)));
     }
@@ -131,7 +131,7 @@ pub(super) fn batch(input: &[u8], trace: &mut Trace) {
         let items = match decode_body(input, format, options, next_id) {
             Ok(items) => items,
             Err(error) => {
-                trace.saw(&format!("{error:?}").split_whitespace().next().unwrap_or_default().to_owned());
+                trace.saw(format!("{error:?}").split_whitespace().next().unwrap_or_default());
                 continue;
             }
         };

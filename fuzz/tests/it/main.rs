@@ -1,11 +1,16 @@
 //! A short run of every target, what was found before, and whether the fuzzer would notice.
-#![expect(clippy::expect_used, clippy::string_slice, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use onesec_fuzz::{Campaign, Limits, Parts, Report, Shape, TARGETS, Target, Trace};
+use onesec_fuzz::{Campaign, Failure, Limits, Parts, Report, Shape, TARGETS, Target, Trace};
 
 /// So many executions, however long they take: the same on every machine.
 fn run(target: &Target, executions: u64) -> Report {
@@ -16,10 +21,10 @@ fn run(target: &Target, executions: u64) -> Report {
 fn short(name: &str) {
     let target = TARGETS.iter().find(|target| target.name == name).expect("a target");
     let report = run(target, target.short);
-    for failure in &report.failures {
-        eprintln!("{}: {}\n{}", failure.place, failure.what, String::from_utf8_lossy(&failure.input));
-    }
-    assert!(report.failures.is_empty(), "{name} has {} failures", report.failures.len());
+    let told = |failure: &Failure| {
+        format!("{}: {}\n{}\n", failure.place, failure.what, String::from_utf8_lossy(&failure.input))
+    };
+    assert!(report.failures.is_empty(), "{name}: {}", report.failures.iter().map(told).collect::<String>());
     assert!(report.executions >= target.short && report.observed > 0, "{report:?}");
 }
 

@@ -14,7 +14,7 @@ pub(super) fn is_command(secret: &str) -> bool {
         };
         // A pass phrase may have a program's name in it, and then words only.
         let pointed = || rest.contains(['-', '/', '.', ':', '$', '*', '~', '>']);
-        statement() || PROGRAMS.iter().any(|known| is(&known)) && pointed()
+        statement() || PROGRAMS.iter().any(is) && pointed()
     })
 }
 

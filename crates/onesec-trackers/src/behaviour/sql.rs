@@ -99,7 +99,7 @@ fn belongs(verb: &str, after: &[&str], near: usize) -> bool {
     } else if is("EXEC") || is("EXECUTE") {
         has(&["IMMEDIATE", "PROCEDURE", "USING", "SP_EXECUTESQL", "XP_CMDSHELL"]) || after.len() == 1
     } else {
-        !(is("CALL") || is("DO"))
+        !is("CALL") && !is("DO")
     }
 }
 

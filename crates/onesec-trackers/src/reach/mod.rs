@@ -99,8 +99,9 @@ impl ReachTracker {
 
     pub(crate) fn load(bounds: &Bounds, shared: &mut Shared, from: StateReader<'_>) -> Result<Self, StateError> {
         let new = Self::new(bounds);
-        // Saved by a version that knew none of this.
-        if matches!(from.get::<Canaries>("reach/canaries"), Err(StateError::Missing(_))) {
+        // Saved by a version that knew none of this. Where some of it is there, the rest is missing.
+        let sections = ["tasks", "failing", "untold", "canaries", "complete", "lost"];
+        if sections.iter().all(|name| matches!(from.get::<()>(&format!("reach/{name}")), Err(StateError::Missing(_)))) {
             return Ok(new);
         }
         let (lost, baselines_evicted) = from.get("reach/lost")?;

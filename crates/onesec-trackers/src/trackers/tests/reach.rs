@@ -74,6 +74,20 @@ fn a_snapshot_of_a_version_that_measured_none_of_it_is_loaded() {
 }
 
 #[test]
+fn a_snapshot_that_has_half_of_it_is_damaged() {
+    let mut out = StateWriter::default();
+    Trackers::new(TrackerConfig::default(), Catalogue::builtin()).save(&mut out);
+    let whole: BTreeMap<String, Vec<u8>> = out.into_sections().into_iter().collect();
+    // What hangs on agents is younger than the rest.
+    for name in whole.keys().filter(|name| name.starts_with("reach/") && *name != "reach/agents") {
+        let mut half = whole.clone();
+        half.remove(name);
+        let loaded = Trackers::load(TrackerConfig::default(), Catalogue::builtin(), StateReader::new(&half));
+        assert!(loaded.is_err(), "without {name}, decoys that were set would be forgotten");
+    }
+}
+
+#[test]
 fn what_was_forgotten_is_told_once() {
     let mut config = TrackerConfig::default();
     (config.bounds.agents, config.bounds.pairs, config.bounds.key_share) = (4, 4, 1);
