@@ -39,6 +39,7 @@ pub(super) fn record(input: &[u8], trace: &mut Trace) {
             continue;
         };
         let written = encode_record(&record);
+        assert_eq!(written.first(), bytes.first(), "another version was read as this one");
         assert!(written.len() <= bytes.len(), "{} bytes became {}", bytes.len(), written.len());
         let again = decode_record(&written).expect("what was written can be read");
         assert_eq!(encode_record(&again), written, "written, read and written again");
@@ -83,18 +84,24 @@ fn assert_fixed(engine: &mut Engine) {
     assert_eq!(before.len(), after.len());
 }
 
-/// Sections of engines that have seen something.
+/// Sections of engines that have seen something, and of one that has not, without one section each.
 pub(super) fn snapshots() -> Vec<Vec<u8>> {
-    [Mix::DENSE, Mix::WIDE, Mix::BEHAVIOUR]
-        .iter()
-        .zip(1..)
-        .map(|(mix, seed)| {
-            let mut engine = fresh();
-            feed(&mut engine, generate(seed, 40, *mix), &mut Trace::default());
-            saved(&mut engine).into_iter().fold(Parts::default(), |parts, (name, bytes)| parts.with(&name, bytes))
-        })
-        .map(|parts| parts.to_bytes())
-        .collect()
+    let parts = |sections: BTreeMap<String, Vec<u8>>| {
+        sections.into_iter().fold(Parts::default(), |parts, (name, bytes)| parts.with(&name, bytes)).to_bytes()
+    };
+    let whole = saved(&mut fresh());
+    let without = |name: &String| {
+        let mut less = whole.clone();
+        less.remove(name);
+        parts(less)
+    };
+    let lacking: Vec<_> = NEEDED.iter().map(without).collect();
+    let seen = [Mix::DENSE, Mix::WIDE, Mix::BEHAVIOUR].iter().zip(1..).map(|(mix, seed)| {
+        let mut engine = fresh();
+        feed(&mut engine, generate(seed, 40, *mix), &mut Trace::default());
+        parts(saved(&mut engine))
+    });
+    seen.chain(lacking).collect()
 }
 
 /// Every section but those that older versions did not write, and what a detector keeps for itself.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use onesec_enforcement::Webhook;
 use onesec_engine::Settings;
+use onesec_telemetry::redact::redact_text;
 use onesec_telemetry::{Possession, Secret, TenantId};
 use url::Url;
 
@@ -304,8 +305,9 @@ pub fn default_data_dir(env: &dyn Fn(&str) -> Option<String>) -> PathBuf {
 }
 
 impl ConfigError {
+    /// A name within the path may be a value that slipped, and a secret.
     fn value(path: &str, why: &str) -> Self {
-        Self::Value { path: path.to_owned(), why: why.to_owned() }
+        Self::Value { path: redact_text(path).into_owned(), why: why.to_owned() }
     }
 
     fn below(self, parent: &str) -> Self {
