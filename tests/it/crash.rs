@@ -6,10 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use onesec_e2e::{Http, Start, power};
-use onesec_journal::Reader;
-use onesec_server::core::decode_record;
-use onesec_telemetry::TenantId;
+use onesec_e2e::{Http, Start, journalled, power};
 use serde_json::{Value, json};
 
 mod rounds;
@@ -60,19 +57,6 @@ fn event(n: u64) -> Value {
     json!({"id": format!("e-{n}"), "type": kind, "details": details})
 }
 
-/// How often each id stands in the journal.
-fn journalled(dir: &Path) -> BTreeMap<String, u32> {
-    let reader = Reader::open(dir).expect("journal opens");
-    let mut seen = BTreeMap::new();
-    for stored in reader.records_from(&TenantId::default_tenant(), 1) {
-        let record = decode_record(&stored.expect("record reads").bytes).expect("record decodes");
-        if let Some(event) = record.event() {
-            *seen.entry(event.id.to_string()).or_insert(0) += 1;
-        }
-    }
-    seen
-}
-
 /// What a restart must not change: links, delegations, agents with their baselines.
 fn standing(http: &mut Http) -> Value {
     let mut all = json!({});
@@ -84,7 +68,7 @@ fn standing(http: &mut Http) -> Value {
     all
 }
 
-fn missing(ledger: &Ledger, journal: &BTreeMap<String, u32>) -> usize {
+fn missing(ledger: &Ledger, journal: &BTreeMap<String, usize>) -> usize {
     let acknowledged = ledger.acknowledged.lock().expect("lock");
     acknowledged.iter().filter(|id| !journal.contains_key(*id)).count()
 }

@@ -10,10 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use onesec_e2e::faults::Switch;
-use onesec_e2e::{Answer, Http, Process, Start, eventually};
-use onesec_journal::Reader;
-use onesec_server::core::decode_record;
-use onesec_telemetry::TenantId;
+use onesec_e2e::{Answer, Http, Process, Start, eventually, journalled};
 use serde_json::json;
 
 const SERVER: &str = env!("CARGO_BIN_EXE_onesec-under-test");
@@ -37,19 +34,6 @@ fn send(http: &mut Http, n: usize) -> Answer {
 /// Sends until it is taken.
 fn taken(http: &mut Http, n: usize) {
     eventually("the event is taken", || (send(http, n).status == 202).then_some(()));
-}
-
-/// How often each event stands in the journal.
-fn journalled(dir: &Path) -> BTreeMap<String, usize> {
-    let reader = Reader::open(dir).expect("the journal opens");
-    let mut seen = BTreeMap::new();
-    for stored in reader.records_from(&TenantId::default_tenant(), 1) {
-        let record = decode_record(&stored.expect("reads").bytes).expect("decodes");
-        if let Some(event) = record.event() {
-            *seen.entry(event.id.to_string()).or_default() += 1;
-        }
-    }
-    seen
 }
 
 /// Each of the first `count` events once, and no others.

@@ -1,5 +1,8 @@
 //! What end-to-end tests are made of: the real binary, real HTTP, a simulated tenant, a power failure.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 pub mod crash;
 pub mod fail_point;
 pub mod faults;
@@ -30,6 +33,21 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     panic!("{what}: not within a minute")
+}
+
+/// How often each event stands in the journal at `dir`, by id.
+///
+/// # Panics
+/// Where the journal does not open, or a record of it does not read.
+#[must_use]
+#[expect(clippy::panic, reason = "a test harness")]
+pub fn journalled(dir: &Path) -> BTreeMap<String, usize> {
+    let ids = crash::observed::event_ids(dir).unwrap_or_else(|why| panic!("{why}"));
+    let mut seen = BTreeMap::new();
+    for id in ids {
+        *seen.entry(id).or_default() += 1;
+    }
+    seen
 }
 
 /// The example of the README compiles.

@@ -36,6 +36,7 @@ pub mod registration;
 pub mod scope;
 pub mod secret;
 pub mod severity;
+pub mod strict_json;
 pub mod suggest;
 pub mod text;
 pub mod time;

@@ -101,7 +101,7 @@ fn alerts(http: &mut Http, facts: &mut Facts) -> Result<(), Unseen> {
 }
 
 /// The ids of all events in the journal, in order.
-fn event_ids(dir: &Path) -> Result<Vec<String>, String> {
+pub(crate) fn event_ids(dir: &Path) -> Result<Vec<String>, String> {
     let reader = Reader::open(dir).map_err(|error| format!("the journal does not open: {error}"))?;
     let mut ids = Vec::new();
     for stored in reader.records_from(&TenantId::default_tenant(), 1) {

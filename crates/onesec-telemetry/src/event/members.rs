@@ -11,10 +11,9 @@ use serde_json::value::RawValue;
 use super::decode::Reading;
 use super::field::{FieldType, wrong_type};
 use super::reject::{Code, Fault, Rejection};
-use super::strict;
 use super::values::{Json, depth, too_deep};
 use crate::limits::{MAX_DEPTH, MAX_FIELD_NAME_BYTES, MAX_FIELDS};
-use crate::redact;
+use crate::{redact, strict_json};
 
 /// The members of a JSON object, each still as text.
 #[derive(Debug)]
@@ -112,7 +111,7 @@ impl<'a> Members<'a> {
             if depth(raw) >= MAX_DEPTH {
                 return Err(too_deep().at(pointer(self.at, &name)));
             }
-            let value = strict::value(raw).map_err(|fault| fault.at(pointer(self.at, &name)))?;
+            let value = strict_json::value(raw).map_err(|why| Fault::from(why).at(pointer(self.at, &name)))?;
             map.insert(name.into_owned(), value);
         }
         let rest = Json::redacted(Value::Object(map));

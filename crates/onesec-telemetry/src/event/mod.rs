@@ -11,7 +11,6 @@ mod members;
 mod reject;
 mod schema;
 mod spec;
-mod strict;
 mod values;
 
 use serde::{Deserialize, Serialize};

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 #[expect(unused_imports, reason = "named in the documentation")]
 use crate::limits::{MAX_DEPTH, MAX_EVENT_BYTES, MAX_FIELD_NAME_BYTES, MAX_FIELDS};
+use crate::strict_json::NotStrict;
 
 /// The stable codes of rejections. What a client branches on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -79,6 +80,15 @@ pub struct Fault {
     pub(super) code: Code,
     pub(super) message: String,
     pub(super) suggestion: Option<String>,
+}
+
+impl From<NotStrict> for Fault {
+    fn from(why: NotStrict) -> Self {
+        match why {
+            NotStrict::Twice => Self::new(Code::DuplicateMember, "has a member that stands twice".into()),
+            NotStrict::Malformed => Self::new(Code::Malformed, "is no valid JSON".into()),
+        }
+    }
 }
 
 impl Fault {

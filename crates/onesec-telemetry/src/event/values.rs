@@ -8,10 +8,9 @@ use serde_json::Value;
 use super::decode::Reading;
 use super::field::{FieldType, parse, string, wrong_type};
 use super::reject::{Code, Fault};
-use super::strict;
 use crate::limits::{MAX_DEPTH, MAX_TEXT_BYTES};
-use crate::redact;
 use crate::secret::{Secret, Thumbprint};
+use crate::{redact, strict_json};
 
 /// Any JSON value, redacted, kept as compact text.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +49,7 @@ impl FieldType for Json {
     fn read(raw: &str, _: &mut Reading<'_>) -> Result<Self, Fault> {
         let shallow = |json: &str| if depth(json) > MAX_DEPTH { Err(too_deep()) } else { Ok(()) };
         shallow(raw)?;
-        let value = strict::value(raw).map(Self::redacted)?;
+        let value = strict_json::value(raw).map(Self::redacted)?;
         // A mark is an object in the place of a secret: one deeper, and it is to be read again.
         shallow(value.as_str())?;
         Ok(value)

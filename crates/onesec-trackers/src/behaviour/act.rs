@@ -248,7 +248,7 @@ mod tests {
 
     use super::*;
 
-    fn classes(tool: &str, action: Option<&str>, arguments: Value) -> Vec<ActionClass> {
+    fn call(tool: &str, action: Option<&str>, arguments: Value) -> Event {
         let call = ToolCall {
             tool: Name::new(tool).expect("a name"),
             target: None,
@@ -259,8 +259,11 @@ mod tests {
             server: None,
             approval_id: None,
         };
-        let event = Event::new(EventId::new("e").expect("an id"), Common::default(), Details::ToolCall(call));
-        act_of(&event).expect("an act").classes.iter().collect()
+        Event::new(EventId::new("e").expect("an id"), Common::default(), Details::ToolCall(call))
+    }
+
+    fn classes(tool: &str, action: Option<&str>, arguments: Value) -> Vec<ActionClass> {
+        act_of(&call(tool, action, arguments)).expect("an act").classes.iter().collect()
     }
 
     #[test]
@@ -311,20 +314,7 @@ mod tests {
 
     #[test]
     fn what_is_carried_out_is_read_to_its_end_or_said_to_be_unread() {
-        let unread = |tool: &str, arguments: Value| {
-            let call = ToolCall {
-                tool: Name::new(tool).expect("a name"),
-                target: None,
-                action: None,
-                arguments: Some(Json::redacted(arguments)),
-                result: None,
-                status: None,
-                server: None,
-                approval_id: None,
-            };
-            let event = Event::new(EventId::new("e").expect("an id"), Common::default(), Details::ToolCall(call));
-            act_of(&event).expect("an act").unread
-        };
+        let unread = |tool, arguments| act_of(&call(tool, None, arguments)).expect("an act").unread;
         let long = "x ".repeat(MOST_BYTES);
         assert!(unread("run", json!({"input": long})));
         assert!(unread("helper", json!({"sql": long})));
