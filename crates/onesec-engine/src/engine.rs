@@ -121,7 +121,7 @@ impl Engine {
         let scene = Scene { record, alerts: &self.alerts, mode: self.mode, preset: self.preset };
         output.steps.extend(self.responder.respond(scene, &output.transitions, &output.touched));
         self.trackers.settle(settled(record, &output));
-        output.ledger = self.trackers.changes();
+        self.trackers.changes_into(&mut output.ledger);
         if record.seq.0.is_multiple_of(KEEP_EVERY) {
             self.detectors.iter_mut().for_each(Guarded::keep);
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use onesec_detector::{
     Descriptor, Detector, Facts, Finding, Findings, GuardClass, Record, StateReader, StateWriter, Timestamp,
 };
+use onesec_telemetry::Kind;
 
 const PANICS: usize = 3;
 const WITHIN: Duration = Duration::from_secs(600);
@@ -17,6 +18,8 @@ pub(crate) struct Guarded {
     saved: std::collections::BTreeMap<String, Vec<u8>>,
     panics: Vec<Timestamp>,
     dead: bool,
+    /// By the number of the kind, whether it reads records of it.
+    reads: u128,
     /// Switched off: only what rests on a person's decision is still heard of it.
     muted: bool,
 }
@@ -36,8 +39,17 @@ pub(crate) enum Asked {
 
 impl Guarded {
     pub(crate) fn new(detector: Box<dyn Detector>) -> Self {
-        let mut guarded =
-            Self { detector, saved: std::collections::BTreeMap::new(), panics: Vec::new(), dead: false, muted: false };
+        let descriptor = detector.descriptor();
+        let kinds = Kind::ALL.iter().chain([&Kind::Custom]).filter(|kind| descriptor.reads(**kind));
+        let reads = kinds.fold(0, |reads, kind| reads | bit(*kind));
+        let mut guarded = Self {
+            detector,
+            saved: std::collections::BTreeMap::new(),
+            panics: Vec::new(),
+            dead: false,
+            reads,
+            muted: false,
+        };
         guarded.keep();
         guarded
     }
@@ -46,6 +58,12 @@ impl Guarded {
     /// of suspicions.
     pub(crate) fn muted(self) -> Self {
         Self { muted: true, ..self }
+    }
+
+    /// Whether it reads records of a kind.
+    #[inline]
+    pub(crate) const fn reads(&self, kind: Kind) -> bool {
+        self.reads & bit(kind) != 0
     }
 
     pub(crate) const fn is_muted(&self) -> bool {
@@ -136,3 +154,9 @@ impl Guarded {
         }
     }
 }
+
+const fn bit(kind: Kind) -> u128 {
+    1 << kind as u32
+}
+
+const _: () = assert!((Kind::Custom as u32) < u128::BITS, "a kind has no bit");

@@ -75,7 +75,7 @@ pub(crate) fn keep_first_exclusive<T>(
 /// Whether a detector is asked about a record.
 pub(crate) fn reads(guarded: &Guarded, record: &Record) -> bool {
     match &record.body {
-        Body::Event(event) => guarded.descriptor().reads(event.kind()),
+        Body::Event(event) => guarded.reads(event.kind()),
         Body::Command(_) => guarded.descriptor().commands,
         _ => false,
     }

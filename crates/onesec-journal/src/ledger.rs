@@ -110,6 +110,19 @@ pub enum LedgerWrite {
         /// What.
         row: LedgerRow,
     },
+    /// Changes members of a row's document (RFC 7396); a row that is not there stays so.
+    Merge {
+        /// Where.
+        table: LedgerTable,
+        /// Whose row.
+        tenant: TenantId,
+        /// Which row.
+        id: String,
+        /// JSON: the members as they are to be.
+        doc: String,
+        /// The record that changed them.
+        updated_seq: u64,
+    },
     /// Removes a row; one that is not there is no error.
     Remove {
         /// From where.
@@ -125,6 +138,15 @@ impl LedgerWrite {
     pub(crate) fn apply(&self, conn: &Connection) -> Result<(), JournalError> {
         match self {
             Self::Put { table, row } => row.put(conn, *table),
+            Self::Merge { table, tenant, id, doc, updated_seq } => {
+                let sql = format!(
+                    "UPDATE {} SET doc = json_patch(doc, ?3), updated_seq = ?4 WHERE tenant = ?1 AND id = ?2",
+                    table.name()
+                );
+                let seq = i64::try_from(*updated_seq).unwrap_or(i64::MAX);
+                conn.prepare_cached(&sql)?.execute(params![tenant.as_str(), id, doc, seq])?;
+                Ok(())
+            }
             Self::Remove { table, tenant, id } => {
                 let sql = format!("DELETE FROM {} WHERE tenant = ?1 AND id = ?2", table.name());
                 conn.prepare_cached(&sql)?.execute(params![tenant.as_str(), id])?;

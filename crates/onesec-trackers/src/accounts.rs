@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use onesec_telemetry::{ScopeSet, Timestamp};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::facts::AccountState;
 use crate::shared::{Seed, Shared, Sym};
@@ -38,12 +39,12 @@ pub(crate) struct Accepted {
 pub(crate) struct Holder {
     pub(crate) user: Sym,
     pub(crate) connection: Sym,
-    pub(crate) accounts: Vec<Account>,
+    pub(crate) accounts: SmallVec<[Account; 1]>,
     /// The last unlink that named no account.
     pub(crate) all_unlinked: Option<Timestamp>,
     /// Rows of delegations that have not ended.
     #[serde(skip)]
-    pub(crate) alive: Vec<u32>,
+    pub(crate) alive: SmallVec<[u32; 4]>,
 }
 
 /// One account. Both times only grow, so that no order of records matters.
@@ -150,7 +151,10 @@ impl ConnectedAccountTracker {
             return at;
         }
         let (user, connection) = (shared.name(user), shared.name(connection));
-        self.add(Holder { user, connection, accounts: Vec::new(), all_unlinked: None, alive: Vec::new() }, &shared.seed)
+        self.add(
+            Holder { user, connection, accounts: SmallVec::new(), all_unlinked: None, alive: SmallVec::new() },
+            &shared.seed,
+        )
     }
 
     fn add(&mut self, holder: Holder, seed: &Seed) -> u32 {
@@ -194,7 +198,6 @@ impl ConnectedAccountTracker {
         let Some(holder) = self.holders.get_mut(at as usize) else { return };
         let before = linked_count(holder);
         let place = Self::place(holder, account.as_deref()).unwrap_or_else(|| {
-            holder.accounts.reserve_exact(1);
             holder.accounts.push(Account { id: account, ..Account::default() });
             self.accounts += 1;
             holder.accounts.len() - 1
@@ -221,7 +224,6 @@ impl ConnectedAccountTracker {
                 let exact = holder.accounts.iter().position(|a| a.id.as_ref() == Some(&id));
                 let place = exact.or_else(|| holder.accounts.iter().position(|a| a.id.is_none()));
                 let place = place.unwrap_or_else(|| {
-                    holder.accounts.reserve_exact(1);
                     holder.accounts.push(Account { id: Some(id), ..Account::default() });
                     self.accounts += 1;
                     holder.accounts.len() - 1

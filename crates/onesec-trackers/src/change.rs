@@ -21,8 +21,10 @@ pub enum LedgerChange {
     Delegation(DelegationRow),
     /// A registration; absent once it was taken back.
     Registration(AgentId, Option<Arc<AgentRegistration>>),
-    /// What is known about an agent: for people; statistics among it are refreshed at most once a minute.
+    /// What is known about an agent, for people.
     Agent(AgentRow),
+    /// An agent, of whom nothing else is new, is still there: told at most once a minute, by its last record.
+    AgentSeen(AgentId, Timestamp),
 }
 
 /// A connected account.

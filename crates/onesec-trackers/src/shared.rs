@@ -16,6 +16,12 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Sym(Arc<str>);
 
 impl Sym {
+    /// Whether it is `text`, which is quick to tell where `same` is `text` and shared.
+    #[inline]
+    pub(crate) fn is(&self, text: &str, same: Option<&Self>) -> bool {
+        same.is_some_and(|same| Arc::ptr_eq(&self.0, &same.0)) || *self.0 == *text
+    }
+
     /// A name of its own, shared with nobody.
     pub(crate) fn lone(text: &str) -> Self {
         Self(Arc::from(text))
@@ -37,6 +43,30 @@ impl Deref for Sym {
 impl Borrow<str> for Sym {
     fn borrow(&self) -> &str {
         &self.0
+    }
+}
+
+/// (agent, user, connection): as a record names them, and as they are shared where they were found.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key<'a> {
+    pub(crate) agent: (&'a str, Option<&'a Sym>),
+    pub(crate) user: (&'a str, Option<&'a Sym>),
+    pub(crate) connection: (&'a str, Option<&'a Sym>),
+}
+
+impl<'a> Key<'a> {
+    pub(crate) const fn new([agent, user, connection]: [&'a str; 3]) -> Self {
+        Self { agent: (agent, None), user: (user, None), connection: (connection, None) }
+    }
+
+    #[inline]
+    pub(crate) fn is_for(&self, agent: &Sym, user: &Sym) -> bool {
+        agent.is(self.agent.0, self.agent.1) && user.is(self.user.0, self.user.1)
+    }
+
+    #[inline]
+    pub(crate) fn is(&self, agent: &Sym, user: &Sym, connection: &Sym) -> bool {
+        self.is_for(agent, user) && connection.is(self.connection.0, self.connection.1)
     }
 }
 

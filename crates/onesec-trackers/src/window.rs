@@ -1,10 +1,10 @@
 //! Sliding windows, exact at the threshold, and the split between what was proved and what was said.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use onesec_telemetry::{Attribution, Record, Timestamp};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::config::RateLimit;
 use crate::facts::Rate;
@@ -12,14 +12,14 @@ use crate::facts::Rate;
 /// Times of what counted, newest last: never more than one beyond the limit.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Window {
-    times: VecDeque<i64>,
+    times: SmallVec<[i64; 2]>,
     /// The limit was exceeded, and the window has not emptied to the leaving threshold since.
     armed: bool,
 }
 
 impl Window {
     pub(crate) const fn new() -> Self {
-        Self { times: VecDeque::new(), armed: false }
+        Self { times: SmallVec::new_const(), armed: false }
     }
 
     pub(crate) const fn is_armed(&self) -> bool {
@@ -29,7 +29,7 @@ impl Window {
     /// The rate with a record at `at`: as if it counted, or as another view of one that did.
     pub(crate) fn rate(&self, at: Timestamp, counts: bool, limit: &RateLimit) -> Rate {
         let at = at.as_micros();
-        let last = self.times.back().copied();
+        let last = self.times.last().copied();
         let newest = if counts { last.map_or(at, |last| last.max(at)) } else { last.unwrap_or(at) };
         let start = newest.saturating_sub(micros(limit.window));
         let before = self.times.len() - self.times.partition_point(|&t| t <= start);
@@ -58,11 +58,10 @@ impl Window {
         let at = at.as_micros();
         let place = self.times.partition_point(|&t| t <= at);
         self.times.insert(place, at);
-        let start = self.times.back().map_or(at, |&t| t).saturating_sub(micros(limit.window));
+        let start = self.times.last().map_or(at, |&t| t).saturating_sub(micros(limit.window));
         let most = limit.limit as usize + 1;
-        while self.times.len() > most || self.times.front().is_some_and(|&t| t <= start) {
-            self.times.pop_front();
-        }
+        let over = self.times.partition_point(|&t| t <= start).max(self.times.len().saturating_sub(most));
+        self.times.drain(..over);
     }
 }
 

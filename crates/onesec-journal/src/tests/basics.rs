@@ -290,6 +290,26 @@ fn ledger_rows_are_replaced_removed_filtered_and_purged() {
 }
 
 #[test]
+fn members_of_a_row_are_changed_and_no_row_comes_of_it() {
+    let home = Home::new();
+    let mut journal = home.open();
+    let table = LedgerTable::Agents;
+    let row = LedgerRow { doc: r#"{"seen":"1","own":{"a":1}}"#.into(), ..ledger_row("a", "bot-1") };
+    let merge = |id: &str| LedgerWrite::Merge {
+        table,
+        tenant: tenant(),
+        id: id.into(),
+        doc: r#"{"seen":"2"}"#.into(),
+        updated_seq: 9,
+    };
+    let ledger = vec![LedgerWrite::Put { table, row: row.clone() }, merge("a"), merge("b")];
+    journal.writer.commit(&Batch { ledger, ..Batch::default() }).expect("commits");
+    let page = journal.reader.ledger((table, &tenant()), &LedgerFilter::default(), (None, 10)).expect("reads");
+    let changed = LedgerRow { doc: r#"{"seen":"2","own":{"a":1}}"#.into(), updated_seq: 9, ..row };
+    assert_eq!(page.items, [changed]);
+}
+
+#[test]
 fn alerts_are_found_by_every_filter() {
     let home = Home::new();
     let mut journal = home.open();

@@ -83,6 +83,15 @@ pub(super) fn ledger_write(tenant: &TenantId, change: &LedgerChange, seq: Seq) -
             row.doc = json(agent);
             LedgerTable::Agents
         }
+        LedgerChange::AgentSeen(agent, last_seen) => {
+            return Some(LedgerWrite::Merge {
+                table: LedgerTable::Agents,
+                tenant: tenant.clone(),
+                id: agent.to_string(),
+                doc: json(&serde_json::json!({ "last_seen": last_seen })),
+                updated_seq: seq.0,
+            });
+        }
         LedgerChange::Registration(agent, None) => {
             let table = LedgerTable::Registrations;
             return Some(LedgerWrite::Remove { table, tenant: tenant.clone(), id: agent.to_string() });

@@ -1,7 +1,7 @@
 //! From the written catalogue to the one that answers: merged, checked, hashed.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry as Slot;
 
 use super::combination::{Combination, rule};
 use super::data::{Case, RawCatalogue, RawCombination, RawProvider, RawScope};
@@ -130,9 +130,9 @@ fn build(raw: &RawCatalogue) -> Result<Catalogue, CatalogueError> {
     }
     let mut catalogue = Catalogue {
         providers: raw.providers.iter().map(Provider::build).collect::<Result<_, _>>()?,
-        connections: HashMap::new(),
-        anywhere: HashMap::new(),
-        distinctive: HashMap::new(),
+        connections: HashMap::default(),
+        anywhere: HashMap::default(),
+        distinctive: HashMap::default(),
         combinations: Vec::new(),
     };
     for (provider, raw) in (0..=u16::MAX).map(ProviderId).zip(&raw.providers) {
@@ -154,7 +154,7 @@ fn build(raw: &RawCatalogue) -> Result<Catalogue, CatalogueError> {
 impl Catalogue {
     /// What a spelling means without a provider, and which spellings give their provider away.
     fn index_spellings(&mut self) {
-        let mut owners: HashMap<Box<str>, Option<ProviderId>> = HashMap::new();
+        let mut owners: HashMap<Box<str>, Option<ProviderId>> = HashMap::default();
         for (id, provider) in (0..=u16::MAX).map(ProviderId).zip(&self.providers) {
             for (spelling, position) in &provider.spellings {
                 let Some(entry) = provider.entries.get(*position) else { continue };

@@ -26,8 +26,9 @@ mod provider;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use hashbrown::HashMap;
 
 pub use build::CatalogueError;
 pub use class::{Class, ClassSet, Risk};

@@ -1,7 +1,7 @@
 //! One provider: its scopes, what they imply, and every spelling of them.
 
+use hashbrown::HashMap;
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use super::CatalogueError;
 use super::class::{ClassSet, Risk};
@@ -35,7 +35,7 @@ impl Provider {
             entries: Vec::with_capacity(raw.scopes.len()),
             fold: raw.case == Some(Case::Fold),
             url_prefixes: raw.url_prefixes.clone(),
-            spellings: HashMap::new(),
+            spellings: HashMap::default(),
         };
         for entry in &raw.scopes {
             provider.add(entry)?;

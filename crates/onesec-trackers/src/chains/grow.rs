@@ -11,7 +11,7 @@ use crate::accounts::ConnectedAccountTracker;
 use crate::config::TrackerConfig;
 use crate::facts::{AccountState, Refusal};
 use crate::scopes::Meaning;
-use crate::shared::Seed;
+use crate::shared::{Key, Seed};
 
 /// A delegation as it was asked for.
 #[derive(Debug)]
@@ -149,7 +149,7 @@ impl<'a> Ground<'a> {
             },
         };
         let hash = self.seed.triple(wish.by, user, connection);
-        let Some((alive, last)) = self.chains.grants(hash, [wish.by, user, connection]) else {
+        let Some((alive, last)) = self.chains.grants(hash, &Key::new([wish.by, user, connection])) else {
             return Err(Refusal::UnknownParent);
         };
         let fits = |(_, row): &(u32, &Row)| row.holds(wish.at) && row.covers_account(wish.account);

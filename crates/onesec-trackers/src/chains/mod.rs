@@ -12,7 +12,7 @@ use onesec_telemetry::{DelegationId, ScopeSet, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Ending;
-use crate::shared::Sym;
+use crate::shared::{Key, Sym};
 
 pub(crate) use cut::{Cut, RevokedKey};
 pub(crate) use grow::{Ground, Grown, Growth, Wish};
@@ -180,7 +180,7 @@ impl DelegationChainTracker {
 
     /// The delegations of (agent, user, connection) that have not ended, and the one that ended last.
     #[inline]
-    pub(crate) fn grants(&self, hash: u64, key: [&str; 3]) -> Option<(Alive<'_>, Option<&Row>)> {
+    pub(crate) fn grants(&self, hash: u64, key: &Key<'_>) -> Option<(Alive<'_>, Option<&Row>)> {
         let grant = self.grants.find(hash, |grant| self.row(grant.row).is_some_and(|row| row.is_for(key)))?;
         let alive = Alive { chains: self, at: grant.first_alive };
         Some((alive, self.row(grant.last_ended)))
@@ -252,7 +252,7 @@ impl DelegationChainTracker {
 }
 
 impl Row {
-    fn is_for(&self, [agent, user, connection]: [&str; 3]) -> bool {
-        *self.agent == *agent && *self.user == *user && *self.connection == *connection
+    fn is_for(&self, key: &Key<'_>) -> bool {
+        key.is(&self.agent, &self.user, &self.connection)
     }
 }

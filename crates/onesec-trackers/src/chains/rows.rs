@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Delegate, DelegationChainTracker, Grant, Held, NONE, RevokedKey, Row};
 use crate::facts::Ending;
-use crate::shared::{Seed, Shared, Sym, both};
+use crate::shared::{Key, Seed, Shared, Sym, both};
 
 /// The ledger as it is saved, sorted.
 #[derive(Serialize)]
@@ -80,7 +80,7 @@ impl DelegationChainTracker {
         let rows = &self.rows;
         let Some(row) = rows.get(at as usize) else { return };
         let key = [&*row.agent, &*row.user, &*row.connection];
-        let is = |grant: &Grant| rows.get(grant.row as usize).is_some_and(|row| row.is_for(key));
+        let is = |grant: &Grant| rows.get(grant.row as usize).is_some_and(|row| row.is_for(&Key::new(key)));
         let rehash =
             |grant: &Grant| rows.get(grant.row as usize).map_or(0, |r| seed.triple(&r.agent, &r.user, &r.connection));
         let entry = self.grants.entry(seed.triple(key[0], key[1], key[2]), is, rehash);
@@ -151,7 +151,7 @@ impl DelegationChainTracker {
         let rows = &self.rows;
         let Some(row) = rows.get(at as usize) else { return };
         let key = [&*row.agent, &*row.user, &*row.connection];
-        let is = |grant: &Grant| rows.get(grant.row as usize).is_some_and(|row| row.is_for(key));
+        let is = |grant: &Grant| rows.get(grant.row as usize).is_some_and(|row| row.is_for(&Key::new(key)));
         let Some(grant) = self.grants.find_mut(hash, is) else { return };
         let next = row.next_alive;
         if rows.get(grant.last_ended as usize).is_none_or(|last| ended_order(last) < ended_order(row)) {

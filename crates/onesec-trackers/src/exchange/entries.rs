@@ -5,6 +5,7 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use onesec_telemetry::{AgentId, ScopeSet, Timestamp};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::Network;
 use crate::pool::Entry;
@@ -27,7 +28,7 @@ pub(crate) struct AgentStats {
     /// The agent that it looked like when it was seen first.
     pub(crate) confusable: Option<Box<AgentId>>,
     /// Connections that it exchanged for.
-    pub(crate) connections: Vec<Sym>,
+    pub(crate) connections: SmallVec<[Sym; 1]>,
     /// (user, connection) of the baselines that changed last: for people.
     pub(crate) baselines: Vec<(Sym, Sym)>,
     /// Saved in a section of its own.
@@ -44,7 +45,7 @@ pub(crate) struct Side {
     pub(crate) last: Option<Timestamp>,
     pub(crate) window: Window,
     /// Newest first.
-    pub(crate) networks: Vec<Network>,
+    pub(crate) networks: SmallVec<[Network; 2]>,
 }
 
 impl AgentStats {
@@ -57,7 +58,7 @@ impl AgentStats {
             shown: at,
             registered: false,
             confusable: None,
-            connections: Vec::new(),
+            connections: SmallVec::new(),
             baselines: Vec::new(),
             reach: Split::default(),
         }
@@ -68,7 +69,6 @@ impl AgentStats {
         if self.connections.iter().any(|c| &**c == connection) || self.connections.len() >= MOST_CONNECTIONS {
             return false;
         }
-        self.connections.reserve_exact(1);
         self.connections.push(shared.name(connection));
         self.connections.sort_unstable();
         true

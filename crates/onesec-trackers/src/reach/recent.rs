@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use onesec_telemetry::Timestamp;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 /// When each of several things was last seen. Ascending by key.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(crate) struct Recent(Vec<(u64, i64)>);
+pub(crate) struct Recent(SmallVec<[(u64, i64); 1]>);
 
 impl Recent {
     /// Distinct things in the window that ends at the newest of them or at `at`, `with` among them.
@@ -36,9 +37,6 @@ impl Recent {
                 return;
             }
             Err(place) => {
-                if self.0.is_empty() {
-                    self.0.reserve_exact(1);
-                }
                 self.0.insert(place, (key, at));
             }
         }

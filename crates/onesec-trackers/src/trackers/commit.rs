@@ -10,6 +10,7 @@ use super::plan::Plan;
 use crate::accounts::Accepted;
 use crate::chains::{Growth, Row, Wish};
 use crate::facts::{Ending, Refusal};
+use crate::shared::Key;
 
 impl State {
     pub(super) fn commit(&mut self, plan: Plan<'_>, record: &Record) {
@@ -120,7 +121,7 @@ impl State {
     fn sweep(&mut self, new: &Row) {
         let key = [&*new.agent, &*new.user, &*new.connection];
         let hash = self.shared.seed.triple(key[0], key[1], key[2]);
-        let Some((alive, _)) = self.chains.grants(hash, key) else { return };
+        let Some((alive, _)) = self.chains.grants(hash, &Key::new(key)) else { return };
         let long_over =
             |(at, row): (u32, &Row)| row.expires.filter(|&end| end + DISORDER < new.created).map(|end| (at, end));
         let over: Vec<(u32, Timestamp)> = alive.filter_map(long_over).collect();
@@ -157,7 +158,7 @@ impl State {
         let holder_at = row.holder;
         self.chains.end(at, (how, time), &self.shared.seed);
         if let Some(holder) = self.accounts.holder_mut(holder_at) {
-            holder.alive.retain(|&other| other != at);
+            holder.alive.retain(|other| *other != at);
         }
         self.dirty.delegations.insert(at);
         self.dirty.holders.insert(holder_at);

@@ -9,7 +9,7 @@ use crate::accounts::Holder;
 use crate::chains::{DelegationChainTracker, Row};
 use crate::exchange::{View, join_of};
 use crate::facts::{AccountState, Ending};
-use crate::shared::both;
+use crate::shared::{Key, both};
 use crate::window::Class;
 
 /// What a record does with an account.
@@ -120,17 +120,23 @@ impl<'r> Look<'r> {
         let (user_hash, connection_hash) = (seed.of(user.as_str()), seed.of(connection.as_str()));
         let (user, connection) = (user.as_str(), connection.as_str());
         self.holder = state.accounts.find(both(user_hash, connection_hash), user, connection);
-        self.void = self.holder_in(state).and_then(Holder::any_unlinked);
+        let holder = self.holder_in(state);
+        self.void = holder.and_then(Holder::any_unlinked);
         let Some(agent) = self.agent.map(AgentId::as_str) else { return };
         self.agent_user_hash = both(self.agent_hash, user_hash);
         self.pair_hash = DelegationChainTracker::triple(self.agent_hash, user_hash, connection_hash);
+        // Names that were found once need not be read again.
+        let known_agent = self.agent_slot.and_then(|slot| state.exchange.agents.get(slot)).map(|known| &known.name);
+        let key = Key {
+            agent: (agent, known_agent),
+            user: (user, holder.map(|holder| &holder.user)),
+            connection: (connection, holder.map(|holder| &holder.connection)),
+        };
         let agent_users = &state.exchange.agent_users;
-        self.agent_user =
-            agent_users.find(self.agent_user_hash, |known| *known.agent == *agent && *known.user == *user);
-        self.pair = state.exchange.pairs.find(self.pair_hash, |known| {
-            *known.agent == *agent && *known.user == *user && *known.connection == *connection
-        });
-        self.stand = self.find_stand(state, record, [agent, user, connection]);
+        self.agent_user = agent_users.find(self.agent_user_hash, |k| key.is_for(&k.agent, &k.user));
+        let pairs = &state.exchange.pairs;
+        self.pair = pairs.find(self.pair_hash, |k| key.is(&k.agent, &k.user, &k.connection));
+        self.stand = self.find_stand(state, record, &key);
     }
 
     pub(super) fn holder_in<'s>(&self, state: &'s State) -> Option<&'s Holder> {
@@ -160,7 +166,7 @@ impl<'r> Look<'r> {
     }
 
     /// The best of several delegations: the right account, live, covering what is wanted, then the newest.
-    fn find_stand(&self, state: &State, record: &Record, key: [&str; 3]) -> Stand {
+    fn find_stand(&self, state: &State, record: &Record, key: &Key<'_>) -> Stand {
         let Some((alive, last)) = state.chains.grants(self.pair_hash, key) else { return Stand::Never };
         let several = alive.count() > 1;
         let wanted = if several { self.wanted(state, record) } else { None };

@@ -118,7 +118,16 @@ struct Dirty {
     holders: BTreeSet<u32>,
     delegations: BTreeSet<u32>,
     agents: BTreeSet<Sym>,
+    /// Agents of whom no more is new than that they are still there.
+    seen: Vec<(Sym, Timestamp)>,
     registrations: BTreeSet<Sym>,
+}
+
+impl Dirty {
+    fn is_empty(&self) -> bool {
+        let ledger = self.holders.is_empty() && self.delegations.is_empty() && self.registrations.is_empty();
+        ledger && self.agents.is_empty() && self.seen.is_empty()
+    }
 }
 
 impl Trackers {
@@ -169,8 +178,27 @@ impl Trackers {
     /// Rows that changed since the last call: accounts, delegations, agents, each in the order of their names.
     #[must_use]
     pub fn changes(&mut self) -> Vec<LedgerChange> {
-        let dirty = std::mem::take(&mut self.state.dirty);
-        self.state.changed_rows(&dirty)
+        let mut changes = Vec::new();
+        self.changes_into(&mut changes);
+        changes
+    }
+
+    /// As [`Trackers::changes`], into room that is there already.
+    pub fn changes_into(&mut self, out: &mut Vec<LedgerChange>) {
+        if self.state.dirty.is_empty() {
+            return;
+        }
+        // Only who was seen, most of the time.
+        let seen = std::mem::take(&mut self.state.dirty.seen);
+        let dirty = if self.state.dirty.is_empty() { None } else { Some(std::mem::take(&mut self.state.dirty)) };
+        if let Some(dirty) = &dirty {
+            self.state.changed_rows(dirty, out);
+        }
+        let told = |name: &Sym| dirty.as_ref().is_some_and(|dirty| dirty.agents.contains(name));
+        let only_seen = seen.iter().filter(|(name, _)| !told(name));
+        out.extend(only_seen.filter_map(|(name, at)| Some(LedgerChange::AgentSeen(name.id()?, *at))));
+        self.state.dirty.seen = seen;
+        self.state.dirty.seen.clear();
     }
 
     /// Every row: to rebuild tables.

@@ -10,16 +10,17 @@ use crate::exchange::AgentStats;
 use crate::shared::Sym;
 
 impl State {
-    pub(super) fn changed_rows(&self, dirty: &Dirty) -> Vec<LedgerChange> {
+    pub(super) fn changed_rows(&self, dirty: &Dirty, out: &mut Vec<LedgerChange>) {
         let mut holders: Vec<&Holder> = dirty.holders.iter().filter_map(|&at| self.accounts.holder(at)).collect();
         holders.sort_unstable_by(|a, b| (&a.user, &a.connection).cmp(&(&b.user, &b.connection)));
         let mut delegations: Vec<u32> = dirty.delegations.iter().copied().collect();
         self.chains.sort(&mut delegations);
         let accounts = holders.into_iter().flat_map(|holder| self.account_rows(holder));
         let delegations = delegations.into_iter().filter_map(|at| self.delegation_row(self.chains.row(at)?));
-        let agents = dirty.agents.iter().filter_map(|name| self.agent_row_of(name));
-        let registrations = dirty.registrations.iter().filter_map(|name| self.registration_row(name));
-        accounts.chain(delegations).chain(agents).chain(registrations).collect()
+        out.extend(accounts);
+        out.extend(delegations);
+        out.extend(dirty.agents.iter().filter_map(|name| self.agent_row_of(name)));
+        out.extend(dirty.registrations.iter().filter_map(|name| self.registration_row(name)));
     }
 
     pub(super) fn all_rows(&self) -> Vec<LedgerChange> {
@@ -31,9 +32,12 @@ impl State {
             holders: (0..count(self.accounts.holders().len())).collect(),
             delegations: (0..count(self.chains.rows().len())).collect(),
             agents,
+            seen: Vec::new(),
             registrations: self.registry.sorted().iter().map(|known| Sym::lone(known.agent_id.as_str())).collect(),
         };
-        self.changed_rows(&all)
+        let mut rows = Vec::new();
+        self.changed_rows(&all, &mut rows);
+        rows
     }
 
     fn registration_row(&self, name: &Sym) -> Option<LedgerChange> {

@@ -58,7 +58,7 @@ impl State {
         let Some(agent) = self.exchange.agents.get_mut(slot) else { return slot };
         let counts = stash.view.is_some_and(View::counts);
         agent.seen = agent.seen.max(stash.at);
-        let mut changed = stash.agent_slot.is_none() || agent.seen.since(agent.shown) >= SHOW_EVERY;
+        let mut changed = stash.agent_slot.is_none();
         let side = agent.sides.get_mut(stash.class);
         side.first = side.first.or(Some(stash.at));
         if passed && stash.acts {
@@ -76,6 +76,9 @@ impl State {
         if changed {
             agent.shown = agent.seen;
             self.dirty.agents.insert(agent.name.clone());
+        } else if agent.seen.since(agent.shown) >= SHOW_EVERY {
+            agent.shown = agent.seen;
+            self.dirty.seen.push((agent.name.clone(), agent.seen));
         }
         slot
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use onesec_telemetry::{Attribution, Body, Channel, Command, Details, EventId, Record, Timestamp};
 
 use super::{BURST_WINDOW, is_undelegated, success, tells_of_exchange};
-use crate::config::ProbingLimits;
+use crate::config::{ProbingLimits, RateLimit};
 use crate::exchange::View;
 use crate::facts::{AccessFacts, FAIL_WINDOW, FAN_WINDOW, LostFacts, WAKING};
 use crate::reach::{Attempt, Failing, MOST_CONNECTIONS, MOST_UNDELEGATED, MOST_USERS, Reach, TaskFor, Untold, Waking};
@@ -13,7 +13,7 @@ use crate::shared::{Sym, stable_hash};
 use crate::trackers::look::{Act, Look};
 use crate::trackers::stash::Stash;
 use crate::trackers::{Settled, State};
-use crate::window::{Class, Split};
+use crate::window::{Class, Split, Window};
 
 /// What settling needs to know of an exchange.
 #[derive(Debug, Clone, Copy, Default)]
@@ -103,8 +103,8 @@ impl State {
         }
         let (limits, rest_after, rate) = (self.config.probing, self.config.rest_after, self.config.exchange_rate);
         let Some(agent) = self.exchange.agents.get_mut(slot) else { return };
-        let passed = agent.sides.get(stash.class).map_or(0, |side| side.window.rate(stash.at, false, &rate).count);
-        let by = Measures { passed, limits, rest_after };
+        let window = agent.sides.get(stash.class).map_or(Window::NONE, |side| &side.window);
+        let by = Measures { window, rate: &rate, limits, rest_after };
         agent.reach.get_mut(stash.class).settle(stash, settled, by);
         self.settle_failing(stash);
         self.settle_task(stash, settled);
@@ -200,15 +200,22 @@ impl State {
 
 /// What an agent's reach is measured by.
 #[derive(Debug, Clone, Copy)]
-struct Measures {
-    /// Exchanges that are known to have been let pass of late.
-    passed: u32,
+struct Measures<'a> {
+    window: &'a Window,
+    rate: &'a RateLimit,
     limits: ProbingLimits,
     rest_after: Duration,
 }
 
+impl Measures<'_> {
+    /// Exchanges that are known to have been let pass of late.
+    fn passed(&self, at: Timestamp) -> u32 {
+        self.window.rate(at, false, self.rate).count
+    }
+}
+
 impl Reach {
-    fn settle(&mut self, stash: &Stash, settled: Settled, by: Measures) {
+    fn settle(&mut self, stash: &Stash, settled: Settled, by: Measures<'_>) {
         let let_pass = settled != Settled::Refused;
         // Whoever asks too often is told to wait, which is no answer to what was asked.
         let refused = !let_pass && !stash.over_agent && !stash.over_root;
@@ -251,7 +258,7 @@ impl Reach {
         }
     }
 
-    fn settle_attempt(&mut self, stash: &Stash, failed: Option<bool>, by: Measures) {
+    fn settle_attempt(&mut self, stash: &Stash, failed: Option<bool>, by: Measures<'_>) {
         if self.attempts.as_ref().is_some_and(|attempts| attempts.is_over(stash.at)) {
             self.attempts = None;
         }
@@ -260,7 +267,7 @@ impl Reach {
         let (user, connection) = (name(&stash.user), name(&stash.connection));
         let attempt = Attempt { at: stash.at.as_micros(), user, connection, failed };
         let attempts = self.attempts.get_or_insert_default();
-        let probing = failed && attempts.tally(stash.at, Some(attempt), by.passed).is_probing(&by.limits);
+        let probing = failed && attempts.tally(stash.at, Some(attempt), by.passed(stash.at)).is_probing(&by.limits);
         attempts.note(attempt, probing);
     }
 }

@@ -195,6 +195,6 @@ fn those_who_delegate_every_hour_leave_nothing_to_look_through() {
         t.pass(&delegation(hour * 3600, [&name, "bot", "ann", ""], |d| d.expires_at = Some(at(hour * 3600 + 3700))));
     }
     let hash = t.state.shared.seed.triple("bot", "ann", "github");
-    let (alive, _) = t.state.chains.grants(hash, ["bot", "ann", "github"]).expect("granted");
+    let (alive, _) = t.state.chains.grants(hash, &crate::shared::Key::new(["bot", "ann", "github"])).expect("granted");
     assert!(alive.count() <= 3);
 }

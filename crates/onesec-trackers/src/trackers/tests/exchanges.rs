@@ -247,7 +247,8 @@ fn a_clean_exchange_of_a_known_agent_changes_no_row_within_a_minute() {
     t.pass(&exchange(2, A, "repo"));
     assert!(t.changes().is_empty());
     t.pass(&exchange(62, A, "repo"));
-    assert_eq!(t.changes().len(), 1);
+    let seen = crate::LedgerChange::AgentSeen("mail-bot".parse().expect("an id"), exchange(62, A, "repo").at);
+    assert_eq!(t.changes(), [seen]);
 }
 
 #[test]

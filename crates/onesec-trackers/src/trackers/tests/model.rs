@@ -1,5 +1,6 @@
 //! Links, delegations and their ends in any interleaving, against a model that looks through its whole log.
 
+use crate::LedgerChange;
 use proptest::prelude::*;
 
 use super::*;
@@ -246,25 +247,34 @@ proptest! {
         for record in &log {
             trackers.pass(record);
             for row in trackers.changes() {
-                table.insert(key(&row), row);
+                if let LedgerChange::AgentSeen(agent, at) = &row {
+                    let Some(LedgerChange::Agent(known)) = table.get_mut(&(2, agent.to_string())) else {
+                        panic!("{agent} was seen before it had a row");
+                    };
+                    known.last_seen = *at;
+                } else {
+                    table.insert(key(&row), row);
+                }
             }
         }
-        for row in trackers.ledger_rows() {
+        for mut row in trackers.ledger_rows() {
             let kept = table.remove(&key(&row));
-            // The last sight of an agent is refreshed once a minute only.
-            if !matches!(row, crate::LedgerChange::Agent(_)) {
-                prop_assert_eq!(kept, Some(row));
+            if let (LedgerChange::Agent(row), Some(LedgerChange::Agent(kept))) = (&mut row, &kept) {
+                prop_assert!(row.last_seen.since(kept.last_seen) < std::time::Duration::from_secs(60));
+                row.last_seen = kept.last_seen;
             }
+            prop_assert_eq!(kept, Some(row));
         }
         prop_assert!(table.is_empty());
     }
 }
 
-fn key(row: &crate::LedgerChange) -> (u8, String) {
+fn key(row: &LedgerChange) -> (u8, String) {
     match row {
-        crate::LedgerChange::Account(a) => (0, format!("{} {} {:?}", a.user_id, a.connection, a.account_id)),
-        crate::LedgerChange::Delegation(d) => (1, format!("{} {}", d.id, d.connection)),
-        crate::LedgerChange::Agent(a) => (2, a.agent_id.to_string()),
-        crate::LedgerChange::Registration(agent, _) => (3, agent.to_string()),
+        LedgerChange::Account(a) => (0, format!("{} {} {:?}", a.user_id, a.connection, a.account_id)),
+        LedgerChange::Delegation(d) => (1, format!("{} {}", d.id, d.connection)),
+        LedgerChange::Agent(a) => (2, a.agent_id.to_string()),
+        LedgerChange::AgentSeen(agent, _) => (2, agent.to_string()),
+        LedgerChange::Registration(agent, _) => (3, agent.to_string()),
     }
 }
