@@ -1,5 +1,6 @@
 //! Findings: what a detector reports, with the evidence it cannot do without.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -139,7 +140,7 @@ pub struct Finding {
     /// Names and numbers behind it.
     pub attributes: BTreeMap<&'static str, AttributeValue>,
     /// Labels whose first appearance makes an alert be raised again, such as a class of scope.
-    pub aspects: BTreeSet<&'static str>,
+    pub aspects: BTreeSet<Cow<'static, str>>,
     /// For a property of the set-up: one alert until this value changes, instead of one an hour.
     pub standing: Option<u64>,
     /// Rests on a person's decision (suspend, revoke, unlink): applies in dry run, too.
@@ -190,8 +191,8 @@ impl Finding {
 
     /// Adds a label whose first appearance raises the alert again.
     #[must_use]
-    pub fn aspect(mut self, label: &'static str) -> Self {
-        self.aspects.insert(label);
+    pub fn aspect(mut self, label: impl Into<Cow<'static, str>>) -> Self {
+        self.aspects.insert(label.into());
         self
     }
 

@@ -15,7 +15,7 @@ use onesec_detector::{Detector, Findings};
 use onesec_detectors::{Settings, all};
 use onesec_engine::Engine;
 use onesec_telemetry::catalogue::Catalogue;
-use onesec_telemetry::{AgentId, ConnectionName, Record, TenantId, Timestamp, UserId};
+use onesec_telemetry::{AgentId, ConnectionName, Kind, Record, TenantId, Timestamp, UserId};
 use onesec_testkit::{Draft, Rng, at, records};
 use onesec_trackers::{LedgerChange, Settled, TrackerConfig, Trackers};
 
@@ -99,6 +99,8 @@ impl Endless {
 struct Judges {
     trackers: Trackers,
     detectors: Vec<Box<dyn Detector>>,
+    /// Those that read exchanges, as the engine keeps it by kind.
+    readers: Vec<usize>,
     found: Findings,
     changes: Vec<LedgerChange>,
 }
@@ -106,7 +108,9 @@ struct Judges {
 impl Judges {
     fn new(detectors: Vec<Box<dyn Detector>>) -> Self {
         let trackers = Trackers::new(TrackerConfig::default(), Catalogue::builtin());
-        let mut judges = Self { trackers, detectors, found: Findings::new(), changes: Vec::new() };
+        let reads = |at: &usize| detectors[*at].descriptor().reads(Kind::TokenExchange);
+        let readers = (0..detectors.len()).filter(reads).collect();
+        let mut judges = Self { trackers, detectors, readers, found: Findings::new(), changes: Vec::new() };
         // Delegations that nobody signed are told of once, when they are made.
         set_up().iter().for_each(|record| judges.observe(record));
         judges.found = Findings::new();
@@ -120,11 +124,8 @@ impl Judges {
 
     fn observe(&mut self, record: &Record) {
         let facts = self.trackers.observe(record);
-        let kind = record.event().map(onesec_telemetry::Event::kind);
-        for detector in &mut self.detectors {
-            if kind.is_some_and(|kind| detector.descriptor().reads(kind)) {
-                detector.judge(record, &facts, &mut self.found);
-            }
+        for &reader in &self.readers {
+            self.detectors[reader].judge(record, &facts, &mut self.found);
         }
         drop(facts);
         self.trackers.settle(Settled::Passed);

@@ -67,7 +67,7 @@ impl Detector for DormantAgent {
         let days = rest.woke.since(rest.since).as_secs() / 86_400;
         let reason = format!("back after {days} days without an exchange: {}", signs.join(", "));
         let mut finding = Finding::about(record, Severity::High, reason).of(Entity::agent_of(record));
-        finding.aspects.extend(signs.iter().copied());
+        finding.aspects.extend(signs.iter().copied().map(Into::into));
         let signs: Vec<String> = signs.into_iter().map(str::to_owned).collect();
         out.report(finding.with("last_exchange", rest.since.to_string()).with("signs", signs));
     }

@@ -2,8 +2,8 @@
 
 use onesec_detector::{Descriptor, Detector, Entity, Evidence, Facts, Finding, Findings, Module, Record, Severity};
 
-/// Fires when a window above its limit, an agent with many failures or a learned baseline had to go to make room. What comes
-/// back after that is pending, never fresh, and still: whoever floods us with names may be after that. Told with the next
+/// Fires when a window above its limit, an agent with many failures, a learned baseline, an agent or task under influence, a
+/// mandate, a poisoned piece of memory or an approved manifest had to go to make room. A baseline that comes back is pending, never fresh, and still: whoever floods us with names may be after that. Told with the next
 /// event; names nobody, because whoever was forgotten has done nothing.
 ///
 /// **Blind spot**: what is forgotten of entities that were in order.
@@ -40,11 +40,14 @@ impl Detector for StateLost {
         let Some(lost) = &facts.lost else {
             return;
         };
-        let reason =
-            format!("{} counts above their limit and {} baselines had to make room", lost.armed, lost.baselines);
+        let reason = format!(
+            "{} counts above their limit, {} baselines and {} influences, mandates or manifests had to make room",
+            lost.armed, lost.baselines, lost.behaviour
+        );
         let mut finding = Finding::new(Entity::default(), Evidence::from(&lost.event), Severity::Medium, reason)
             .with("armed", lost.armed)
-            .with("baselines", lost.baselines);
+            .with("baselines", lost.baselines)
+            .with("behaviour", lost.behaviour);
         finding.attribution = Some(lost.attribution);
         out.report(finding);
     }

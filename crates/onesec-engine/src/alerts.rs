@@ -139,7 +139,7 @@ impl AlertBook {
             alert,
             opened_by: record.seq,
             closes,
-            aspects: finding.aspects.iter().map(|a| (*a).to_owned()).collect(),
+            aspects: finding.aspects.iter().map(ToString::to_string).collect(),
             standing: finding.standing,
             first: evidence,
             last: Vec::new(),
@@ -184,7 +184,7 @@ impl AlertBook {
         }
         entry.reporters.bar(record.sender.key.as_ref(), record.sender.owner.as_ref());
         for aspect in &finding.aspects {
-            worse |= entry.aspects.insert((*aspect).to_owned());
+            worse |= entry.aspects.insert(aspect.to_string());
         }
         let silent = entry.acknowledged_until.is_some_and(|until| record.observed_at < until);
         (worse && !silent).then(|| transition(alert, record, Change::Raised))

@@ -1,38 +1,21 @@
 //! Attack chains: findings of several detectors that follow one another become one incident.
 //!
-//! The rules are data: ordered stages, each a choice of detectors. Every stage is a finding of MEDIUM or more that rests on
+//! The rules are data ([`rules`]): ordered stages, each a choice of detectors. Every stage is a finding of MEDIUM or more that rests on
 //! more than hearsay, within an hour, about the same agent, user or task. Incidents are never stages.
 
+mod rules;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use onesec_detector::{Descriptor, Entity, Evidence, Finding, Module};
 use onesec_telemetry::{AgentId, AlertId, Attribution, EventId, Record, Seq, Severity, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
+pub use rules::{ChainRule, chain_rules, chain_rules_of};
+
 /// The code of incidents.
 pub(crate) const ATTACK_CHAIN: &str = "attack-chain";
-
-/// A rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChainRule {
-    /// Stable name in kebab-case.
-    pub name: String,
-    /// What happened, in words.
-    pub says: String,
-    /// The stages in order: detectors of which one must have found something; `detector/aspect` asks for an aspect of it.
-    pub stages: Vec<Vec<String>>,
-}
-
-/// The built-in rules.
-#[must_use]
-pub fn chain_rules() -> &'static [ChainRule] {
-    static RULES: LazyLock<Vec<ChainRule>> =
-        LazyLock::new(|| serde_json::from_str(include_str!("chains.json")).unwrap_or_default());
-    &RULES
-}
 
 /// What an incident says of itself.
 pub static CHAIN_DESCRIPTOR: Descriptor = Descriptor {
@@ -87,7 +70,7 @@ pub(crate) struct Incident {
 
 impl ChainBook {
     /// Notes a finding; the incidents that it completes.
-    pub(crate) fn note(&mut self, record: &Record, stage: Stage<'_>) -> Vec<Incident> {
+    pub(crate) fn note(&mut self, record: &Record, stage: Stage<'_>, rules: &[ChainRule]) -> Vec<Incident> {
         let counts = stage.finding.severity >= Severity::Medium
             && stage.attribution > Attribution::Reported
             && stage.detector != ATTACK_CHAIN
@@ -95,7 +78,7 @@ impl ChainBook {
         let Some(event) = stage.finding.evidence.iter().next().filter(|_| counts) else { return Vec::new() };
         let note = Note {
             detector: stage.detector.to_owned(),
-            aspects: stage.finding.aspects.iter().map(|aspect| (*aspect).to_owned()).collect(),
+            aspects: stage.finding.aspects.iter().map(ToString::to_string).collect(),
             seq: record.seq,
             at: record.at,
             alert: stage.alert.clone(),
@@ -103,7 +86,7 @@ impl ChainBook {
         };
         let mut incidents: Vec<Incident> = Vec::new();
         for subject in subjects(record, stage.finding) {
-            let found = self.add(&subject, note.clone());
+            let found = self.add(&subject, note.clone(), rules);
             for (rule, parts) in found {
                 // The same chain about agent, user and task is one incident: the first of them names it.
                 let known = |incident: &Incident| incident.finding.aspects.contains(rule.name.as_str());
@@ -115,13 +98,13 @@ impl ChainBook {
         incidents
     }
 
-    fn add(&mut self, subject: &Subject, note: Note) -> Vec<(&'static ChainRule, Vec<Note>)> {
+    fn add<'r>(&mut self, subject: &Subject, note: Note, rules: &'r [ChainRule]) -> Vec<(&'r ChainRule, Vec<Note>)> {
         let notes = self.notes.entry(subject.clone()).or_default();
         if let Some(last) = notes.iter().map(|note| note.at).max() {
             self.order.remove(&(last, subject.clone()));
         }
         notes.retain(|old| note.at.since(old.at) < WITHIN);
-        let complete = chain_rules().iter().filter_map(|rule| Some((rule, completes(rule, notes, &note)?))).collect();
+        let complete = rules.iter().filter_map(|rule| Some((rule, completes(rule, notes, &note)?))).collect();
         // The first of a kind may begin a chain, and so may the latest. Which alert they belong to must not count: it is
         // for people's eyes, and hearsay opens alerts, too.
         let same = |old: &Note| old.detector == note.detector && old.aspects == note.aspects;
@@ -188,7 +171,7 @@ fn subjects(record: &Record, finding: &Finding) -> Vec<Subject> {
     all.into_iter().flatten().collect()
 }
 
-fn incident(record: &Record, (subject, rule): (&Subject, &'static ChainRule), parts: &[Note]) -> Incident {
+fn incident(record: &Record, (subject, rule): (&Subject, &ChainRule), parts: &[Note]) -> Incident {
     let entity = match subject {
         Subject::Agent(agent) => Entity { agent: Some(agent.clone()), ..Entity::default() },
         Subject::User(user) => Entity { user: Some(user.clone()), ..Entity::default() },
@@ -212,7 +195,7 @@ fn incident(record: &Record, (subject, rule): (&Subject, &'static ChainRule), pa
         .with("chain", rule.name.as_str())
         .with("stages", stages)
         .with("alerts", alerts.iter().map(ToString::to_string).collect::<Vec<_>>())
-        .aspect(rule.name.as_str());
+        .aspect(rule.name.clone());
     Incident { finding, parts: alerts }
 }
 
@@ -224,22 +207,3 @@ const MOST_OF_A_KIND: usize = 3;
 const MOST_NOTES: usize = 32;
 /// Agents, users and tasks.
 const MOST_SUBJECTS: usize = 50_000;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_rule_can_be_completed() {
-        let rules = chain_rules();
-        assert!(rules.len() >= 8, "the data is read");
-        for rule in rules {
-            assert!(rule.stages.len() >= 2, "{}", rule.name);
-            let kebab = rule.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-            assert!(kebab && !rule.says.is_empty(), "{}", rule.name);
-            for stage in &rule.stages {
-                assert!(!stage.is_empty() && !stage.iter().any(|code| code == ATTACK_CHAIN), "{}", rule.name);
-            }
-        }
-    }
-}

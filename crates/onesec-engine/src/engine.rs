@@ -15,7 +15,7 @@ use onesec_trackers::{LedgerChange, Settled, TrackerStats, Trackers};
 pub use self::settings::unnamed;
 use self::verdict::phase;
 use crate::alerts::{AlertBook, Found};
-use crate::chains::{self, ChainBook, Incident, Stage};
+use crate::chains::{self, ChainBook, ChainRule, Incident, Stage};
 use crate::exceptions::Exceptions;
 use crate::guard::Guarded;
 use crate::judge::{Judge, keep_first_exclusive, reads};
@@ -51,6 +51,7 @@ pub struct Engine {
     restraints: Restraints,
     processes: ProcessBook,
     chains: ChainBook,
+    chain_rules: Arc<[ChainRule]>,
     found: Findings,
 }
 
@@ -71,6 +72,7 @@ impl Engine {
     pub fn new(tenant: TenantId, settings: Settings, assemble: Assemble) -> Result<Self, SetupError> {
         let detectors = assembled(&settings, &assemble)?;
         let trackers = Trackers::new(tracker_config(&settings)?, catalogue(&settings)?);
+        let chain_rules = chains::chain_rules_of(&settings)?;
         let (mode, preset) = (settings.enforcement.mode, settings.enforcement.preset);
         let mut responder = Responder::default();
         responder.take(policies(&settings, preset, &OwnPolicies::new())?, settings.enforcement.four_eyes);
@@ -89,6 +91,7 @@ impl Engine {
             restraints: Restraints::default(),
             processes: ProcessBook::default(),
             chains: ChainBook::default(),
+            chain_rules,
             found: Findings::new(),
         })
     }
@@ -174,7 +177,7 @@ impl Engine {
             output.touched.push(filed.alert.clone());
         }
         let stage = Stage { detector: by.code, finding: &finding, attribution, alert: &filed.alert };
-        let incidents = self.chains.note(record, stage);
+        let incidents = self.chains.note(record, stage, &self.chain_rules);
         output.findings.push(reported_finding(record, by.code, &finding, Some(filed.alert)));
         for incident in incidents {
             self.file_incident(record, &incident, output);

@@ -37,7 +37,7 @@ mod setup;
 #[cfg(test)]
 mod tests;
 
-pub use chains::{CHAIN_DESCRIPTOR, ChainRule, chain_rules};
+pub use chains::{CHAIN_DESCRIPTOR, ChainRule, chain_rules, chain_rules_of};
 pub use engine::{Engine, NoRequest, unnamed};
 pub use output::{Answer, Brief, Output, Reported};
 pub use processes::ProcessBook;

@@ -157,7 +157,8 @@ fn measures(settings: &Settings, config: &mut TrackerConfig) -> Result<(), Setup
     // For stories about forgetting. The server has no such setting: what is kept does not change while it runs.
     if let Some(kept) = number("state-lost", "kept", 1..=1_000_000, "must be 1 to 1 000 000")? {
         let kept = usize::try_from(kept).unwrap_or(usize::MAX);
-        (config.bounds.agents, config.bounds.pairs) = (kept, kept);
+        let bounds = &mut config.bounds;
+        (bounds.agents, bounds.pairs, bounds.conducts, bounds.tasks) = (kept, kept, kept, kept);
     }
     Ok(())
 }

@@ -50,10 +50,6 @@ impl<'a> Meaning<'a> {
 
     /// What of `wanted` nothing in `bound` covers.
     pub(crate) fn beyond(&self, bound: &ScopeSet, wanted: &ScopeSet) -> ScopeSet {
-        // Equal sets of the trackers are the same set.
-        if std::ptr::eq(bound, wanted) {
-            return ScopeSet::empty();
-        }
         self.catalogue.beyond(self.provider, bound, wanted)
     }
 

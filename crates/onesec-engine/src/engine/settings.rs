@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Engine, reported_finding};
 use crate::alerts::Found;
+use crate::chains::chain_rules_of;
 use crate::output::Output;
 use crate::settings::Settings;
 use crate::setup::{OwnPolicies, SWITCHED_OFF, assembled, catalogue, policies, tracker_config};
@@ -57,6 +58,7 @@ impl Engine {
         let preset = if changed { settings.enforcement.preset } else { self.preset };
         let own = if changed { unnamed(&self.own_policies, &settings) } else { self.own_policies.clone() };
         let Ok(policies) = policies(&settings, preset, &own) else { return };
+        let Ok(chain_rules) = chain_rules_of(&settings) else { return };
         let old = std::mem::replace(&mut self.detectors, detectors);
         for guarded in &mut self.detectors {
             let code = guarded.descriptor().code;
@@ -68,6 +70,7 @@ impl Engine {
             guarded.load(state, state.below("state/"));
         }
         self.trackers.reconfigure(config, catalogue);
+        self.chain_rules = chain_rules;
         self.responder.take(policies, settings.enforcement.four_eyes);
         self.own_policies = own;
         if changed {

@@ -25,6 +25,8 @@ pub(super) enum Type {
     Sections(&'static [(&'static str, Self)]),
     /// Policies, which have a reader of their own; in a file only.
     Policies,
+    /// Rules of attack chains, read by the engine; in a file only.
+    Rules,
     /// Part of the design, not of this version: to accept it would be to promise it.
     NotYet,
 }
@@ -92,6 +94,8 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("detectors.agent-web-access.max_payments_per_hour", Type::Number),
     ("detectors.agent-web-access.internal_hosts", Type::Texts),
     ("detectors.agent-web-access.ai_services", Type::Texts),
+    ("detectors.attack-chain.off", Type::Texts),
+    ("detectors.attack-chain.rules", Type::Rules),
     ("text.strictness", Type::Word(&["lenient", "standard", "strict"])),
     ("modules.token_vault", Type::Switch),
     ("modules.consent", Type::Switch),

@@ -247,6 +247,8 @@ fn check_type(kind: Type, value: &Value, path: &str) -> Result<(), ConfigError> 
         Type::Connections => wrong("must be `on`, `off` or a list of connections"),
         Type::Policies if value.is_array() => Ok(()),
         Type::Policies => wrong("must be a list of policies, and in a file"),
+        Type::Rules if value.is_array() => Ok(()),
+        Type::Rules => wrong("must be a list of rules, and in a file"),
         Type::Word(words) => check_word(words, value, path),
         Type::Sections(keys) => check_sections(keys, value, path),
         Type::NotYet if is_empty(value) => Ok(()),

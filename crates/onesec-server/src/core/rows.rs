@@ -6,7 +6,7 @@ use onesec_journal::{
 };
 use onesec_telemetry::limits::MAX_DEAD_LETTER_BYTES;
 use onesec_telemetry::{
-    Alert, Code, Record, Response, ResponseStatus, Seq, TenantId, Thumbprint, Timestamp, Transition,
+    AgentId, Alert, Code, Record, Response, ResponseStatus, Seq, TenantId, Thumbprint, Timestamp, Transition,
 };
 use onesec_trackers::LedgerChange;
 use serde::{Deserialize, Serialize};
@@ -83,15 +83,7 @@ pub(super) fn ledger_write(tenant: &TenantId, change: &LedgerChange, seq: Seq) -
             row.doc = json(agent);
             LedgerTable::Agents
         }
-        LedgerChange::AgentSeen(agent, last_seen) => {
-            return Some(LedgerWrite::Merge {
-                table: LedgerTable::Agents,
-                tenant: tenant.clone(),
-                id: agent.to_string(),
-                doc: json(&serde_json::json!({ "last_seen": last_seen })),
-                updated_seq: seq.0,
-            });
-        }
+        LedgerChange::AgentSeen(agent, last_seen) => return Some(seen(tenant, agent, (*last_seen, seq))),
         LedgerChange::Registration(agent, None) => {
             let table = LedgerTable::Registrations;
             return Some(LedgerWrite::Remove { table, tenant: tenant.clone(), id: agent.to_string() });
@@ -106,6 +98,17 @@ pub(super) fn ledger_write(tenant: &TenantId, change: &LedgerChange, seq: Seq) -
         _ => return None,
     };
     Some(LedgerWrite::Put { table, row })
+}
+
+/// The agent's row, with nothing else changed than when it was seen.
+fn seen(tenant: &TenantId, agent: &AgentId, (last_seen, seq): (Timestamp, Seq)) -> LedgerWrite {
+    LedgerWrite::Merge {
+        table: LedgerTable::Agents,
+        tenant: tenant.clone(),
+        id: agent.to_string(),
+        doc: json(&serde_json::json!({ "last_seen": last_seen })),
+        updated_seq: seq.0,
+    }
 }
 
 /// One step of an action, and the action itself where an executor is to act.

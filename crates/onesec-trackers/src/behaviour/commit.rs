@@ -13,6 +13,7 @@ use crate::window::Split;
 impl State {
     /// Tasks that begin and end, agents that end.
     pub(crate) fn commit_behaviour(&mut self, record: &Record) {
+        self.behaviour.now = self.behaviour.now.max(record.observed_at);
         if let Body::Command(Command::ApproveTool { tool, server, digest, .. }) = &record.body {
             self.approve_tool(server.as_ref(), tool, *digest);
             return;
@@ -71,7 +72,8 @@ impl State {
             Some(old) => *old = Task { taint: std::mem::take(&mut old.taint), ..new },
             None => {
                 let hash = self.shared.seed.of(task.as_str());
-                self.behaviour.tasks.insert(hash, owner.clone(), new);
+                let (_, gone) = self.behaviour.tasks.insert(hash, owner.clone(), new);
+                self.behaviour.note_gone(gone, Task::matters);
             }
         }
         let task = self.shared.name(task.as_str());
@@ -91,7 +93,9 @@ impl State {
         let found = self.behaviour.agents.find(hash, |known| *known.agent == *agent);
         found.unwrap_or_else(|| {
             let conduct = Conduct::new(self.shared.name(agent));
-            self.behaviour.agents.insert(hash, owner.clone(), conduct).0
+            let (slot, gone) = self.behaviour.agents.insert(hash, owner.clone(), conduct);
+            self.behaviour.note_gone(gone, Conduct::matters);
+            slot
         })
     }
 

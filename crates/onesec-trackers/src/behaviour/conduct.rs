@@ -22,6 +22,13 @@ pub(crate) struct Conduct {
     pub(crate) tasks: Vec<(Sym, bool)>,
 }
 
+impl Conduct {
+    /// Whether forgetting it at `now` sets the agent free of influence that it is under.
+    pub(crate) fn matters(&self, now: Timestamp) -> bool {
+        self.taint.both().any(|taint| taint.facts(now, false).is_some())
+    }
+}
+
 /// What an agent is used to do.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Habits {

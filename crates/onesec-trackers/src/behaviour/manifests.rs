@@ -178,7 +178,9 @@ impl State {
         found.unwrap_or_else(|| {
             let (server, tool) = (self.shared.name(server), self.shared.name(tool));
             let new = Manifest { server, tool, approved: None, shown: Split::default() };
-            self.behaviour.manifests.insert(hash, owner, new).0
+            let (slot, gone) = self.behaviour.manifests.insert(hash, owner, new);
+            self.behaviour.note_gone(gone, |known, _| known.approved.is_some());
+            slot
         })
     }
 

@@ -22,7 +22,7 @@ mod tasks;
 mod web;
 pub(crate) mod words;
 
-use onesec_telemetry::Reach;
+use onesec_telemetry::{Reach, Timestamp};
 
 use self::approvals::Approver;
 use self::conduct::Conduct;
@@ -60,9 +60,19 @@ pub(crate) struct BehaviourTracker {
     pub(crate) tools_version: u64,
     /// From which certainty on a text counts as an instruction.
     pub(crate) least: Reach,
+    /// The time of the record at work.
+    now: Timestamp,
+    /// What had to make room and mattered, since it was told last.
+    pub(crate) lost: u32,
 }
 
 impl BehaviourTracker {
+    /// Notes what had to make room.
+    fn note_gone<V>(&mut self, gone: Option<V>, matters: impl FnOnce(&V, Timestamp) -> bool) {
+        let matters = gone.is_some_and(|gone| matters(&gone, self.now));
+        self.lost = self.lost.saturating_add(u32::from(matters));
+    }
+
     pub(crate) fn new(bounds: &Bounds, least: Reach) -> Self {
         let share = bounds.key_share;
         Self {
@@ -80,6 +90,8 @@ impl BehaviourTracker {
             surfers: Pool::new(bounds.conducts, share),
             tools_version: 0,
             least,
+            now: Timestamp::EPOCH,
+            lost: 0,
         }
     }
 
@@ -111,6 +123,7 @@ impl BehaviourTracker {
         out.put("approvers", &self.approvers.saved());
         out.put("pages", &self.pages.saved());
         out.put("surfers", &self.surfers.saved());
+        out.put("lost", &self.lost);
     }
 
     pub(crate) fn load(
@@ -134,6 +147,8 @@ impl BehaviourTracker {
             surfers: new.surfers.fill(from.get("surfers")?, shared),
             tools_version: 1,
             least,
+            now: Timestamp::EPOCH,
+            lost: from.get("lost")?,
         })
     }
 }

@@ -131,7 +131,8 @@ impl State {
                 if (old.proved && !proved) || (&*old.key == "*" && old.poison.is_some() && piece.poison.is_none()) => {}
             Some(old) => *old = piece,
             None => {
-                self.behaviour.memory.insert(hash, owner, piece);
+                let (_, gone) = self.behaviour.memory.insert(hash, owner, piece);
+                self.behaviour.note_gone(gone, |piece, _| piece.poison.is_some());
             }
         }
     }

@@ -25,6 +25,14 @@ pub(crate) struct Task {
     pub(crate) taint: Split<Taint>,
 }
 
+impl Task {
+    /// Whether forgetting it at `now` sets somebody free: its mandate, or the influence that it is under.
+    pub(crate) fn matters(&self, now: Timestamp) -> bool {
+        let mandate = self.stated && self.ended.is_none() && self.bounds.is_stated();
+        mandate || self.taint.both().any(|taint| taint.facts(now, false).is_some())
+    }
+}
+
 /// The bounds of a mandate; what is absent is not bounded.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Bounded {

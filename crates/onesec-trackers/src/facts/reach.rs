@@ -83,6 +83,8 @@ pub struct LostFacts {
     pub armed: u32,
     /// Learned baselines.
     pub baselines: u32,
+    /// Agents and tasks under influence, mandates, poisoned memory, approved manifests of tools.
+    pub behaviour: u32,
     /// The event that made it necessary, of several the first.
     pub event: EventId,
     /// Whose word that event is.

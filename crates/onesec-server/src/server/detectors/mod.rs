@@ -35,6 +35,7 @@ pub(super) fn check_detectors(settings: &Settings, assemble: &SharedAssemble) ->
         }
     }
     check_policies(settings, &codes)?;
+    check_chains(settings, &codes)?;
     for detector in builtin_detectors(settings)? {
         let code = detector.descriptor().code;
         let known = BUILTIN_SETTINGS.iter().find(|(known, _)| *known == code).map_or(&[][..], |(_, names)| *names);
@@ -45,6 +46,27 @@ pub(super) fn check_detectors(settings: &Settings, assemble: &SharedAssemble) ->
         }
     }
     Ok(())
+}
+
+/// A stage that waits for a detector that nobody brings would wait for ever.
+fn check_chains(settings: &Settings, codes: &[&str]) -> Result<(), SetupError> {
+    let rules = onesec_engine::chain_rules_of(settings)?;
+    for rule in rules.iter() {
+        if let Some(unknown) = rule.detectors().find(|named| !codes.contains(named)) {
+            let hint = did_you_mean(unknown, codes.iter().copied()).map(|code| format!(", did you mean `{code}`?"));
+            let why = format!("`{}`: there is no detector `{unknown}`{}", rule.name, hint.unwrap_or_default());
+            return Err(SetupError::Setting { setting: "detectors.attack-chain.rules".to_owned(), why });
+        }
+    }
+    let known = ["off", "rules"];
+    let said = settings.detectors.get("attack-chain").into_iter().flat_map(|own| own.keys());
+    match said.into_iter().find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(SetupError::Setting {
+            setting: format!("detectors.attack-chain.{name}"),
+            why: "attack chains have no such setting".to_owned(),
+        }),
+    }
 }
 
 /// A policy about a detector that nobody brings would never act.

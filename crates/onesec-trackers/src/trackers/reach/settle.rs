@@ -169,14 +169,17 @@ impl State {
     pub(in crate::trackers) fn note_lost(&mut self, (armed, baselines): (u64, u64), stash: &Stash) {
         let armed = u32::try_from(self.exchange.armed_evicted - armed).unwrap_or(u32::MAX);
         let baselines = u32::try_from(self.reach.baselines_evicted - baselines).unwrap_or(u32::MAX);
-        if armed == 0 && baselines == 0 {
+        let behaviour = self.behaviour.lost;
+        if armed == 0 && baselines == 0 && behaviour == 0 {
             return;
         }
         let Ok(event) = EventId::new(&stash.event) else { return };
         let attribution = if stash.class == Class::Proved { Attribution::OwnWord } else { Attribution::Reported };
-        let lost = self.reach.lost.get_or_insert(LostFacts { armed: 0, baselines: 0, event, attribution });
+        let lost =
+            self.reach.lost.get_or_insert(LostFacts { armed: 0, baselines: 0, behaviour: 0, event, attribution });
         lost.armed = lost.armed.saturating_add(armed);
         lost.baselines = lost.baselines.saturating_add(baselines);
+        lost.behaviour = lost.behaviour.saturating_add(std::mem::take(&mut self.behaviour.lost));
     }
 
     pub(in crate::trackers) fn reach_of_agents(&self) -> Vec<(&Sym, &Split<Reach>)> {
