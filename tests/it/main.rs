@@ -9,6 +9,7 @@ mod crash;
 mod detectors;
 mod enforce;
 mod faults;
+mod flood;
 mod gateway;
 mod identity;
 mod reach;

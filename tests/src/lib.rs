@@ -6,6 +6,7 @@ use std::path::Path;
 pub mod crash;
 pub mod fail_point;
 pub mod faults;
+pub mod flood;
 pub mod http;
 pub mod power;
 pub mod process;
