@@ -1,35 +1,34 @@
 //! Alerts: one per detector, entity and hour, with a counter.
 
+mod room;
 mod saved;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use onesec_detector::{AttributeValue, Descriptor, Entity, Finding};
 use onesec_enforcement::Barred;
 use onesec_telemetry::{
-    Alert, AlertId, AlertStatus, Attribution, Change, Channel, Details, EventId, Name, Record, Seq, Severity, TenantId,
-    Text, Timestamp, Transition,
+    Alert, AlertId, AlertStatus, Attribution, Change, Channel, Details, EventId, KeyId, Name, Record, Seq, Severity,
+    TenantId, Text, Timestamp, Transition,
 };
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use self::room::Room;
 use crate::respond::proves;
 
 /// Findings about one entity within this become one alert.
 const WINDOW: Duration = Duration::from_secs(3600);
 /// Evidence kept from the beginning and from the end.
 const EVIDENCE: usize = 10;
-/// Alerts that can be counted on at a time; beyond it the oldest is closed early.
-const MAX_LIVE: usize = 100_000;
 
-/// All alerts of a tenant that still count, and when each ceases to.
+/// All alerts of a tenant that still count.
 #[derive(Debug, Default)]
 pub(crate) struct AlertBook {
     live: HashMap<AlertId, Entry>,
     by_key: HashMap<(String, Entity), AlertId>,
-    /// Close times in order; ties by id.
-    closing: BTreeMap<(Timestamp, AlertId), ()>,
+    room: Room,
 }
 
 #[derive(Debug, Clone)]
@@ -37,6 +36,8 @@ struct Entry {
     key: (String, Entity),
     alert: Alert,
     opened_by: Seq,
+    /// The key that the first finding came by.
+    opened_by_key: Option<KeyId>,
     closes: Timestamp,
     aspects: std::collections::BTreeSet<String>,
     standing: Option<u64>,
@@ -114,10 +115,10 @@ impl AlertBook {
             // The set-up changed: what stood before is another matter.
             transitions.extend(self.close(&id, record));
         }
-        if self.live.len() >= MAX_LIVE
-            && let Some((_, oldest)) = self.closing.keys().next().cloned()
-        {
-            transitions.extend(self.close(&oldest, record));
+        let hearsay = proves(found.attribution, finding.severity).is_none();
+        let key_of_hearsay = record.sender.key.as_ref().filter(|_| hearsay);
+        if let Some(crowded_out) = self.room.crowded_out(key_of_hearsay) {
+            transitions.extend(self.close(&crowded_out, record));
         }
         let opened = self.open(key, found);
         let id = opened.alert.clone();
@@ -132,12 +133,12 @@ impl AlertBook {
         let alert = new_alert(id.clone(), found);
         let transition = transition(&alert, record, Change::Opened);
         let closes = if finding.standing.is_some() { Timestamp::MAX } else { record.observed_at + WINDOW };
-        self.closing.insert((closes, id.clone()), ());
         self.by_key.insert(key.clone(), id.clone());
         let mut entry = Entry {
             key,
             alert,
             opened_by: record.seq,
+            opened_by_key: record.sender.key.clone(),
             closes,
             aspects: finding.aspects.iter().map(ToString::to_string).collect(),
             standing: finding.standing,
@@ -148,6 +149,7 @@ impl AlertBook {
             reporters: Barred::default(),
         };
         entry.reporters.bar(record.sender.key.as_ref(), record.sender.owner.as_ref());
+        self.room.add(&id, &entry);
         self.live.insert(id, entry);
         transition
     }
@@ -179,7 +181,9 @@ impl AlertBook {
         // What others say becomes what was seen: policies that act on nothing less must hear of it.
         let proved = proves(attribution, finding.severity);
         if proved > entry.proved {
+            self.room.remove(id, entry);
             entry.proved = proved;
+            self.room.add(id, entry);
             worse = true;
         }
         entry.reporters.bar(record.sender.key.as_ref(), record.sender.owner.as_ref());
@@ -187,7 +191,7 @@ impl AlertBook {
             worse |= entry.aspects.insert(aspect.to_string());
         }
         let silent = entry.acknowledged_until.is_some_and(|until| record.observed_at < until);
-        (worse && !silent).then(|| transition(alert, record, Change::Raised))
+        (worse && !silent).then(|| transition(&entry.alert, record, Change::Raised))
     }
 
     /// A person decides. `None` where the alert no longer counts: the view is then all there is of it.
@@ -207,9 +211,9 @@ impl AlertBook {
             AlertStatus::Acknowledged => {
                 // It stays the same alert while it is silent: a new one would not be.
                 let until = record.observed_at + WINDOW;
-                let closes = entry.closes.max(until);
-                self.closing.remove(&(std::mem::replace(&mut entry.closes, closes), id.clone()));
-                self.closing.insert((closes, id.clone()), ());
+                self.room.remove(id, entry);
+                entry.closes = entry.closes.max(until);
+                self.room.add(id, entry);
                 entry.acknowledged_until = Some(until);
             }
             AlertStatus::Resolved => {
@@ -223,10 +227,7 @@ impl AlertBook {
     /// Closes what has had its hour.
     pub(crate) fn expire(&mut self, record: &Record) -> Vec<Transition> {
         let mut closed = Vec::new();
-        while let Some((at, id)) = self.closing.keys().next()
-            && *at <= record.observed_at
-        {
-            let id = id.clone();
+        while let Some(id) = self.room.due(record.observed_at) {
             closed.extend(self.close(&id, record));
         }
         closed
@@ -240,7 +241,7 @@ impl AlertBook {
     fn forget(&mut self, id: &AlertId) -> Option<Entry> {
         let entry = self.live.remove(id)?;
         self.by_key.remove(&entry.key);
-        self.closing.remove(&(entry.closes, id.clone()));
+        self.room.remove(id, &entry);
         Some(entry)
     }
 }

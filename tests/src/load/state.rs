@@ -98,8 +98,26 @@ pub(crate) fn memory(report: &mut Report, _: Duration) {
     report.put("memory: per (agent, user, connection) at 1 M (target ≤ 700)", (resident() - before) / 1e6, "bytes");
 }
 
-/// Recovery of a tail, and a snapshot of many agents.
+/// What makes the exchanges of [`record`] rightful: a link and a delegation each.
+fn rights(n: u64, seq: u64) -> [Record; 2] {
+    let (agent, user) = (format!("agent-{n}"), format!("auth0|user-{n}"));
+    let link = onesec_testkit::at("0s").trusted().link(&user, "google-oauth2").scopes("email openid");
+    let lent = onesec_testkit::at("0s").trusted().delegate(&user, &agent, "google-oauth2").scopes("email openid");
+    let mut records: [Record; 2] =
+        onesec_testkit::records([link, lent]).try_into().expect("two drafts are two records");
+    for (record, seq) in records.iter_mut().zip(seq..) {
+        record.seq = Seq(seq);
+        (record.at, record.observed_at) = (self::record(n, seq).at, self::record(n, seq).at);
+        if let Body::Event(event) = &mut record.body {
+            event.id = EventId::new(&format!("r-{seq}")).expect("id");
+        }
+    }
+    records
+}
+
+/// Recovery of a tail, and a snapshot of many agents: each linked, lent to, and clean but for one exchange in a thousand.
 pub(crate) fn restart(report: &mut Report, _: Duration) {
+    const AGENTS: u64 = 20_000;
     const TAIL: u64 = 300_000;
     let dir = tempfile::tempdir().expect("dir");
     let mut options = CoreOptions::new(dir.path().to_owned());
@@ -107,13 +125,16 @@ pub(crate) fn restart(report: &mut Report, _: Duration) {
     options.snapshot_every = u64::MAX;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");
     let core = Core::start(options.clone()).expect("core");
-    runtime.block_on(async {
-        for first in (0..TAIL).step_by(10_000) {
-            let drafts = (first..first + 10_000).map(|n| draft(record(n % 10_000, n + 1))).collect();
-            let submission = Submission { tenant: TenantId::default_tenant(), drafts, dead_letters: Vec::new() };
-            core.ingest(submission).await.expect("taken");
-        }
-    });
+    let submit = |drafts: Vec<Draft>| {
+        let submission = Submission { tenant: TenantId::default_tenant(), drafts, dead_letters: Vec::new() };
+        runtime.block_on(core.ingest(submission)).expect("taken");
+    };
+    for first in (0..AGENTS).step_by(5_000) {
+        submit((first..first + 5_000).flat_map(|n| rights(n, n * 2 + 1)).map(draft).collect());
+    }
+    for first in (0..TAIL).step_by(10_000) {
+        submit((first..first + 10_000).map(|n| draft(mixed(n, (n % AGENTS, n + 1)))).collect());
+    }
     // Killed, not stopped: no snapshot is taken.
     let reader = core.reader().clone();
     let start = Instant::now();
@@ -125,12 +146,33 @@ pub(crate) fn restart(report: &mut Report, _: Duration) {
         records += 1;
     }
     report.put("restart: tail (target ≥ 300 000)", f64::from(records) / start.elapsed().as_secs_f64(), "records/s");
+    report.put("restart: alerts in that tail", engine.alerts_open() as f64, "");
     runtime.block_on(core.stop());
+    snapshot(report);
+}
 
-    let mut engine = Engine::new(TenantId::default_tenant(), Settings::default(), boxed()).expect("engine");
-    for n in 0..1_000_000 {
-        engine.apply(&record(n, n + 1));
+/// One in a thousand asks for what it must not have.
+fn mixed(n: u64, (agent, seq): (u64, u64)) -> Record {
+    let mut record = record(agent, seq);
+    if n % 1_000 == 999
+        && let Body::Event(event) = &mut record.body
+        && let Details::TokenExchange(exchange) = &mut event.details
+    {
+        exchange.scopes = ScopeSet::parse("https://mail.google.com/").ok();
     }
+    record
+}
+
+fn snapshot(report: &mut Report) {
+    const AGENTS: u64 = 1_000_000;
+    let mut engine = Engine::new(TenantId::default_tenant(), Settings::default(), boxed()).expect("engine");
+    for n in 0..AGENTS {
+        for record in rights(n, n * 3 + 1) {
+            engine.apply(&record);
+        }
+        engine.apply(&mixed(n, (n, n * 3 + 3)));
+    }
+    report.put("restart: alerts in the snapshot", engine.alerts_open() as f64, "");
     let start = Instant::now();
     let mut out = onesec_detector::StateWriter::default();
     engine.save(&mut out);

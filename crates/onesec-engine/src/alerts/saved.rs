@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use onesec_detector::{Entity, StateError, StateReader};
 use onesec_enforcement::Barred;
-use onesec_telemetry::{Alert, AlertId, EventId, Seq, Severity, Timestamp};
+use onesec_telemetry::{Alert, AlertId, EventId, KeyId, Seq, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{AlertBook, Entry};
@@ -15,6 +15,7 @@ pub(super) struct Live {
     key: (String, Entity),
     alert: StoredAlert,
     opened_by: Seq,
+    opened_by_key: Option<KeyId>,
     closes: Timestamp,
     aspects: BTreeSet<String>,
     standing: Option<u64>,
@@ -40,17 +41,19 @@ impl AlertBook {
     pub(crate) fn from_saved(state: StateReader<'_>) -> Result<Self, StateError> {
         let mut book = Self::default();
         let saved: Vec<Live> = state.get("alerts")?;
+        book.live.reserve(saved.len());
+        book.by_key.reserve(saved.len());
         for live in saved {
             let text = &live.alert.0;
             let undecodable = || StateError::Undecodable("alerts".into());
             let alert: Alert = serde_json::from_str(text).map_err(|_| undecodable())?;
             let id = alert.id.clone();
-            book.closing.insert((live.closes, id.clone()), ());
             book.by_key.insert(live.key.clone(), id.clone());
             let entry = Entry {
                 key: live.key,
                 alert,
                 opened_by: live.opened_by,
+                opened_by_key: live.opened_by_key,
                 closes: live.closes,
                 aspects: live.aspects,
                 standing: live.standing,
@@ -60,6 +63,7 @@ impl AlertBook {
                 proved: live.proved,
                 reporters: live.reporters,
             };
+            book.room.add(&id, &entry);
             book.live.insert(id, entry);
         }
         Ok(book)
@@ -72,6 +76,7 @@ impl From<&Entry> for Live {
             key: entry.key.clone(),
             alert: StoredAlert(serde_json::to_string(&entry.alert).unwrap_or_default()),
             opened_by: entry.opened_by,
+            opened_by_key: entry.opened_by_key.clone(),
             closes: entry.closes,
             aspects: entry.aspects.clone(),
             standing: entry.standing,

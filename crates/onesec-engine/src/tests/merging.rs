@@ -158,3 +158,21 @@ fn what_is_said_in_degrees_is_said_once() {
     let revoked = engine.open_alerts().into_iter().find(|a| a.detector.as_str() == "revoked-access");
     assert_eq!(revoked.expect("one").attributes["also"].to_string(), r#"["unauthorized-agent"]"#);
 }
+
+#[test]
+fn what_one_key_says_crowds_out_neither_what_was_seen_nor_what_others_say() {
+    let mut engine = loud();
+    let mut story = vec![asks("0s", "seen", "HIGH"), does("0s", "said", "HIGH")];
+    story.extend((0..450).map(|n| does("1s", &format!("flood-{n}"), "HIGH")));
+    let mut records = records(story);
+    for record in records.iter_mut().skip(2) {
+        record.sender.key = "flooder".parse().ok();
+    }
+    for record in &records {
+        engine.apply(record);
+    }
+    let open: Vec<String> =
+        engine.open_alerts().into_iter().filter_map(|alert| alert.agent_id.map(|agent| agent.to_string())).collect();
+    assert_eq!(open.len(), 102);
+    assert!(["seen", "said", "flood-449"].iter().all(|agent| open.iter().any(|open| open == agent)));
+}
