@@ -295,6 +295,9 @@ impl ConnectedAccountTracker {
     /// From what was saved.
     pub(crate) fn fill(holders: Vec<Holder>, accepted: BTreeMap<Sym, Vec<Accepted>>, shared: &mut Shared) -> Self {
         let mut new = Self { accepted, ..Self::default() };
+        new.holders.reserve_exact(holders.len());
+        // Nothing is in it that would have to be hashed again.
+        new.index.reserve(holders.len(), |_| 0);
         for mut holder in holders {
             shared.share(&mut holder.user);
             shared.share(&mut holder.connection);

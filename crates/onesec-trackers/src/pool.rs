@@ -198,6 +198,10 @@ impl<V: Entry + Serialize + DeserializeOwned> Pool<V> {
 
     /// Fills an empty pool from bytes that decode to what [`Pool::saved`] wrote.
     pub(crate) fn fill(mut self, saved: SavedPool<V>, shared: &mut Shared) -> Self {
+        let entries = saved.0.owners.iter().map(|(_, entries)| entries.len()).sum::<usize>().min(self.bound);
+        self.slots.reserve_exact(entries);
+        // Nothing is in it that would have to be hashed again.
+        self.index.reserve(entries, |_| 0);
         for (mut owner, entries) in saved.0.owners {
             if let Some(owner) = &mut owner {
                 shared.share(owner);

@@ -184,6 +184,10 @@ impl DelegationChainTracker {
     pub(crate) fn fill(saved: SavedChains, shared: &mut Shared) -> Self {
         let mut new = Self { tombstones: saved.tombstones, revoked: saved.revoked, ..Self::default() };
         let mut rows = saved.rows;
+        new.rows.reserve_exact(rows.len());
+        // Nothing is in them that would have to be hashed again.
+        new.by_id.reserve(rows.len(), |_| 0);
+        new.grants.reserve(rows.len(), |_| 0);
         rows.sort_by_key(|(row, _)| row.depth);
         for (mut row, parent) in rows {
             for sym in [&mut row.agent, &mut row.user, &mut row.by, &mut row.connection] {
