@@ -61,6 +61,12 @@ impl Detector for RevokedAccess {
             (Standing::Ended { at, how, .. }, _) => (*at, how.as_str()),
             // Delegated anew, not linked anew.
             (Standing::Dormant { .. }, AccountState::Unlinked { at }) => (at, "unlinked"),
+            // Auth0 tells of an exchange by nobody knows whom: the account was unlinked all the same.
+            (Standing::Never, AccountState::Unlinked { at })
+                if record.agent().is_none() && record.sender.channel == Channel::Auth0 =>
+            {
+                (at, "unlinked")
+            }
             _ => return,
         };
         let usage = record.event().is_some_and(|e| e.kind() == Kind::ConnectedAccountUsage);
