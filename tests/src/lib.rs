@@ -7,6 +7,7 @@ pub mod crash;
 pub mod fail_point;
 pub mod faults;
 pub mod http;
+pub mod logs;
 pub mod power;
 pub mod process;
 pub mod proofs;

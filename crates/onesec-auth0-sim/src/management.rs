@@ -120,7 +120,7 @@ fn listing(state: &State, user: &str, query: &HashMap<String, String>) -> Respon
 }
 
 /// Whether the request may pass, and whether its answer will be a lie.
-async fn admit(shared: &Shared, headers: &HeaderMap, scope: &str) -> Result<bool, Box<Response>> {
+pub(crate) async fn admit(shared: &Shared, headers: &HeaderMap, scope: &str) -> Result<bool, Box<Response>> {
     let fault = {
         let mut state = shared.state.lock();
         state.count(RequestKind::Management);

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{KeySource, SimError};
 use crate::fault::Faults;
+use crate::logs::Log;
 use crate::pause::Gate;
 use crate::specs::{AccessTokenSpec, ClientSpec};
 
@@ -83,6 +84,7 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) seen: HashMap<RequestKind, usize>,
+    pub(crate) log: Log,
     pub(crate) provider_token_lifetime: Duration,
     made: u64,
 }
@@ -110,6 +112,7 @@ impl State {
             faults: Faults::default(),
             gate: None,
             seen: HashMap::new(),
+            log: Log::default(),
             provider_token_lifetime: Duration::from_secs(3600),
             made: 0,
         };

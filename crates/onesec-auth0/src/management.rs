@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onesec_telemetry::{Secret, Timestamp, UserId};
+use onesec_telemetry::catalogue::Catalogue;
+use onesec_telemetry::{AccountId, ConnectionName, Name, ScopeSet, Secret, Timestamp, UserId};
 use reqwest::Method;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
@@ -48,6 +50,22 @@ pub struct UserFlag {
     /// The alert behind it.
     #[serde(default)]
     pub alert: String,
+}
+
+/// A connected account of a user, as the Management API lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccountInfo {
+    /// `cac_…`.
+    pub id: AccountId,
+    /// Where.
+    pub connection: ConnectionName,
+    /// `offline`.
+    pub access_type: Option<Name>,
+    /// What the user granted, in canonical form; absent where the tenant does not say.
+    pub scopes: Option<ScopeSet>,
+    /// When it was connected.
+    pub created_at: Option<Timestamp>,
 }
 
 /// The Management API as one machine client. Its token is fetched when it is needed, kept in memory until shortly
@@ -105,6 +123,44 @@ impl Management {
             }
         }
         Ok(tokens)
+    }
+
+    /// The accounts that a user has connected, the first 1 000. Scope `read:users`.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn connected_accounts(&self, user: &UserId) -> Result<Vec<AccountInfo>, ApiError> {
+        let mut accounts = Vec::new();
+        let mut from: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let mut url = self.url(&["api", "v2", "users", user.as_str(), "connected-accounts"])?;
+            url.query_pairs_mut().append_pair("take", &PAGE.to_string());
+            if let Some(from) = &from {
+                url.query_pairs_mut().append_pair("from", from);
+            }
+            let page: Listed = self.call(&Call { method: Method::GET, url, body: None }).await?.decode()?;
+            accounts.extend(page.connected_accounts.into_iter().filter_map(Account::read));
+            from = page.next.filter(|next| !next.is_empty());
+            if from.is_none() {
+                break;
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// One page of the tenant's log, oldest first: the entries after `after`, or from the oldest that is kept on. Each is
+    /// JSON text as it stands. Scope `read:logs`.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn logs(&self, after: Option<&str>, take: usize) -> Result<Vec<Box<RawValue>>, ApiError> {
+        let mut url = self.url(&["api", "v2", "logs"])?;
+        match after {
+            // A checkpoint sorts by itself, and takes no page.
+            Some(after) => url.query_pairs_mut().append_pair("from", after).append_pair("take", &take.to_string()),
+            None => url.query_pairs_mut().append_pair("per_page", &take.to_string()).append_pair("sort", "date:1"),
+        };
+        self.call(&Call { method: Method::GET, url, body: None }).await?.decode()
     }
 
     /// Revokes every refresh token of a user. Scope `delete:refresh_tokens`.
@@ -209,6 +265,38 @@ impl Management {
         }
         let life = issued.expires_in.map_or(SHORT_LIFE, Duration::from_secs);
         Ok(Held { token: issued.access_token, until: asked_at + life.saturating_sub(MARGIN) })
+    }
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    connected_accounts: Vec<Account>,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Account {
+    id: String,
+    connection: String,
+    access_type: Option<String>,
+    scopes: Option<Vec<String>>,
+    created_at: Option<String>,
+}
+
+impl Account {
+    /// One that names nothing we could keep is none.
+    fn read(self) -> Option<AccountInfo> {
+        let connection = ConnectionName::new(&self.connection).ok()?;
+        let catalogue = Catalogue::builtin();
+        let provider = catalogue.provider_of_connection(connection.as_str());
+        let scopes = self.scopes.and_then(|scopes| ScopeSet::parse(&scopes.join(" ")).ok());
+        Some(AccountInfo {
+            id: AccountId::new(&self.id).ok()?,
+            access_type: self.access_type.and_then(|kind| Name::new(&kind).ok()),
+            scopes: scopes.map(|scopes| catalogue.canonical(provider, &scopes)),
+            created_at: self.created_at.and_then(|at| at.parse().ok()),
+            connection,
+        })
     }
 }
 

@@ -25,8 +25,6 @@ pub(super) enum Type {
     Sections(&'static [(&'static str, Self)]),
     /// Policies, which have a reader of their own; in a file only.
     Policies,
-    /// Part of the design, not of this version: to accept it would be to promise it.
-    NotYet,
 }
 
 /// Every key. A test compares the list with the default file; the environment is read by it.
@@ -54,7 +52,9 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("token_vault.proxy.api_key", Type::Secret),
     ("token_vault.exclusive", Type::Connections),
     ("token_vault.ledger_complete", Type::Connections),
-    ("token_vault.log_stream_authorization", Type::NotYet),
+    ("token_vault.log_stream_authorization", Type::Secret),
+    ("token_vault.pull_logs.every", Type::Duration),
+    ("token_vault.reconcile.every", Type::Duration),
     ("token_vault.unproven_subject", Type::Word(&["refuse", "alert"])),
     ("token_vault.request_timeout", Type::Duration),
     ("token_vault.extra_root_ca", Type::Text),

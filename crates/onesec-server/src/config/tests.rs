@@ -60,7 +60,7 @@ fn a_misspelt_key_is_an_error_with_a_suggestion() {
 
 #[test]
 fn what_this_version_cannot_do_is_refused_not_ignored() {
-    for yaml in ["token_vault: {log_stream_authorization: x}", "tenants: {acme: {quotas: {events: 3}}}"] {
+    for yaml in ["tenants: {acme: {quotas: {events: 3}}}", "tenants: {acme: {retention: {events: 3d}}}"] {
         assert!(complaint(yaml, &[]).ends_with("is not supported by this version"), "{yaml}");
     }
 }

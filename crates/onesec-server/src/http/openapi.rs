@@ -40,6 +40,8 @@ pub fn openapi() -> Value {
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, `os_…`"},
                 "basic": {"type": "http", "scheme": "basic", "description": "An agent, and its API key"},
+                "log_stream": {"type": "apiKey", "in": "header", "name": "Authorization",
+                    "description": "`token_vault.log_stream_authorization`, verbatim"},
                 "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
             },
             "schemas": schemas(),
@@ -75,6 +77,9 @@ fn operation(route: &Route) -> Value {
         match route.access {
             Access::Open => {
                 operation.insert("security".into(), json!([]));
+            }
+            Access::LogStream => {
+                operation.insert("security".into(), json!([{"log_stream": []}]));
             }
             Access::Key(scope) => {
                 operation.insert("x-onesec-scope".into(), scope.as_str().into());
@@ -151,6 +156,14 @@ fn request_body(route: &Route) -> Option<Value> {
             "application/x-ndjson": {"schema": {"type": "string"}},
             "application/cloudevents+json": {"schema": event},
             "application/cloudevents-batch+json": {"schema": many},
+        }}));
+    }
+    if (route.method, route.path) == ("post", "/api/v1/auth0/logs") {
+        let entry = json!({"type": "object", "description": "See docs/auth0-logs.md"});
+        let many = json!({"type": "array", "items": entry});
+        return Some(json!({"required": true, "content": {
+            "application/json": {"schema": {"oneOf": [entry, many]}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
         }}));
     }
     if (route.method, route.path) == ("post", "/api/v1/decide") {

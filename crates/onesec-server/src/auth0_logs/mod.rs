@@ -1,0 +1,139 @@
+//! Entries of Auth0's tenant log, by whichever way they come: taken once, told in the words of the contract, and links
+//! among them read back before they count.
+
+mod drafts;
+mod read_back;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use onesec_auth0::log_elements;
+use onesec_journal::DeadLetterRow;
+use onesec_telemetry::catalogue::Catalogue;
+use onesec_telemetry::limits::MAX_BATCH_EVENTS;
+use onesec_telemetry::{BodyError, Rejection, TenantId, Thumbprint};
+use serde::Serialize;
+use tokio::sync::Notify;
+
+pub(crate) use read_back::ReadBack;
+
+use crate::core::{Core, CoreError, Submission, Taken};
+use crate::identity::Agents;
+use crate::metrics::Metrics;
+
+/// Where entries enter. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Intake(Arc<Inner>);
+
+struct Inner {
+    core: Core,
+    agents: Agents,
+    metrics: Metrics,
+    catalogue: Catalogue,
+    /// Tenants whose links can be read back.
+    reads_back: BTreeSet<TenantId>,
+    /// Rung when there is a link to read back.
+    bell: Arc<Notify>,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Receipt {
+    /// Recorded.
+    pub(crate) accepted: usize,
+    /// Had come before.
+    pub(crate) duplicates: usize,
+    /// Of no interest.
+    pub(crate) ignored: usize,
+    /// Kept as dead letters; the first hundred are listed.
+    pub(crate) rejected: usize,
+    problems: Vec<Problem>,
+}
+
+#[derive(Debug, Serialize)]
+struct Problem {
+    index: usize,
+    #[serde(flatten)]
+    why: Rejection,
+}
+
+/// Why a delivery was not taken. It is to be sent again.
+#[derive(Debug)]
+pub(crate) enum NotTaken {
+    /// There is nothing to take apart.
+    Body(BodyError),
+    /// Nothing can be made durable now.
+    Core(CoreError),
+}
+
+impl Intake {
+    pub(crate) fn new(
+        (core, agents): (Core, Agents),
+        metrics: Metrics,
+        (reads_back, bell): (BTreeSet<TenantId>, Arc<Notify>),
+    ) -> Self {
+        let catalogue = Catalogue::builtin().clone();
+        Self(Arc::new(Inner { core, agents, metrics, catalogue, reads_back, bell }))
+    }
+
+    /// Takes a delivery; durable when it returns.
+    pub(crate) async fn take(&self, tenant: &TenantId, body: &[u8]) -> Result<Receipt, NotTaken> {
+        let elements = match log_elements(body) {
+            Ok(elements) => elements,
+            Err(error) => {
+                let letter = drafts::letter_of_body(&self.0, tenant, (body, &error));
+                self.submit(tenant, Vec::new(), vec![letter]).await.map_err(NotTaken::Core)?;
+                return Err(NotTaken::Body(error));
+            }
+        };
+        self.take_elements(tenant, &elements).await.map_err(NotTaken::Core)
+    }
+
+    /// Takes elements that stand by themselves; durable when it returns.
+    pub(crate) async fn take_elements(&self, tenant: &TenantId, elements: &[&str]) -> Result<Receipt, CoreError> {
+        let mut receipt = Receipt::default();
+        for (number, chunk) in elements.chunks(MAX_BATCH_EVENTS).enumerate() {
+            let read = drafts::read(&self.0, tenant, chunk);
+            receipt.ignored += read.ignored;
+            receipt.rejected += read.rejected.len();
+            let room = MOST_LISTED.saturating_sub(receipt.problems.len());
+            let first = number * MAX_BATCH_EVENTS;
+            let problems = read.rejected.into_iter().take(room).map(|(at, why)| Problem { index: first + at, why });
+            receipt.problems.extend(problems);
+            let grants = read.grants;
+            let taken = self.submit(tenant, read.drafts, read.letters).await?;
+            let new = taken.iter().filter(|taken| matches!(taken, Taken::Recorded { .. })).count();
+            receipt.accepted += new;
+            receipt.duplicates += taken.len() - new;
+            if grants && new > 0 {
+                self.0.bell.notify_one();
+            }
+        }
+        Ok(receipt)
+    }
+
+    async fn submit(
+        &self,
+        tenant: &TenantId,
+        drafts: Vec<crate::core::Draft>,
+        dead_letters: Vec<DeadLetterRow>,
+    ) -> Result<Vec<Taken>, CoreError> {
+        if drafts.is_empty() && dead_letters.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.0.core.ingest(Submission { tenant: tenant.clone(), drafts, dead_letters }).await
+    }
+}
+
+impl std::fmt::Debug for Intake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Intake").finish_non_exhaustive()
+    }
+}
+
+/// What is kept of what nobody can read.
+fn digest(text: &[u8]) -> (u64, [u8; 32]) {
+    (text.len() as u64, *Thumbprint::of(text).as_bytes())
+}
+
+const MOST_LISTED: usize = 100;
