@@ -1,7 +1,9 @@
 //! Auth0's log: delivered, taken once, joined with what the gateway did, and believed as far as it goes.
 
 mod absorbed;
+mod day;
 mod links;
+mod pulled;
 mod receiver;
 
 use onesec_auth0_sim::ClientSpec;

@@ -49,6 +49,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v2/users/{id}/refresh-tokens", get(management::refresh_tokens).delete(management::refresh_tokens))
         .route("/api/v2/refresh-tokens/{id}", delete(management::delete_refresh_token))
         .route("/api/v2/users/{id}", get(management::user).patch(management::change_user))
+        .route("/api/v2/users", get(management::users))
         .route("/api/v2/logs", get(logs::list))
         .fallback(other)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

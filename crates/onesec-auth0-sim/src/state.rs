@@ -70,6 +70,8 @@ pub(crate) struct State {
     pub(crate) keys: Vec<(String, Arc<SigningKey>)>,
     pub(crate) clients: HashMap<String, ClientSpec>,
     pub(crate) users: HashSet<String>,
+    /// The same, oldest first.
+    pub(crate) signed_up: Vec<(Timestamp, String)>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) refresh_tokens: HashMap<Thumbprint, RefreshToken>,
     /// Until when they count, and for what; for everything where that is not said.
@@ -101,6 +103,7 @@ impl State {
             keys: Vec::new(),
             clients: HashMap::new(),
             users: HashSet::new(),
+            signed_up: Vec::new(),
             accounts: Vec::new(),
             refresh_tokens: HashMap::new(),
             management_tokens: HashMap::new(),

@@ -86,7 +86,20 @@ impl SimTenant {
 
     /// Creates a user; `sub` is its id, such as `auth0|ana`.
     pub fn create_user(&self, sub: &str) {
-        self.shared.state.lock().users.insert(sub.to_owned());
+        let now = (self.shared.clock)();
+        let mut state = self.shared.state.lock();
+        if state.users.insert(sub.to_owned()) {
+            state.signed_up.push((now, sub.to_owned()));
+        }
+    }
+
+    /// Deletes a user, with what was connected and issued.
+    pub fn delete_user(&self, sub: &str) {
+        let mut state = self.shared.state.lock();
+        state.users.remove(sub);
+        state.signed_up.retain(|(_, user)| user != sub);
+        state.accounts.retain(|account| account.user != sub);
+        state.refresh_tokens.retain(|_, token| token.user != sub);
     }
 
     /// Connects an account. Gives its id (`cac_…`).

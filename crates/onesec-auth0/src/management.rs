@@ -24,6 +24,10 @@ const SHORT_LIFE: Duration = Duration::from_secs(300);
 const MOST_PAGES: usize = 20;
 /// Items on a page.
 const PAGE: usize = 50;
+/// Users on a page: each of them is a question of its own.
+const USERS: usize = 50;
+/// Pages that a search of users gives.
+const SEARCH_PAGES: usize = 1_000 / USERS;
 
 /// A refresh token of a user, as a listing has it: never the token itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -148,6 +152,26 @@ impl Management {
         Ok(accounts)
     }
 
+    /// A page of the tenant's users, oldest first: those after `after`, which an earlier page gave. Scope `read:users`.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn users(&self, after: Option<&str>) -> Result<UserPage, ApiError> {
+        let (since, page) = place(after);
+        let url = search(self.url(&["api", "v2", "users"])?, (since, page));
+        let found: Vec<Found> = self.call(&Call { method: Method::GET, url, body: None }).await?.decode()?;
+        let full = found.len() == USERS;
+        // A search gives 1 000 users and no more: then it goes on from the newest of them.
+        let newest = found.last().and_then(|user| user.created_at.clone());
+        let next = match (full, newest) {
+            (true, Some(newest)) if page + 1 == SEARCH_PAGES && since != Some(&newest) => Some(format!("0 {newest}")),
+            (true, _) => Some(format!("{} {}", page + 1, since.unwrap_or_default())),
+            (false, _) => None,
+        };
+        let users = found.into_iter().filter_map(|user| UserId::new(&user.user_id).ok()).collect();
+        Ok(UserPage { users, next })
+    }
+
     /// One page of the tenant's log, oldest first: the entries after `after`, or from the oldest that is kept on. Each is
     /// JSON text as it stands. Scope `read:logs`.
     ///
@@ -266,6 +290,40 @@ impl Management {
         let life = issued.expires_in.map_or(SHORT_LIFE, Duration::from_secs);
         Ok(Held { token: issued.access_token, until: asked_at + life.saturating_sub(MARGIN) })
     }
+}
+
+/// Some of a tenant's users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserPage {
+    /// Who.
+    pub users: Vec<UserId>,
+    /// What the next page comes after; absent at the end.
+    pub next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    user_id: String,
+    created_at: Option<String>,
+}
+
+fn search(mut url: url::Url, (since, page): (Option<&str>, usize)) -> url::Url {
+    let mut query = url.query_pairs_mut();
+    query.append_pair("per_page", &USERS.to_string()).append_pair("page", &page.to_string());
+    query.append_pair("sort", "created_at:1").append_pair("fields", "user_id,created_at");
+    query.append_pair("include_fields", "true").append_pair("search_engine", "v3");
+    if let Some(since) = since {
+        query.append_pair("q", &format!("created_at:[{since} TO *]"));
+    }
+    drop(query);
+    url
+}
+
+/// Since when, and which page of that search.
+fn place(after: Option<&str>) -> (Option<&str>, usize) {
+    let Some((page, since)) = after.and_then(|after| after.split_once(' ')) else { return (None, 0) };
+    (Some(since).filter(|since| !since.is_empty()), page.parse().unwrap_or_default())
 }
 
 #[derive(Deserialize)]

@@ -74,6 +74,10 @@ impl Detector for RevokedAccess {
         if usage && trusted_time && record.at.since(at) <= USE_GRACE {
             return;
         }
+        // Told out of order: it happened while the right held.
+        if trusted_time && record.at <= at {
+            return;
+        }
         let severity = if access.token_outlives_right { Severity::High } else { Severity::Critical };
         let act = if usage { "used" } else { "asked for a token" };
         let mut finding = Finding::about(record, severity, format!("{act} after the right ended ({how}) at {at}"))

@@ -121,7 +121,7 @@ async fn finish(
     let able = Able::new(actions.clone());
     able.check(&config.settings, &config.hooks)?;
     let executors = Arc::new(Executors::new(core.clone(), actions));
-    let logs::Logs { intake, streams, mut beside } =
+    let logs::Logs { intake, streams, puller, accounts, mut beside } =
         logs::logs(&config, (&core, &identity, &metrics), &admins, &stopping);
     let app = App::new(AppParts {
         core: core.clone(),
@@ -136,6 +136,8 @@ async fn finish(
         executors: executors.clone(),
         logs: intake,
         log_streams: streams,
+        puller,
+        accounts,
         able: able.clone(),
         tls: tls.is_some(),
         stopping: stopping.clone(),

@@ -73,6 +73,12 @@ fn told(inner: &Inner, tenant: &TenantId, mut event: Event, authority: Authority
 
 /// Auth0 has names of its own for agents: the registered one that is known by such a name is meant.
 fn name_agent(inner: &Inner, tenant: &TenantId, event: &mut Event) {
+    if event.kind_name() == "custom.auth0.tenant_change" && event.common.agent_id.is_none() {
+        // Who changes the tenant is asked more sharply than who trades a token: by the client, too.
+        let client = event.common.client_id.as_ref();
+        let known = client.and_then(|client| inner.agents.by_client(tenant, client.as_str()));
+        event.common.agent_id = known.map(|known| known.said.agent_id.clone());
+    }
     let Some(named) = &event.common.agent_id else { return };
     let extra = event.extra.as_ref().map(onesec_telemetry::event::Json::to_value).unwrap_or_default();
     let external = extra.get("external_agent_id").and_then(|name| name.as_str());

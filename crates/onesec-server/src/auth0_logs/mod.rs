@@ -2,7 +2,10 @@
 //! among them read back before they count.
 
 mod drafts;
+mod drift;
+mod pull;
 mod read_back;
+mod reconcile;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +18,10 @@ use onesec_telemetry::{BodyError, Rejection, TenantId, Thumbprint};
 use serde::Serialize;
 use tokio::sync::Notify;
 
+pub(crate) use drift::{Accounts, Apply, StepError};
+pub(crate) use pull::{PullError, Puller};
 pub(crate) use read_back::ReadBack;
+pub(crate) use reconcile::reconcile;
 
 use crate::core::{Core, CoreError, Submission, Taken};
 use crate::identity::Agents;

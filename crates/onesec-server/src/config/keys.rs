@@ -77,6 +77,7 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("detectors.dormant-agent.after", Type::Duration),
     ("detectors.dormant-agent.burst", Type::Number),
     ("detectors.refresh-storm.exchanges", Type::Number),
+    ("detectors.tenant-change.provisioners", Type::Texts),
     ("detectors.consent-phishing.scopes", Type::Number),
     ("detectors.consent-phishing.users", Type::Number),
     ("detectors.tool-misuse.blocked", Type::Texts),

@@ -279,7 +279,9 @@ impl Config {
             (settings.exclusive, settings.ledger_complete) = (own.exclusive.clone(), own.ledger_complete.clone());
         }
         let vault = own.map_or(self.token_vault.as_ref(), |own| own.token_vault.as_ref());
-        settings.told_by_auth0 = vault.is_some_and(TokenVaultConfig::has_log);
+        // With a client of the Management API the log may be asked for at any time.
+        let asked = own.is_none() && self.management.is_some();
+        settings.told_by_auth0 = vault.is_some_and(|vault| vault.has_log() || asked);
         settings.gateway_clients = vault.map(TokenVaultConfig::client_ids).unwrap_or_default();
         settings
     }

@@ -4,6 +4,7 @@ mod agents;
 mod alerts;
 mod answer;
 mod approvals;
+mod auth0_accounts;
 mod auth0_logs;
 mod body;
 mod canaries;
@@ -62,7 +63,7 @@ pub(crate) use tls::{Tls, TlsError};
 use self::exchange::Vault;
 use self::gate::Hosts;
 use self::problem::Problem;
-use crate::auth0_logs::Intake;
+use crate::auth0_logs::{Accounts, Intake, Puller};
 use crate::config::Network;
 use crate::core::Core;
 use crate::enforce::{Able, Executors};
@@ -85,6 +86,8 @@ pub(crate) struct App {
     /// Where entries of Auth0's log enter.
     logs: Intake,
     log_streams: LogStreams,
+    puller: Puller,
+    accounts: Accounts,
     /// What can be carried out here.
     able: Able,
     /// We speak TLS ourselves.
@@ -117,6 +120,8 @@ pub(crate) struct AppParts {
     pub(crate) executors: Arc<Executors>,
     pub(crate) logs: Intake,
     pub(crate) log_streams: LogStreams,
+    pub(crate) puller: Puller,
+    pub(crate) accounts: Accounts,
     pub(crate) able: Able,
     pub(crate) tls: bool,
     pub(crate) stopping: watch::Receiver<bool>,
@@ -141,6 +146,8 @@ impl App {
             executors: parts.executors,
             logs: parts.logs,
             log_streams: parts.log_streams,
+            puller: parts.puller,
+            accounts: parts.accounts,
             able: parts.able,
             tls: parts.tls,
             scorer: Arc::new(Scorer::new()),

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::auth0::Administrators;
-use crate::auth0_logs::{Intake, ReadBack};
+use crate::auth0_logs::{Accounts, Intake, Puller, ReadBack, reconcile};
 use crate::config::{Config, TokenVaultConfig};
 use crate::core::Core;
 use crate::http::LogStreams;
@@ -18,6 +18,8 @@ use crate::metrics::Metrics;
 pub(super) struct Logs {
     pub(super) intake: Intake,
     pub(super) streams: LogStreams,
+    pub(super) puller: Puller,
+    pub(super) accounts: Accounts,
     pub(super) beside: Vec<JoinHandle<()>>,
 }
 
@@ -38,8 +40,18 @@ pub(super) fn logs(
         with_log.iter().filter_map(|(tenant, vault)| Some((tenant.clone(), vault.log_stream_authorization.as_ref()?)));
     let streams = LogStreams::new(shown);
     let read_back = ReadBack::new(core.clone(), admins.clone(), bell);
-    let beside = vec![tokio::spawn(read_back.run(stopping.clone()))];
-    Logs { intake, streams, beside }
+    let mut beside = vec![tokio::spawn(read_back.run(stopping.clone()))];
+    let puller = Puller::new(core.clone(), intake.clone(), admins.clone());
+    let accounts = Accounts::new(core.clone(), admins.clone());
+    for (tenant, vault) in vaults(config).filter(|(tenant, _)| admins.contains_key(tenant)) {
+        if let Some(every) = vault.pull_logs {
+            beside.push(tokio::spawn(puller.clone().run(tenant.clone(), every, stopping.clone())));
+        }
+        if let Some(every) = vault.reconcile {
+            beside.push(tokio::spawn(reconcile(accounts.clone(), tenant, every, stopping.clone())));
+        }
+    }
+    Logs { intake, streams, puller, accounts, beside }
 }
 
 /// Token Vault of every tenant that has one.
