@@ -27,8 +27,12 @@ fn streamed() -> Plan {
 
 /// The same, and the Management API can be asked.
 fn read_back() -> World {
-    let world = streamed().with("enforcement", json!({"auth0": {"client_id": ADMIN, "client_secret": ADMIN_SECRET}}));
-    let world = world.start();
+    administered(streamed())
+}
+
+/// With a client of the Management API.
+fn administered(plan: Plan) -> World {
+    let world = plan.with("enforcement", json!({"auth0": {"client_id": ADMIN, "client_secret": ADMIN_SECRET}})).start();
     world.sim.create_client(ClientSpec::regular(ADMIN, ADMIN_SECRET));
     world
 }

@@ -84,7 +84,7 @@ fn accounts_of_a_file_are_links_and_what_is_wrong_is_told() {
         json!({"user_id": BEN}),
         json!({"user_id": BEN, "connection": GITHUB, "scopes": "repo"}),
     ];
-    let text = lines.map(|line| line.to_string()).join("\n");
+    let text = lines.each_ref().map(|line| line.to_string()).join("\n");
     std::fs::write(&file, text).expect("written");
     let path = file.to_str().expect("text");
     let output = cli(&world, &["--json", "accounts", "import", path, "--complete"]);
