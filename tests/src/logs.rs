@@ -1,5 +1,7 @@
 //! Auth0's log on its way to the server: as a stream delivers it.
 
+#![expect(clippy::indexing_slicing, reason = "a test harness")]
+
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Http};

@@ -74,7 +74,7 @@ fn user(number: usize) -> String {
 }
 
 impl Day {
-    fn put(&mut self, secs: i64, code: &str, who: Value, told: (Value, Option<(&str, Value)>)) {
+    fn put(&mut self, (secs, code): (i64, &str), who: Value, told: (Value, Option<(&str, Value)>)) {
         self.count += 1;
         let at = Timestamp::from_secs(self.start + secs);
         self.deeds.push(deed(at, (code, self.count), who, told));
@@ -83,10 +83,10 @@ impl Day {
     fn exchange(&mut self, secs: i64, agent: &str, (user_id, connection, scope): (&str, &str, &str)) {
         let who = json!({"user_id": user_id, "connection": connection, "agent_id": agent, "client_id": "app"});
         let event = ("token_exchange_response", json!({"success": true, "scopes": scope}));
-        self.put(secs, "seta", who, (json!({"scope": scope}), Some(event)));
+        self.put((secs, "seta"), who, (json!({"scope": scope}), Some(event)));
     }
 
-    fn account(&mut self, secs: i64, linked: bool, (user_id, connection, scope): (&str, &str, &str), id: &str) {
+    fn account(&mut self, (secs, linked): (i64, bool), (user_id, connection, scope): (&str, &str, &str), id: &str) {
         let who = json!({"user_id": user_id, "connection": connection});
         let details = json!({"connected_account": {"id": id}});
         let (code, event) = if linked {
@@ -96,7 +96,7 @@ impl Day {
         } else {
             ("connected_accounts_delete_succeeded", ("connected_account_unlink", json!({"account_id": id})))
         };
-        self.put(secs, code, who, (details, Some(event)));
+        self.put((secs, code), who, (details, Some(event)));
     }
 
     /// Links in the morning, unlinks at noon, exchanges all day, and what means nothing.
@@ -104,9 +104,9 @@ impl Day {
         for number in 0..USERS {
             for (at, (connection, scope)) in CONNECTIONS.into_iter().enumerate() {
                 let (who, id) = (user(number), format!("cac_{number}{at}"));
-                self.account(100 + number as i64, true, (&who, connection, scope), &id);
+                self.account((100 + number as i64, true), (&who, connection, scope), &id);
                 if number % 4 == 3 {
-                    self.account(DAY / 2 + number as i64, false, (&who, connection, scope), &id);
+                    self.account((DAY / 2 + number as i64, false), (&who, connection, scope), &id);
                 }
             }
         }
@@ -124,13 +124,12 @@ impl Day {
             let secs = self.dice.roll(usize::try_from(DAY).expect("seconds")) as i64;
             match number % 10 {
                 0 => self.put(
-                    secs,
-                    "ferrt",
+                    (secs, "ferrt"),
                     json!({"user_id": user(1), "client_id": "web"}),
                     (json!({}), Some(("custom.auth0.refresh_reused", json!({})))),
                 ),
                 1 => self.change(secs, "clients", "app"),
-                _ => self.put(secs, "slo", json!({"user_id": user(2)}), (json!({}), None)),
+                _ => self.put((secs, "slo"), json!({"user_id": user(2)}), (json!({}), None)),
             }
         }
     }
@@ -141,7 +140,7 @@ impl Day {
         let path = format!("/api/v2/{target}/{id}");
         let event = json!({"target": target, "action": "update", "target_id": id, "path": path, "members": ["name"]});
         let told = (request, Some(("custom.auth0.tenant_change", event)));
-        self.put(secs, "sapi", json!({"user_id": "auth0|admin", "client_id": "dashboard"}), told);
+        self.put((secs, "sapi"), json!({"user_id": "auth0|admin", "client_id": "dashboard"}), told);
     }
 
     /// What happens now: too many exchanges, one of a stranger, one after the account was taken back, a stream changed.
@@ -205,8 +204,11 @@ fn deliveries(deeds: &[Deed], dice: &mut Dice) -> Vec<Vec<Value>> {
     batches
 }
 
+/// Alerts by what they are about: how often, and when last.
+type Alerts = BTreeMap<String, (u64, String)>;
+
 /// What can be compared: accounts as they are, delegations, and alerts with their counts over all of an entity's.
-fn outcome(world: &World) -> (Vec<Value>, Vec<Value>, BTreeMap<String, (u64, String)>) {
+fn outcome(world: &World) -> (Vec<Value>, Vec<Value>, Alerts) {
     let keep = |row: &Value, names: &[&str]| {
         json!(names.iter().map(|name| (*name, row[*name].clone())).collect::<BTreeMap<_, _>>())
     };
@@ -221,7 +223,7 @@ fn outcome(world: &World) -> (Vec<Value>, Vec<Value>, BTreeMap<String, (u64, Str
     let delegations = world.listed("/api/v1/delegations?limit=1000", "delegations");
     let names = ["id", "agent_id", "user_id", "connection", "scopes", "state", "ending", "ended_at"];
     let delegations = delegations.iter().map(|row| keep(row, &names)).collect();
-    let mut alerts: BTreeMap<String, (u64, String)> = BTreeMap::new();
+    let mut alerts = Alerts::new();
     for alert in world.listed("/api/v1/alerts?limit=1000", "alerts") {
         let about =
             json!([alert["detector"], alert["severity"], alert["agent_id"], alert["user_id"], alert["connection"]]);

@@ -186,7 +186,7 @@ const IGNORED: &[&str] = &[
 
 /// Rows of what is ignored.
 static SILENT: std::sync::LazyLock<Vec<Row>> = std::sync::LazyLock::new(|| {
-    let silent = |code: &&'static str| Row { code: *code, what: "", kind: "", word: Word::Nothing, map: None };
+    let silent = |code: &&'static str| Row { code, what: "", kind: "", word: Word::Nothing, map: None };
     IGNORED.iter().map(silent).collect()
 });
 

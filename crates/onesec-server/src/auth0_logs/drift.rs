@@ -155,10 +155,8 @@ impl Accounts {
         step.connections.extend(there.into_iter().map(|account| account.connection));
         let mut drafts = Vec::new();
         for Found { mut difference, link } in found {
-            difference.applied = match (difference.what, apply) {
-                ("missing_here" | "scopes_differ", Apply::Links | Apply::All) | ("missing_there", Apply::All) => true,
-                _ => false,
-            };
+            let adds = matches!(difference.what, "missing_here" | "scopes_differ") && apply != Apply::None;
+            difference.applied = adds || (difference.what == "missing_there" && apply == Apply::All);
             if difference.applied {
                 step.applied += 1;
                 drafts.extend(draft(&difference, link.as_ref(), self.core.now()));

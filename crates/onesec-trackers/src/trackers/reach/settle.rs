@@ -29,19 +29,9 @@ pub(in crate::trackers) struct Reached {
     /// Its agent serves many.
     serves_many: bool,
     /// Auth0 will tell of it.
-    to_be_told: bool,
+    pub(super) to_be_told: bool,
     /// Of an exchange of the gateway: how it ended at Auth0.
-    ended: Option<Stage>,
-}
-
-impl Reached {
-    pub(super) const fn to_be_told(&self) -> bool {
-        self.to_be_told
-    }
-
-    pub(super) const fn ended(&self) -> Option<Stage> {
-        self.ended
-    }
+    pub(super) ended: Option<Stage>,
 }
 
 impl State {

@@ -109,14 +109,14 @@ impl State {
     /// The gateway let one pass, or learned how it ended.
     pub(super) fn settle_untold(&mut self, stash: &Stash, settled: Settled) {
         let id = stable_hash(&[&stash.exchange]);
-        if stash.reached.to_be_told() && settled != Settled::Refused {
+        if stash.reached.to_be_told && settled != Settled::Refused {
             let slot = self.untold_of(stash);
             if let Some(known) = self.reach.untold.get_mut(slot) {
                 known.pass(stash.at, id);
             }
         }
         // That the token was withheld changes nothing at Auth0: it was issued.
-        let Some(stage) = stash.reached.ended() else { return };
+        let Some(stage) = stash.reached.ended else { return };
         let Some(slot) = self.untold_at(&stash.user, &stash.connection) else { return };
         if let Some(known) = self.reach.untold.get_mut(slot) {
             known.end(id, stage);
