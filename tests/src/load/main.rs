@@ -1,11 +1,12 @@
 //! The load program: measures what criterion cannot, and prints ratios taken in one run.
 //!
-//! `cargo run --release -p onesec-e2e --bin onesec-load -- [ingest|single|gateway|identity|enforcement|restart|memory|tenants|all] [SECONDS]`
+//! `cargo run --release -p onesec-e2e --bin onesec-load -- [ingest|single|gateway|identity|enforcement|logs|restart|memory|tenants|all] [SECONDS]`
 
 mod enforcement;
 mod gateway;
 mod identity;
 mod ingest;
+mod logs;
 mod state;
 mod world;
 
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         ("gateway", gateway::added),
         ("identity", identity::verdicts),
         ("enforcement", enforcement::hanging),
+        ("logs", logs::deliveries),
         ("restart", state::restart),
         ("memory", state::memory),
         ("tenants", ingest::tenants),
@@ -67,7 +69,7 @@ fn main() -> ExitCode {
         }
     }
     if !known {
-        eprintln!("modes: ingest, single, gateway, identity, enforcement, restart, memory, tenants, all");
+        eprintln!("modes: ingest, single, gateway, identity, enforcement, logs, restart, memory, tenants, all");
         return ExitCode::from(2);
     }
     println!("{}", Value::Object(report.0));
