@@ -228,7 +228,8 @@ fn outcome(world: &World) -> (Vec<Value>, Vec<Value>, Alerts) {
         let about =
             json!([alert["detector"], alert["severity"], alert["agent_id"], alert["user_id"], alert["connection"]]);
         let text = |name: &str| alert[name].as_str().unwrap_or_default().to_owned();
-        let last = text("last_seen");
+        // Which of too many exchanges were too many is a question of their order.
+        let last = if alert["detector"] == "exchange-rate" { String::new() } else { text("last_seen") };
         let sum = alerts.entry(about.to_string()).or_insert((0, last.clone()));
         sum.0 += alert["occurrences"].as_u64().unwrap_or_default();
         sum.1 = sum.1.clone().max(last);
@@ -241,8 +242,8 @@ fn a_day_of_log_stream_traffic_is_what_a_direct_recording_of_it_is() {
     let stream = || plan().with("token_vault", json!({"log_stream_authorization": AUTHORIZATION}));
     let (mut streamed, direct) = (administered(stream()), administered(stream()));
     let now = onesec_e2e::proofs::now();
-    // Whole days, so that the hours of the outage are within it; over since an hour at least.
-    let start = (now - DAY - 3_600).div_euclid(3_600) * 3_600;
+    // A whole day, so that the hours of the outage are the same whenever this runs; over since an hour at least.
+    let start = (now - DAY - 3_600).div_euclid(DAY) * DAY;
     let mut day = Day { dice: Dice(20_261_128), start, deeds: Vec::new(), count: 0 };
     day.history();
     let history = day.take();

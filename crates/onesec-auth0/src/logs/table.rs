@@ -235,6 +235,21 @@ Entries come from a log stream (`POST /api/v1/auth0/logs`) or are fetched (`toke
 Each is taken once, by its `log_id`, whichever way it comes and however often, for 30 days. Its own `date` counts; what is
 more than two minutes old is *late*: it changes the ledger by its own time, joins no window, and raises nothing above LOW.
 
+## Setting it up
+
+At Auth0: a log stream of type *Custom Webhook* with the URL `https://<your name>/api/v1/auth0/logs`, content format *JSON
+Lines* (the others are read as well) and an authorization token of 16 characters or more, which is compared verbatim; no
+filter, and nothing masked or hashed: a user under a pseudonym is recognised by the token only. Here: the same text as
+`token_vault.log_stream_authorization`, your name among `server.hosts`, and `enforcement.auth0`, a machine client with
+`read:users`, so that links can be read back; `read:logs` as well where the log is fetched. `onesec accounts import
+--from-auth0` makes known what was linked before.
+
+The answer is 202 once everything is on the disk, 429 or 503 where nothing could be written, 400 where the delivery was cut
+off: then Auth0 sends it again. An entry that cannot be read is kept as a dead letter (`onesec events --rejected`) and spoils
+no other.
+
+## Types
+
 The user is `user_id`, the connection `connection`, the client `client_id`. The agent is the registered one that is known
 as `external_agent_id` or `agent_id`, else the one of that name; an entry with neither names no agent, whatever its client.
 

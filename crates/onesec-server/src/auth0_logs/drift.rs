@@ -109,10 +109,11 @@ impl Accounts {
         let mut step =
             Step { next: Some(page.next.map_or(OURS.to_owned(), |next| format!("{THEIRS}{next}"))), ..Step::default() };
         for user in page.users {
+            let asked = self.core.now();
             let Some(there) = listed(client, &user).await? else { continue };
             let here = self.rows(tenant, &user).await?;
             let found = compare(&user, &here, &there);
-            self.note(tenant, (&mut step, apply), (there, found)).await?;
+            self.note(tenant, (&mut step, apply), (there, found, asked)).await?;
         }
         Ok(step)
     }
@@ -127,7 +128,8 @@ impl Accounts {
         let (users, next) = self.linked_users(tenant, after).await?;
         let mut step = Step { next: next.map(|next| format!("{OURS}{next}")), ..Step::default() };
         let mut gone = Vec::new();
-        let asked = users.len();
+        let count = users.len();
+        let asked = self.core.now();
         for user in users {
             // Whom Auth0 lists was compared before.
             if listed(client, &user).await?.is_none() {
@@ -135,11 +137,11 @@ impl Accounts {
                 gone.push(compare(&user, &here, &[]));
             }
         }
-        if apply == Apply::All && gone.len() > FEW && gone.len() * 2 > asked {
-            return Err(StepError::Strangers(gone.len(), asked));
+        if apply == Apply::All && gone.len() > FEW && gone.len() * 2 > count {
+            return Err(StepError::Strangers(gone.len(), count));
         }
         for found in gone {
-            self.note(tenant, (&mut step, apply), (Vec::new(), found)).await?;
+            self.note(tenant, (&mut step, apply), (Vec::new(), found, asked)).await?;
         }
         Ok(step)
     }
@@ -148,20 +150,21 @@ impl Accounts {
         &self,
         tenant: &TenantId,
         (step, apply): (&mut Step, Apply),
-        (there, found): (Vec<AccountInfo>, Vec<Found>),
+        (there, found, asked): (Vec<AccountInfo>, Vec<Found>, Timestamp),
     ) -> Result<(), CoreError> {
         step.users += 1;
         step.accounts += there.len();
         step.connections.extend(there.into_iter().map(|account| account.connection));
         let mut drafts = Vec::new();
-        for Found { mut difference, link } in found {
+        for mut found in found {
+            let difference = &mut found.difference;
             let adds = matches!(difference.what, "missing_here" | "scopes_differ") && apply != Apply::None;
             difference.applied = adds || (difference.what == "missing_there" && apply == Apply::All);
             if difference.applied {
                 step.applied += 1;
-                drafts.extend(draft(&difference, link.as_ref(), self.core.now()));
+                drafts.extend(draft(&found, asked));
             }
-            step.drift.push(difference);
+            step.drift.push(found.difference);
         }
         if drafts.is_empty() {
             return Ok(());
@@ -209,7 +212,8 @@ async fn listed(client: &Management, user: &UserId) -> Result<Option<Vec<Account
 /// A difference, and the link that would set it right.
 struct Found {
     difference: Difference,
-    link: Option<(AccountInfo, Option<AccountId>)>,
+    /// The account, the id it has here, and since when it counts.
+    link: Option<(AccountInfo, Option<AccountId>, Option<Timestamp>)>,
 }
 
 /// What differs for one user.
@@ -246,7 +250,9 @@ fn compare(user: &UserId, here: &[AccountRow], there: &[AccountInfo]) -> Vec<Fou
             there: account.scopes.clone(),
             applied: false,
         };
-        found.push(Found { difference, link: Some((account.clone(), named)) });
+        // That its scopes are others changes nothing of when it was linked: an unlink that is told of late still ends it.
+        let since = if what == "scopes_differ" { row.and_then(|row| row.linked_at) } else { account.created_at };
+        found.push(Found { difference, link: Some((account.clone(), named, since)) });
     }
     let linked = here.iter().enumerate().filter(|(i, row)| row.state.as_str() == "linked" && !met.contains(i));
     found.extend(linked.map(|(_, row)| Found {
@@ -264,22 +270,22 @@ fn compare(user: &UserId, here: &[AccountRow], there: &[AccountInfo]) -> Vec<Fou
     found
 }
 
-/// What sets a difference right, on the word of the Management API.
-fn draft(difference: &Difference, link: Option<&(AccountInfo, Option<AccountId>)>, now: Timestamp) -> Option<Draft> {
+/// What sets a difference right, on the word of the Management API, which was asked at `asked`.
+fn draft(found: &Found, asked: Timestamp) -> Option<Draft> {
+    let Found { difference, link } = found;
     let (details, at) = match (difference.what, link) {
         ("missing_there", _) => {
             let account_id = difference.account_id.clone();
-            (Details::ConnectedAccountUnlink(ConnectedAccountUnlink { account_id }), None)
+            // What was linked since then is not meant.
+            (Details::ConnectedAccountUnlink(ConnectedAccountUnlink { account_id }), Some(asked))
         }
-        (what, Some((account, named))) => {
+        (_, Some((account, named, since))) => {
             let details = ConnectedAccountLink {
                 scopes: account.scopes.clone(),
                 access_type: account.access_type.clone(),
                 account_id: named.clone(),
             };
-            // What was linked then was linked then; that its scopes are others is true as of now.
-            let at = account.created_at.filter(|_| what == "missing_here");
-            (Details::ConnectedAccountLink(details), at)
+            (Details::ConnectedAccountLink(details), Some(since.unwrap_or(asked)))
         }
         _ => return None,
     };
@@ -288,7 +294,7 @@ fn draft(difference: &Difference, link: Option<&(AccountInfo, Option<AccountId>)
         connection: Some(difference.connection.clone()),
         ..Common::default()
     };
-    let id = EventId::new(&format!("reconcile-{}-{}", now.as_micros(), ulid::Ulid::generate())).ok()?;
+    let id = EventId::new(&format!("reconcile-{}-{}", asked.as_micros(), ulid::Ulid::generate())).ok()?;
     let mut event = Event::new(id, common, details);
     event.timestamp = at;
     let mut draft = Draft::new(event, Sender::auth0(Authority::Trust));

@@ -10,12 +10,14 @@ mod reconcile;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use onesec_auth0::log_elements;
 use onesec_journal::DeadLetterRow;
 use onesec_telemetry::catalogue::Catalogue;
 use onesec_telemetry::limits::MAX_BATCH_EVENTS;
 use onesec_telemetry::{BodyError, Rejection, TenantId, Thumbprint};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
 pub(crate) use drift::{Accounts, Apply, StepError};
@@ -83,23 +85,42 @@ impl Intake {
     }
 
     /// Takes a delivery; durable when it returns.
-    pub(crate) async fn take(&self, tenant: &TenantId, body: &[u8]) -> Result<Receipt, NotTaken> {
-        let elements = match log_elements(body) {
-            Ok(elements) => elements,
-            Err(error) => {
-                let letter = drafts::letter_of_body(&self.0, tenant, (body, &error));
-                self.submit(tenant, Vec::new(), vec![letter]).await.map_err(NotTaken::Core)?;
-                return Err(NotTaken::Body(error));
-            }
+    pub(crate) async fn take(&self, tenant: &TenantId, body: Bytes) -> Result<Receipt, NotTaken> {
+        let (intake, whose) = (self.clone(), tenant.clone());
+        let read = move || match log_elements(&body) {
+            Ok(elements) => Ok(intake.read(&whose, &elements)),
+            Err(error) => Err((drafts::letter_of_body(&intake.0, &whose, (&body, &error)), error)),
         };
-        self.take_elements(tenant, &elements).await.map_err(NotTaken::Core)
+        match blocking(read).await.map_err(NotTaken::Core)? {
+            Ok(read) => self.record(tenant, read).await.map_err(NotTaken::Core),
+            Err((letter, error)) => {
+                self.submit(tenant, Vec::new(), vec![letter]).await.map_err(NotTaken::Core)?;
+                Err(NotTaken::Body(error))
+            }
+        }
     }
 
     /// Takes elements that stand by themselves; durable when it returns.
-    pub(crate) async fn take_elements(&self, tenant: &TenantId, elements: &[&str]) -> Result<Receipt, CoreError> {
+    pub(crate) async fn take_elements(
+        &self,
+        tenant: &TenantId,
+        elements: Vec<Box<RawValue>>,
+    ) -> Result<Receipt, CoreError> {
+        let (intake, whose) = (self.clone(), tenant.clone());
+        let read = move || {
+            let elements: Vec<&str> = elements.iter().map(|element| element.get()).collect();
+            intake.read(&whose, &elements)
+        };
+        self.record(tenant, blocking(read).await?).await
+    }
+
+    fn read(&self, tenant: &TenantId, elements: &[&str]) -> Vec<drafts::Read> {
+        elements.chunks(MAX_BATCH_EVENTS).map(|chunk| drafts::read(&self.0, tenant, chunk)).collect()
+    }
+
+    async fn record(&self, tenant: &TenantId, chunks: Vec<drafts::Read>) -> Result<Receipt, CoreError> {
         let mut receipt = Receipt::default();
-        for (number, chunk) in elements.chunks(MAX_BATCH_EVENTS).enumerate() {
-            let read = drafts::read(&self.0, tenant, chunk);
+        for (number, read) in chunks.into_iter().enumerate() {
             receipt.ignored += read.ignored;
             receipt.rejected += read.rejected.len();
             let room = MOST_LISTED.saturating_sub(receipt.problems.len());
@@ -129,6 +150,11 @@ impl Intake {
         }
         self.0.core.ingest(Submission { tenant: tenant.clone(), drafts, dead_letters }).await
     }
+}
+
+/// Reading takes time: not where requests are served.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, CoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| CoreError::Stopping)
 }
 
 impl std::fmt::Debug for Intake {

@@ -73,9 +73,8 @@ impl Puller {
         for _ in 0..MOST_PAGES {
             let page = page_after(client, pulled.checkpoint.as_deref()).await?;
             let Some(last) = page.iter().rev().find_map(|entry| id_of(entry)) else { return Ok(pulled) };
-            let elements: Vec<&str> = page.iter().map(|entry| entry.get()).collect();
-            let receipt = inner.intake.take_elements(tenant, &elements).await?;
             pulled.entries += page.len();
+            let receipt = inner.intake.take_elements(tenant, page).await?;
             pulled.accepted += receipt.accepted;
             pulled.duplicates += receipt.duplicates;
             pulled.ignored += receipt.ignored;

@@ -59,6 +59,8 @@ pub(crate) struct ReadBack {
 #[derive(Debug, Clone, Copy)]
 struct Try {
     failed: u32,
+    /// So often Auth0 answered and did not list it.
+    missed: u32,
     next: Timestamp,
 }
 
@@ -150,7 +152,7 @@ impl ReadBack {
         let key = (tenant.clone(), wait.id.clone());
         let done = match found {
             Some(Some(account)) => self.grant(tenant, &wait, account).await,
-            Some(None) if self.tries.get(&key).is_some_and(|tried| tried.failed + 1 >= MOST_TRIES) => {
+            Some(None) if self.tries.get(&key).is_some_and(|tried| tried.missed + 1 >= MOST_TRIES) => {
                 tracing::warn!(%tenant, event = %wait.said.event, "Auth0's log tells of a link that Auth0 does not list");
                 self.give_up(tenant, &wait).await
             }
@@ -160,9 +162,11 @@ impl ReadBack {
             self.tries.remove(&key);
             return IDLE;
         }
-        let failed = self.tries.get(&key).map_or(0, |tried| tried.failed).saturating_add(1);
+        let before = self.tries.get(&key).map_or((0, 0), |tried| (tried.failed, tried.missed));
+        let failed = before.0.saturating_add(1);
+        let missed = before.1 + u32::from(matches!(found, Some(None)));
         let pause = FIRST_PAUSE * 2_u32.pow(failed.min(9) - 1);
-        self.tries.insert(key, Try { failed, next: self.core.now() + pause });
+        self.tries.insert(key, Try { failed, missed, next: self.core.now() + pause });
         pause
     }
 
@@ -175,7 +179,8 @@ impl ReadBack {
             // A link that was reported without an id is this one: it must not stand twice.
             account_id: if known { None } else { Some(account.id.clone()) },
         });
-        self.tell(tenant, (wait, "linked"), details).await
+        let at = wait.said.at.or(account.created_at);
+        self.tell(tenant, (wait, "linked"), (details, at)).await
     }
 
     async fn unnamed(&self, tenant: &TenantId, wait: &Wait) -> bool {
@@ -194,16 +199,22 @@ impl ReadBack {
     /// What cannot be confirmed is told, and grants nothing.
     async fn give_up(&self, tenant: &TenantId, wait: &Wait) -> Result<(), CoreError> {
         let name = "auth0.link_unconfirmed".into();
-        self.tell(tenant, (wait, "unconfirmed"), Details::Custom(onesec_telemetry::event::Custom { name })).await
+        let details = Details::Custom(onesec_telemetry::event::Custom { name });
+        self.tell(tenant, (wait, "unconfirmed"), (details, wait.said.at)).await
     }
 
-    async fn tell(&self, tenant: &TenantId, (wait, what): (&Wait, &str), details: Details) -> Result<(), CoreError> {
+    async fn tell(
+        &self,
+        tenant: &TenantId,
+        (wait, what): (&Wait, &str),
+        (details, at): (Details, Option<Timestamp>),
+    ) -> Result<(), CoreError> {
         let common =
             Common { user_id: Some(wait.user.clone()), connection: Some(wait.connection.clone()), ..Common::default() };
         // The entry's own id, so that the second of two attempts is recognised.
         let id = EventId::new(&format!("{}-{what}", wait.said.event)).unwrap_or_else(|_| wait.said.event.clone());
         let mut event = Event::new(id, common, details);
-        event.timestamp = wait.said.at;
+        event.timestamp = at;
         let mut draft = Draft::new(event, Sender::auth0(Authority::Trust));
         draft.trusted_time = true;
         let id = wait.id.clone();

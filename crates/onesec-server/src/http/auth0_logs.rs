@@ -57,7 +57,7 @@ pub(super) async fn post(State(app): State<Arc<App>>, request: Request) -> Answe
     let work = tokio::task::spawn(async move {
         let body = tokio::task::spawn_blocking(move || body::unpack(body, coding)).await;
         let body = body.map_err(|_| Problem::internal())??;
-        intake.take(&tenant, &body).await.map_err(problem)
+        intake.take(&tenant, body).await.map_err(problem)
     });
     let receipt = work.await.map_err(|_| Problem::internal())??;
     // Rejected entries are kept and delivering them again would help nobody.

@@ -31,6 +31,7 @@ pub(super) fn logs(
 ) -> Logs {
     let with_log: Vec<(TenantId, &TokenVaultConfig)> = vaults(config).filter(|(_, vault)| vault.has_log()).collect();
     for (tenant, _) in with_log.iter().filter(|(tenant, _)| !admins.contains_key(tenant)) {
+        // Neither can the log be asked for.
         tracing::warn!(%tenant, "no client of the Management API: links in Auth0's log cannot be read back, and do not count");
     }
     let bell = Arc::new(Notify::new());
