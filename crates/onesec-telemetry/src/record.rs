@@ -336,6 +336,8 @@ impl Record {
     #[must_use]
     pub fn attribution(&self) -> Attribution {
         match self.sender.channel {
+            // What Auth0's log tells and nobody read back: whoever knows what the stream shows could have written it.
+            Channel::Auth0 if self.sender.authority == Authority::Claim => Attribution::Reported,
             Channel::Gateway | Channel::Auth0 | Channel::Replay | Channel::System | Channel::Api => {
                 Attribution::Observed
             }

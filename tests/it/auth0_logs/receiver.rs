@@ -86,28 +86,35 @@ fn an_entry_is_taken_once_whatever_happens_in_between() {
 #[test]
 fn an_entry_that_cannot_be_read_spoils_no_other() {
     let world = streamed().start();
-    let secret = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
+    let (secret, named) = ("ghp_0123456789abcdefghijABCDEFGHIJ012345", "correct horse");
     let body = [
         element(&entry("good-1", "seta", &json!({}))).to_string(),
         "{\"log_id\": \"cut off".to_owned(),
         element(&entry("no-connection", "seta", &json!({"connection": null}))).to_string(),
         element(&entry("bad-user", "seta", &json!({"user_id": [secret]}))).to_string(),
         "17".to_owned(),
+        element(&entry(
+            "bad-change",
+            "sapi",
+            &json!({"ip": 7, "details": {"request": {"body": {"client_secret": named}}}}),
+        ))
+        .to_string(),
         json!({"data": {"type": "seta", "connection": GITHUB}}).to_string(),
         element(&entry("good-2", "seta", &json!({"details": {"scope": 7, "token_thumbprint": "?"}}))).to_string(),
     ]
     .join("\n");
     let answer = post(&world, Some(AUTHORIZATION), &body);
     let said = answer.json();
-    assert_eq!((answer.status, &said["accepted"], &said["rejected"]), (202, &json!(2), &json!(5)), "{said}");
+    assert_eq!((answer.status, &said["accepted"], &said["rejected"]), (202, &json!(2), &json!(6)), "{said}");
     let problems: Vec<(&Value, &Value)> =
         said["problems"].as_array().expect("a list").iter().map(|p| (&p["index"], &p["code"])).collect();
     let (malformed, missing, wrong) = (json!("malformed"), json!("missing-field"), json!("wrong-type"));
-    let want = [(1, &malformed), (2, &missing), (3, &wrong), (4, &wrong), (5, &missing)];
+    let want = [(1, &malformed), (2, &missing), (3, &wrong), (4, &wrong), (5, &wrong), (6, &missing)];
     assert_eq!(problems, want.map(|(index, code)| (json!(index), code)).each_ref().map(|(index, code)| (index, *code)));
     let letters = world.listed("/api/v1/events/rejected?limit=100", "rejected");
-    assert_eq!(letters.len(), 5);
-    assert!(!json!(letters).to_string().contains(secret), "{letters:#?}");
+    assert_eq!(letters.len(), 6);
+    let kept = json!(letters).to_string();
+    assert!(!kept.contains(secret) && !kept.contains(named), "{letters:#?}");
     assert!(letters.iter().all(|letter| letter["key"] == "auth0-log"));
 }
 

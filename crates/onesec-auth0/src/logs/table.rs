@@ -248,6 +248,8 @@ The answer is 202 once everything is on the disk, 429 or 503 where nothing could
 off: then Auth0 sends it again. An entry that cannot be read is kept as a dead letter (`onesec events --rejected`) and spoils
 no other.
 
+What the log tells is hearsay to policies: it raises alerts and messages, and what would harm somebody waits for a person.
+
 ## Types
 
 The user is `user_id`, the connection `connection`, the client `client_id`. The agent is the registered one that is known

@@ -3,7 +3,7 @@
 use onesec_auth0::{LogEntry, Meaning, read_log};
 use onesec_journal::DeadLetterRow;
 use onesec_telemetry::limits::MAX_DEAD_LETTER_BYTES;
-use onesec_telemetry::redact::redact_text;
+use onesec_telemetry::redact::{redact_json, redact_text};
 use onesec_telemetry::{Authority, BodyError, Event, Rejection, Sender, TenantId};
 
 use super::{Inner, digest, read_back};
@@ -92,11 +92,22 @@ fn name_agent(inner: &Inner, tenant: &TenantId, event: &mut Event) {
 }
 
 fn letter_of(inner: &Inner, tenant: &TenantId, (element, why): (&str, &Rejection)) -> DeadLetterRow {
-    let redacted = redact_text(element);
+    let redacted = redacted(element);
     let end = (0..=MAX_DEAD_LETTER_BYTES.min(redacted.len())).rev().find(|at| redacted.is_char_boundary(*at));
     let body = redacted.get(..end.unwrap_or_default()).map(str::to_owned);
     let words = (why.code.as_str().into_owned(), why.pointer.clone(), why.message.clone());
     letter(inner, tenant, words, (body, element.as_bytes()))
+}
+
+/// By the names of members where it is JSON: an entry about a client has the client's secret in it.
+fn redacted(element: &str) -> String {
+    match serde_json::from_str::<serde_json::Value>(element) {
+        Ok(mut value) => {
+            redact_json(&mut value);
+            value.to_string()
+        }
+        Err(_) => redact_text(element).into_owned(),
+    }
 }
 
 /// What cannot even be taken apart keeps size and hash.
