@@ -89,12 +89,12 @@ impl Intake {
         let (intake, whose) = (self.clone(), tenant.clone());
         let read = move || match log_elements(&body) {
             Ok(elements) => Ok(intake.read(&whose, &elements)),
-            Err(error) => Err((drafts::letter_of_body(&intake.0, &whose, (&body, &error)), error)),
+            Err(error) => Err((Box::new(drafts::letter_of_body(&intake.0, &whose, (&body, &error))), error)),
         };
         match blocking(read).await.map_err(NotTaken::Core)? {
             Ok(read) => self.record(tenant, read).await.map_err(NotTaken::Core),
             Err((letter, error)) => {
-                self.submit(tenant, Vec::new(), vec![letter]).await.map_err(NotTaken::Core)?;
+                self.submit(tenant, Vec::new(), vec![*letter]).await.map_err(NotTaken::Core)?;
                 Err(NotTaken::Body(error))
             }
         }
