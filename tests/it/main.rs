@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod api;
+mod auth0_logs;
 mod bypass;
 mod containment;
 mod contract;

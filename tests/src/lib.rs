@@ -8,6 +8,7 @@ pub mod fail_point;
 pub mod faults;
 pub mod flood;
 pub mod http;
+pub mod logs;
 pub mod power;
 pub mod process;
 pub mod proofs;

@@ -7,12 +7,13 @@ use axum::extract::{Path, Query, State as Extract};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use onesec_identity::{AccessTokenPolicy, verify_access_token};
-use onesec_telemetry::{Scope, Secret};
+use onesec_telemetry::{Scope, Secret, Timestamp};
 use serde_json::{Value, json};
 
 use crate::answer;
 use crate::fault::{Endpoint, Fault};
 use crate::http::Shared;
+use crate::management::admit;
 use crate::state::{Account, RequestKind, State};
 
 type Params = Query<HashMap<String, String>>;
@@ -51,7 +52,7 @@ pub(crate) async fn delete_mine(
         return answer::problem(StatusCode::NOT_FOUND, "Not Found");
     }
     if fault != Fault::Lie {
-        state.accounts.retain(|account| account.user != user || account.id != id);
+        state.forget_account(&id, (shared.clock)());
     }
     let mut answer = Response::default();
     *answer.status_mut() = StatusCode::NO_CONTENT;
@@ -64,13 +65,10 @@ pub(crate) async fn list_as_admin(
     headers: HeaderMap,
     (Path(user), Query(q)): (Path<String>, Params),
 ) -> Response {
-    let now = (shared.clock)();
-    let mut state = shared.state.lock();
-    state.count(RequestKind::Management);
-    let live = bearer(&headers).and_then(|token| state.management_tokens.get(&token.thumbprint()));
-    if live.is_none_or(|(expires_at, _)| *expires_at <= now) {
-        return answer::problem(StatusCode::UNAUTHORIZED, "Unauthorized");
+    if let Err(refused) = admit(&shared, &headers, "read:users").await {
+        return *refused;
     }
+    let state = shared.state.lock();
     if !state.users.contains(&user) {
         return answer::problem(StatusCode::NOT_FOUND, "Not Found");
     }
@@ -93,6 +91,16 @@ fn describe(account: &Account) -> Value {
     let scopes: Vec<&str> = account.scopes.iter().map(Scope::as_str).collect();
     json!({"id": account.id, "connection": account.connection, "access_type": "offline", "scopes": scopes,
         "created_at": account.created_at.to_string()})
+}
+
+impl State {
+    /// Takes an account out of the vault, and says so in the log.
+    pub(crate) fn forget_account(&mut self, id: &str, now: Timestamp) -> bool {
+        let Some(at) = self.accounts.iter().position(|account| account.id == id) else { return false };
+        let gone = self.accounts.remove(at);
+        self.log_account("connected_accounts_delete_succeeded", now, [&gone.user, &gone.connection, id]);
+        true
+    }
 }
 
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<Secret> {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::answer::{INVALID_GRANT, REFRESH_FLOW_FAILED, Refusal, TOKEN_NOT_FOUND, USER_NOT_FOUND};
 use crate::fault::Fault;
 use crate::grants::{Grant, Refused};
+use crate::logs::Exchanged;
 use crate::state::State;
 use crate::worker;
 
@@ -39,8 +40,35 @@ pub(crate) fn exchange(state: &mut State, grant: &Grant<'_>) -> Result<Value, Re
     {
         scopes.insert(extra);
     }
+    let made = Exchanged {
+        client: &grant.client.id,
+        user: &user,
+        connection,
+        token: token.thumbprint(),
+        scopes: &scopes,
+        types: (subject_type, PROVIDER_TOKEN),
+        expires_at: grant.now + lives,
+    };
+    state.log_exchange(grant.now, &made);
     Ok(json!({"access_token": token.expose_to_wire(), "scope": scopes.to_string(), "expires_in": lives.as_secs(),
         "issued_token_type": PROVIDER_TOKEN, "token_type": "Bearer"}))
+}
+
+/// The same, with an entry in the log where it was refused.
+pub(crate) fn logged(state: &mut State, grant: &Grant<'_>) -> Result<Value, Refused> {
+    let answer = exchange(state, grant);
+    if let Err(refused) = &answer {
+        let print = grant.form.get("subject_token").map(|token| Thumbprint::of(token.as_bytes()));
+        let user = print.and_then(|print| state.refresh_tokens.get(&print)).map(|token| token.user.clone());
+        let details = json!({
+            "subject_token_type": grant.form.get("subject_token_type"), "failure_reason": refused.reason(),
+            "is_privileged_worker": grant.form.get("subject_token_type") == Some(worker::JWT),
+        });
+        let entry = json!({"client_id": grant.client.id, "user_id": user, "connection": grant.form.get("connection"),
+            "details": details});
+        state.log("feta", grant.now, entry);
+    }
+    answer
 }
 
 fn by_refresh_token(state: &State, grant: &Grant<'_>, token: &Secret) -> Result<String, Refusal> {

@@ -8,7 +8,7 @@ use axum::response::Response;
 use onesec_telemetry::Timestamp;
 use serde_json::{Value, json};
 
-use crate::answer::{self, INVALID_GRANT, Refusal};
+use crate::answer::{self, INVALID_GRANT, Refusal, TOKEN_NOT_FOUND};
 use crate::clients::authenticate;
 use crate::config::SimError;
 use crate::fault::{Endpoint, Fault};
@@ -31,6 +31,16 @@ impl From<SimError> for Refused {
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
         Self(refusal)
+    }
+}
+
+impl Refused {
+    /// What the log calls it.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self.0 {
+            refusal if refusal == TOKEN_NOT_FOUND => "tokenset_not_found",
+            _ => "unknown",
+        }
     }
 }
 
@@ -99,7 +109,7 @@ fn serve(state: &mut State, form: &Form, fault: &Fault, now: Timestamp) -> Resul
     let body = match grant {
         GrantType::RefreshToken => refresh(state, &request)?,
         GrantType::ClientCredentials => client_credentials(state, &request)?,
-        GrantType::TokenVault => exchange::exchange(state, &request)?,
+        GrantType::TokenVault => exchange::logged(state, &request)?,
         GrantType::TokenExchange => governed::exchange(state, &request)?,
         GrantType::JwtBearer => governed::jwt_bearer(state, &request)?,
     };
@@ -120,6 +130,8 @@ fn refresh(state: &mut State, grant: &Grant<'_>) -> Result<Value, Refused> {
     let scope = grant.form.get("scope").unwrap_or("openid profile offline_access");
     let spec = AccessTokenSpec::new(&user, audience, &grant.client.id).with_scopes(scope);
     let access_token = state.mint(&spec, grant.now)?;
+    let details = json!({"requested_scope": scope, "requested_audience": audience});
+    state.log("sertft", grant.now, json!({"client_id": grant.client.id, "user_id": user, "details": details}));
     let mut body = json!({"access_token": access_token.expose_to_wire(), "scope": scope,
         "expires_in": 86_400, "token_type": "Bearer"});
     let wanted = scope.split(' ').any(|scope| scope == "openid");

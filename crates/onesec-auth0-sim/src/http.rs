@@ -26,7 +26,7 @@ use tower::ServiceExt as _;
 
 use crate::fault::{CloseConnection, Endpoint};
 use crate::state::{RequestKind, State};
-use crate::{accounts, answer, grants, management};
+use crate::{accounts, answer, grants, logs, management};
 
 /// What handlers and the handle share.
 pub(crate) struct Shared {
@@ -49,6 +49,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v2/users/{id}/refresh-tokens", get(management::refresh_tokens).delete(management::refresh_tokens))
         .route("/api/v2/refresh-tokens/{id}", delete(management::delete_refresh_token))
         .route("/api/v2/users/{id}", get(management::user).patch(management::change_user))
+        .route("/api/v2/users", get(management::users))
+        .route("/api/v2/logs", get(logs::list))
         .fallback(other)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(Arc::clone(&shared), through_custom_domain))

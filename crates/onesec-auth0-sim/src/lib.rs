@@ -2,7 +2,7 @@
 //!
 //! **What it is.** A real HTTP (or HTTPS) server on loopback that answers as Auth0's documentation says: token
 //! endpoint with Auth0's own and the standard grants, key set, discovery, connected accounts, what the Management API can
-//! revoke and note, a custom domain's key.
+//! revoke and note, the tenant's log, a custom domain's key.
 //! Its administration is the handle, [`SimTenant`].
 //!
 //! **What it is not.** No library crate may depend on it. Where the documentation is silent it picks one answer;
@@ -41,6 +41,7 @@ mod governed;
 mod grants;
 mod http;
 mod jws;
+mod logs;
 mod management;
 mod pause;
 mod specs;
@@ -50,6 +51,7 @@ mod worker;
 
 pub use config::{KeySource, SimConfig, SimError};
 pub use fault::{Endpoint, Fault};
+pub use logs::Thumbprints;
 pub use pause::Pause;
 pub use specs::{AccessTokenSpec, AccountSpec, ClientSpec, GrantType};
 pub use state::RequestKind;

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State as Extract};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
+use onesec_telemetry::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::accounts::bearer;
@@ -74,6 +75,27 @@ pub(crate) async fn user(
     shown(&shared.state.lock(), &user)
 }
 
+/// `GET /api/v2/users`: by page, oldest first, from `created_at:[… TO *]` on. A search gives 1 000 users and no more.
+pub(crate) async fn users(Extract(shared): Extract<Arc<Shared>>, headers: HeaderMap, Query(q): Params) -> Response {
+    if let Err(refused) = admit(&shared, &headers, "read:users").await {
+        return *refused;
+    }
+    let number = |key: &str, default| q.get(key).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (page, take): (usize, usize) = (number("page", 0), number("per_page", 50).clamp(1, 100));
+    if (page + 1) * take > MOST_FOUND {
+        let why = ("Bad Request", "You can only page through the first 1000 records.");
+        return refusal(StatusCode::BAD_REQUEST, why, "invalid_paging");
+    }
+    let since = q.get("q").and_then(|q| q.strip_prefix("created_at:[")?.strip_suffix(" TO *]")?.parse().ok());
+    let state = shared.state.lock();
+    let found = state.signed_up.iter().filter(|(at, _)| since.is_none_or(|since| *at >= since));
+    let shown = |(at, user): &(Timestamp, String)| json!({"user_id": user, "created_at": at.to_string()});
+    let users: Vec<Value> = found.skip(page * take).take(take).map(shown).collect();
+    answer::json(StatusCode::OK, &Value::Array(users))
+}
+
+const MOST_FOUND: usize = 1_000;
+
 /// `PATCH /api/v2/users/{id}`: the first level of `app_metadata` is merged, what is `null` goes.
 pub(crate) async fn change_user(
     Extract(shared): Extract<Arc<Shared>>,
@@ -120,7 +142,7 @@ fn listing(state: &State, user: &str, query: &HashMap<String, String>) -> Respon
 }
 
 /// Whether the request may pass, and whether its answer will be a lie.
-async fn admit(shared: &Shared, headers: &HeaderMap, scope: &str) -> Result<bool, Box<Response>> {
+pub(crate) async fn admit(shared: &Shared, headers: &HeaderMap, scope: &str) -> Result<bool, Box<Response>> {
     let fault = {
         let mut state = shared.state.lock();
         state.count(RequestKind::Management);

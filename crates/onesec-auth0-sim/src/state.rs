@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::config::{KeySource, SimError};
 use crate::fault::Faults;
+use crate::logs::Log;
 use crate::pause::Gate;
 use crate::specs::{AccessTokenSpec, ClientSpec};
 
@@ -69,6 +70,8 @@ pub(crate) struct State {
     pub(crate) keys: Vec<(String, Arc<SigningKey>)>,
     pub(crate) clients: HashMap<String, ClientSpec>,
     pub(crate) users: HashSet<String>,
+    /// The same, oldest first.
+    pub(crate) signed_up: Vec<(Timestamp, String)>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) refresh_tokens: HashMap<Thumbprint, RefreshToken>,
     /// Until when they count, and for what; for everything where that is not said.
@@ -83,6 +86,7 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) seen: HashMap<RequestKind, usize>,
+    pub(crate) log: Log,
     pub(crate) provider_token_lifetime: Duration,
     made: u64,
 }
@@ -99,6 +103,7 @@ impl State {
             keys: Vec::new(),
             clients: HashMap::new(),
             users: HashSet::new(),
+            signed_up: Vec::new(),
             accounts: Vec::new(),
             refresh_tokens: HashMap::new(),
             management_tokens: HashMap::new(),
@@ -110,6 +115,7 @@ impl State {
             faults: Faults::default(),
             gate: None,
             seen: HashMap::new(),
+            log: Log::default(),
             provider_token_lifetime: Duration::from_secs(3600),
             made: 0,
         };

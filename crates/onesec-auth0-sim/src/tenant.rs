@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::{SimConfig, SimError};
 use crate::fault::{Endpoint, Fault};
 use crate::http::{self, Shared};
+use crate::logs::Thumbprints;
 use crate::pause::Pause;
 use crate::specs::{AccessTokenSpec, AccountSpec, ClientSpec};
 use crate::state::{Account, RefreshToken, RequestKind, State, random_text};
@@ -85,7 +86,20 @@ impl SimTenant {
 
     /// Creates a user; `sub` is its id, such as `auth0|ana`.
     pub fn create_user(&self, sub: &str) {
-        self.shared.state.lock().users.insert(sub.to_owned());
+        let now = (self.shared.clock)();
+        let mut state = self.shared.state.lock();
+        if state.users.insert(sub.to_owned()) {
+            state.signed_up.push((now, sub.to_owned()));
+        }
+    }
+
+    /// Deletes a user, with what was connected and issued.
+    pub fn delete_user(&self, sub: &str) {
+        let mut state = self.shared.state.lock();
+        state.users.remove(sub);
+        state.signed_up.retain(|(_, user)| user != sub);
+        state.accounts.retain(|account| account.user != sub);
+        state.refresh_tokens.retain(|_, token| token.user != sub);
     }
 
     /// Connects an account. Gives its id (`cac_…`).
@@ -101,6 +115,7 @@ impl SimTenant {
         }
         let number = state.next_number();
         let id = spec.id.unwrap_or_else(|| format!("cac_sim{number}"));
+        let named = [spec.user.as_str(), &spec.connection, &id].map(str::to_owned);
         state.accounts.push(Account {
             id: id.clone(),
             user: spec.user,
@@ -111,6 +126,8 @@ impl SimTenant {
             revoked_at_provider: false,
             cached: None,
         });
+        let named = named.each_ref().map(String::as_str);
+        state.log_account("connected_accounts_connection_succeeded", created_at, named);
         Ok(id)
     }
 
@@ -119,10 +136,9 @@ impl SimTenant {
     /// # Errors
     /// [`SimError::UnknownAccount`].
     pub fn disconnect_account(&self, id: &str) -> Result<(), SimError> {
-        let mut state = self.shared.state.lock();
-        let before = state.accounts.len();
-        state.accounts.retain(|account| account.id != id);
-        if state.accounts.len() == before { Err(SimError::UnknownAccount(id.to_owned())) } else { Ok(()) }
+        let now = (self.shared.clock)();
+        let known = self.shared.state.lock().forget_account(id, now);
+        if known { Ok(()) } else { Err(SimError::UnknownAccount(id.to_owned())) }
     }
 
     /// The provider stops honouring the stored refresh token of an account, and the cached token is gone.
@@ -261,6 +277,29 @@ impl SimTenant {
         let (pause, gate) = Pause::new();
         self.shared.state.lock().gate = Some(gate);
         pause
+    }
+
+    /// The entries of the log from number `after` on, as `GET /api/v2/logs` lists them (the last 65 536 are kept).
+    #[must_use]
+    pub fn log_entries(&self, after: usize) -> Vec<serde_json::Value> {
+        self.shared.state.lock().log.after(after)
+    }
+
+    /// How many entries were written.
+    #[must_use]
+    pub fn log_len(&self) -> usize {
+        self.shared.state.lock().log.len()
+    }
+
+    /// Writes an entry of type `code`, for what the simulator does not do itself.
+    pub fn log(&self, code: &str, members: serde_json::Value) {
+        let now = (self.shared.clock)();
+        self.shared.state.lock().log(code, now, members);
+    }
+
+    /// How entries write thumbprints from now on.
+    pub fn set_thumbprints(&self, how: Thumbprints) {
+        self.shared.state.lock().log.thumbprints = how;
     }
 
     /// How many requests of this kind were seen.

@@ -7,6 +7,7 @@ use crate::answer::{Refusal, USER_NOT_FOUND};
 use crate::exchange::pick_account;
 use crate::grants::{Grant, Refused};
 use crate::jws;
+use crate::logs::Exchanged;
 use crate::state::State;
 
 pub(crate) const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
@@ -44,6 +45,16 @@ pub(crate) fn exchange(
     } else {
         state.new_provider_token(connection, grant.now)?
     };
+    let made = Exchanged {
+        client: &grant.client.id,
+        user: &user,
+        connection,
+        token: token.thumbprint(),
+        scopes: &scopes,
+        types: (JWT, VAULT_TOKEN),
+        expires_at: grant.now + lives,
+    };
+    state.log_exchange(grant.now, &made);
     Ok(json!({"access_token": token.expose_to_wire(), "scope": scopes.to_string(), "expires_in": lives.as_secs(),
         "issued_token_type": VAULT_TOKEN, "token_type": "Bearer"}))
 }

@@ -3,7 +3,7 @@
 //! **What it is.** [`TokenVault`] trades an Auth0 token for a provider's, [`SubjectResolver`] learns whose token it
 //! was, [`Jwks`] keeps an issuer's keys; all over one [`http_client`] and one [`TokenEndpoint`] per client, with
 //! time-outs, careful retries and a circuit breaker. [`TokenEndpoint::pass_through`] and [`Origin`] forward what is
-//! somebody else's. [`Management`] and [`MyAccount`] take back and note what an administrator, or the user, can.
+//! somebody else's. [`read_log`] says what entries of the tenant's log mean. [`Management`] and [`MyAccount`] take back and note what an administrator, or the user, can.
 //!
 //! **What it is not.** No policy: it does not ask whether an exchange is all right. No storage: tokens pass through.
 //!
@@ -46,6 +46,7 @@ mod endpoint;
 mod error;
 mod http;
 mod jwks;
+mod logs;
 mod management;
 mod my_account;
 mod origin;
@@ -65,7 +66,8 @@ pub use endpoint::{EndpointOptions, TokenEndpoint};
 pub use error::{ExchangeError, OAuthCode};
 pub use http::{HttpClient, HttpError, HttpOptions, Roots, http_client, http_client_resolving};
 pub use jwks::{Jwks, JwksError, JwksOptions, VerifyError};
-pub use management::{Management, RefreshTokenInfo, UserFlag};
+pub use logs::{LogEntry, Meaning, log_elements, log_mapping, log_types, read_log};
+pub use management::{AccountInfo, Management, RefreshTokenInfo, UserFlag, UserPage};
 pub use my_account::{ConnectedAccount, MyAccount};
 pub use origin::{Forwarded, Origin, OriginOptions, ToForward};
 pub use pass_through::{PassThrough, PassedThrough};

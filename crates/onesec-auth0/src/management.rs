@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use onesec_telemetry::{Secret, Timestamp, UserId};
+use onesec_telemetry::catalogue::Catalogue;
+use onesec_telemetry::{AccountId, ConnectionName, Name, ScopeSet, Secret, Timestamp, UserId};
 use reqwest::Method;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
@@ -22,6 +24,10 @@ const SHORT_LIFE: Duration = Duration::from_secs(300);
 const MOST_PAGES: usize = 20;
 /// Items on a page.
 const PAGE: usize = 50;
+/// Users on a page: each of them is a question of its own.
+const USERS: usize = 50;
+/// Pages that a search of users gives.
+const SEARCH_PAGES: usize = 1_000 / USERS;
 
 /// A refresh token of a user, as a listing has it: never the token itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -48,6 +54,22 @@ pub struct UserFlag {
     /// The alert behind it.
     #[serde(default)]
     pub alert: String,
+}
+
+/// A connected account of a user, as the Management API lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccountInfo {
+    /// `cac_…`.
+    pub id: AccountId,
+    /// Where.
+    pub connection: ConnectionName,
+    /// `offline`.
+    pub access_type: Option<Name>,
+    /// What the user granted, in canonical form; absent where the tenant does not say.
+    pub scopes: Option<ScopeSet>,
+    /// When it was connected.
+    pub created_at: Option<Timestamp>,
 }
 
 /// The Management API as one machine client. Its token is fetched when it is needed, kept in memory until shortly
@@ -105,6 +127,64 @@ impl Management {
             }
         }
         Ok(tokens)
+    }
+
+    /// The accounts that a user has connected, the first 1 000. Scope `read:users`.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn connected_accounts(&self, user: &UserId) -> Result<Vec<AccountInfo>, ApiError> {
+        let mut accounts = Vec::new();
+        let mut from: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let mut url = self.url(&["api", "v2", "users", user.as_str(), "connected-accounts"])?;
+            url.query_pairs_mut().append_pair("take", &PAGE.to_string());
+            if let Some(from) = &from {
+                url.query_pairs_mut().append_pair("from", from);
+            }
+            let page: Listed = self.call(&Call { method: Method::GET, url, body: None }).await?.decode()?;
+            accounts.extend(page.connected_accounts.into_iter().filter_map(Account::read));
+            from = page.next.filter(|next| !next.is_empty());
+            if from.is_none() {
+                break;
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// A page of the tenant's users, oldest first: those after `after`, which an earlier page gave. Scope `read:users`.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn users(&self, after: Option<&str>) -> Result<UserPage, ApiError> {
+        let (since, page) = place(after);
+        let url = search(self.url(&["api", "v2", "users"])?, (since, page));
+        let found: Vec<Found> = self.call(&Call { method: Method::GET, url, body: None }).await?.decode()?;
+        let full = found.len() == USERS;
+        // A search gives 1 000 users and no more: then it goes on from the newest of them.
+        let newest = found.last().and_then(|user| user.created_at.clone());
+        let next = match (full, newest) {
+            (true, Some(newest)) if page + 1 == SEARCH_PAGES && since != Some(&newest) => Some(format!("0 {newest}")),
+            (true, _) => Some(format!("{} {}", page + 1, since.unwrap_or_default())),
+            (false, _) => None,
+        };
+        let users = found.into_iter().filter_map(|user| UserId::new(&user.user_id).ok()).collect();
+        Ok(UserPage { users, next })
+    }
+
+    /// One page of the tenant's log, oldest first: the entries after `after`, or from the oldest that is kept on. Each is
+    /// JSON text as it stands. Scope `read:logs`.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn logs(&self, after: Option<&str>, take: usize) -> Result<Vec<Box<RawValue>>, ApiError> {
+        let mut url = self.url(&["api", "v2", "logs"])?;
+        match after {
+            // A checkpoint sorts by itself, and takes no page.
+            Some(after) => url.query_pairs_mut().append_pair("from", after).append_pair("take", &take.to_string()),
+            None => url.query_pairs_mut().append_pair("per_page", &take.to_string()).append_pair("sort", "date:1"),
+        };
+        self.call(&Call { method: Method::GET, url, body: None }).await?.decode()
     }
 
     /// Revokes every refresh token of a user. Scope `delete:refresh_tokens`.
@@ -209,6 +289,72 @@ impl Management {
         }
         let life = issued.expires_in.map_or(SHORT_LIFE, Duration::from_secs);
         Ok(Held { token: issued.access_token, until: asked_at + life.saturating_sub(MARGIN) })
+    }
+}
+
+/// Some of a tenant's users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserPage {
+    /// Who.
+    pub users: Vec<UserId>,
+    /// What the next page comes after; absent at the end.
+    pub next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    user_id: String,
+    created_at: Option<String>,
+}
+
+fn search(mut url: url::Url, (since, page): (Option<&str>, usize)) -> url::Url {
+    let mut query = url.query_pairs_mut();
+    query.append_pair("per_page", &USERS.to_string()).append_pair("page", &page.to_string());
+    query.append_pair("sort", "created_at:1").append_pair("fields", "user_id,created_at");
+    query.append_pair("include_fields", "true").append_pair("search_engine", "v3");
+    if let Some(since) = since {
+        query.append_pair("q", &format!("created_at:[{since} TO *]"));
+    }
+    drop(query);
+    url
+}
+
+/// Since when, and which page of that search.
+fn place(after: Option<&str>) -> (Option<&str>, usize) {
+    let Some((page, since)) = after.and_then(|after| after.split_once(' ')) else { return (None, 0) };
+    (Some(since).filter(|since| !since.is_empty()), page.parse().unwrap_or_default())
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    connected_accounts: Vec<Account>,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Account {
+    id: String,
+    connection: String,
+    access_type: Option<String>,
+    scopes: Option<Vec<String>>,
+    created_at: Option<String>,
+}
+
+impl Account {
+    /// One that names nothing we could keep is none.
+    fn read(self) -> Option<AccountInfo> {
+        let connection = ConnectionName::new(&self.connection).ok()?;
+        let catalogue = Catalogue::builtin();
+        let provider = catalogue.provider_of_connection(connection.as_str());
+        let scopes = self.scopes.and_then(|scopes| ScopeSet::parse(&scopes.join(" ")).ok());
+        Some(AccountInfo {
+            id: AccountId::new(&self.id).ok()?,
+            access_type: self.access_type.and_then(|kind| Name::new(&kind).ok()),
+            scopes: scopes.map(|scopes| catalogue.canonical(provider, &scopes)),
+            created_at: self.created_at.and_then(|at| at.parse().ok()),
+            connection,
+        })
     }
 }
 

@@ -4,10 +4,11 @@ use onesec_detector::{Descriptor, Detector, Facts, Finding, Findings, Module, Re
 use onesec_telemetry::Kind;
 use onesec_trackers::facts::Bypass;
 
-/// Fires when Auth0 tells of an exchange for a user that the gateway did not let pass within 30 seconds, at a connection where
-/// every exchange goes through the gateway (`token_vault.exclusive`). Each of the gateway's explains one of Auth0's.
+/// Fires when Auth0 tells of an exchange that the gateway did not let pass, at a connection where every exchange goes through
+/// the gateway (`token_vault.exclusive`). Each of the gateway's explains one of Auth0's: by the token, else by user,
+/// connection and 30 seconds. What is told of more than two minutes late is LOW.
 ///
-/// **Blind spot**: connections that are not exclusive; entries of Auth0's log that name no user, or come more than two minutes
+/// **Blind spot**: connections that are not exclusive; entries that name neither a user nor a token, or come more than a day
 /// late; one past the gateway within 30 seconds of one through it, where Auth0 tells of one only.
 #[derive(Debug)]
 pub struct GatewayBypass(Descriptor);
@@ -21,7 +22,8 @@ impl GatewayBypass {
             references: &["RFC 8693", "CWE-288"],
             kinds: &[Kind::TokenExchange, Kind::TokenExchangeResponse],
             stateless: true,
-            blind_spot: "connections that are not exclusive; entries of Auth0's log that name no user, or come late",
+            blind_spot: "connections that are not exclusive; entries of Auth0's log that name neither user nor token, or come more \
+                         than a day late",
             mitigation: "Find the client that made it in Auth0's log, rotate its secret, and take the Token Vault grant from \
                          every client but the gateway's.",
             ..Descriptor::new("gateway-bypass", Module::TokenVault, "Exchange past the gateway")

@@ -32,6 +32,7 @@ mod inter_agent_spoofing;
 mod memory_poisoning;
 mod new_network;
 mod over_scoped_token;
+mod refresh_reuse;
 mod refresh_storm;
 mod revoked_access;
 mod rogue_agent;
@@ -39,6 +40,7 @@ mod scope_escalation;
 mod scopes;
 mod settings;
 mod state_lost;
+mod tenant_change;
 mod token_sharing;
 mod tool_integrity;
 mod tool_misuse;
@@ -69,12 +71,14 @@ pub use inter_agent_spoofing::InterAgentSpoofing;
 pub use memory_poisoning::MemoryPoisoning;
 pub use new_network::NewNetwork;
 pub use over_scoped_token::OverScopedToken;
+pub use refresh_reuse::RefreshReuse;
 pub use refresh_storm::RefreshStorm;
 pub use revoked_access::RevokedAccess;
 pub use rogue_agent::{RogueAgent, RogueLimits};
 pub use scope_escalation::ScopeEscalation;
 pub use settings::Settings;
 pub use state_lost::StateLost;
+pub use tenant_change::TenantChange;
 pub use token_sharing::TokenSharing;
 pub use tool_integrity::ToolIntegrity;
 pub use tool_misuse::{ToolLimits, ToolMisuse};
@@ -102,6 +106,8 @@ pub fn all(settings: &Settings) -> Vec<Box<dyn Detector>> {
         Box::new(UntrustedClaim::new()),
         Box::new(TokenSharing::new()),
         Box::new(GatewayBypass::new()),
+        Box::new(TenantChange::new(settings.tenant_provisioners.clone())),
+        Box::new(RefreshReuse::new()),
         Box::new(ConnectionFanOut::new(settings.connections)),
         Box::new(UserFanOut::new(settings.users)),
         Box::new(ExchangeProbing::new()),

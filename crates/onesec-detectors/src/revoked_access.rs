@@ -61,11 +61,21 @@ impl Detector for RevokedAccess {
             (Standing::Ended { at, how, .. }, _) => (*at, how.as_str()),
             // Delegated anew, not linked anew.
             (Standing::Dormant { .. }, AccountState::Unlinked { at }) => (at, "unlinked"),
+            // Auth0 tells of an exchange by nobody knows whom: the account was unlinked all the same.
+            (Standing::Never, AccountState::Unlinked { at })
+                if record.agent().is_none() && record.sender.channel == Channel::Auth0 =>
+            {
+                (at, "unlinked")
+            }
             _ => return,
         };
         let usage = record.event().is_some_and(|e| e.kind() == Kind::ConnectedAccountUsage);
         let trusted_time = record.at != record.observed_at || record.sender.channel == Channel::Replay;
         if usage && trusted_time && record.at.since(at) <= USE_GRACE {
+            return;
+        }
+        // Told out of order: it happened while the right held.
+        if trusted_time && record.at <= at {
             return;
         }
         let severity = if access.token_outlives_right { Severity::High } else { Severity::Critical };

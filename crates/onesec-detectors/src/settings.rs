@@ -31,6 +31,8 @@ pub struct Settings {
     pub users: UserLimits,
     /// More exchanges than that are many for an agent that has just woken.
     pub waking_burst: u32,
+    /// Clients whose work it is to change the Auth0 tenant.
+    pub tenant_provisioners: Vec<String>,
     /// From so many exchanges on while a token is held, an agent has no cache.
     pub storm: u32,
 }
@@ -47,6 +49,7 @@ impl Default for Settings {
             connections: 4,
             users: UserLimits::default(),
             waking_burst: 10,
+            tenant_provisioners: Vec::new(),
             storm: 5,
         }
     }

@@ -45,6 +45,10 @@ impl Detector for UnauthorizedAgent {
     }
 
     fn judge(&mut self, record: &Record, facts: &Facts<'_>, out: &mut Findings) {
+        // Auth0's log may leave open which agent it was: no agent is no unauthorised one.
+        if record.sender.channel == Channel::Auth0 && record.agent().is_none() {
+            return;
+        }
         let suspended = facts.agent.as_ref().is_some_and(|agent| agent.suspended.is_some());
         let asks = matches!(record.sender.channel, Channel::Gateway | Channel::Decide);
         let unreachable = facts.access.is_some() && is_unreachable(record, facts);

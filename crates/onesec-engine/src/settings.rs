@@ -30,6 +30,10 @@ pub struct Settings {
     pub instruction_from: Reach,
     /// Connections at which every exchange goes through the gateway; `*` is all.
     pub exclusive: Vec<String>,
+    /// Auth0's log comes in: it tells of every exchange, the gateway's among them.
+    pub told_by_auth0: bool,
+    /// The gateway's own clients at Auth0; empty where others' pass through it, too.
+    pub gateway_clients: Vec<String>,
     /// Connections whose links are all known; `*` is all. People may mark others by the API.
     pub ledger_complete: Vec<String>,
     /// What is enforced.
@@ -64,6 +68,8 @@ impl Default for Settings {
             catalogue: None,
             instruction_from: Reach::Standard,
             exclusive: Vec::new(),
+            told_by_auth0: false,
+            gateway_clients: Vec::new(),
             ledger_complete: Vec::new(),
             enforcement: EnforcementSettings::default(),
         }

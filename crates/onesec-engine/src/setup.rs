@@ -114,6 +114,8 @@ pub(crate) fn tracker_config(settings: &Settings) -> Result<TrackerConfig, Setup
         unattested: settings.unattested,
         instruction_from: settings.instruction_from,
         exclusive: Connections::of(&settings.exclusive),
+        told_by_auth0: settings.told_by_auth0,
+        gateway_clients: settings.gateway_clients.iter().cloned().collect(),
         ledger_complete: Connections::of(&settings.ledger_complete),
         ..TrackerConfig::default()
     };

@@ -24,6 +24,7 @@
 //!
 //! **Where next.** `ARCHITECTURE.md` has the map; `core` is where records get their place.
 
+mod auth0_logs;
 mod causes;
 mod cli;
 pub mod clock;

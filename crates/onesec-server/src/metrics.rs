@@ -29,6 +29,12 @@ struct CodeLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LogLabels {
+    log_type: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
     outcome: &'static str,
 }
@@ -68,6 +74,7 @@ struct Inner {
     registry: Mutex<Registry>,
     events: Family<KindLabel, Counter>,
     rejections: Family<CodeLabel, Counter>,
+    log_entries: Family<LogLabels, Counter>,
     alerts: Family<AlertLabels, Counter>,
     exchanges: Family<OutcomeLabel, Counter>,
     answers: Family<AnswerLabels, Counter>,
@@ -107,6 +114,7 @@ impl Metrics {
             registry: Mutex::new(Registry::with_prefix("onesec")),
             events: Family::default(),
             rejections: Family::default(),
+            log_entries: Family::default(),
             alerts: Family::default(),
             exchanges: Family::default(),
             answers: Family::default(),
@@ -127,6 +135,11 @@ impl Metrics {
     /// An event or a body was rejected, for a reason with this stable code.
     pub fn rejected(&self, code: &str) {
         self.0.rejections.get_or_create(&CodeLabel { code: code.to_owned() }).inc();
+    }
+
+    /// An entry of Auth0's log came in: of which type, as the table of types has it, and whether it was read.
+    pub(crate) fn log_entry(&self, (log_type, outcome): (&'static str, &'static str)) {
+        self.0.log_entries.get_or_create(&LogLabels { log_type, outcome }).inc();
     }
 
     /// An alert was opened.
@@ -177,6 +190,7 @@ impl Inner {
         let mut registry = self.registry.lock();
         registry.register("events", "Events taken in, by kind", self.events.clone());
         registry.register("rejected", "Events and bodies rejected, by code", self.rejections.clone());
+        registry.register("auth0_log_entries", "Entries of Auth0's log, by type", self.log_entries.clone());
         registry.register("alerts", "Alerts opened, by detector and severity", self.alerts.clone());
         registry.register("exchanges", "Token exchanges, by outcome", self.exchanges.clone());
         registry.register("http_answers", "Requests answered", self.answers.clone());

@@ -5,6 +5,7 @@ mod descriptors;
 mod detectors;
 mod error;
 mod identity;
+mod logs;
 mod vaults;
 
 use std::net::SocketAddr;
@@ -113,12 +114,15 @@ async fn finish(
     let identity = Arc::new(self::identity::identity(&config, &core)?);
     let vaults = vaults(&config, &core, &identity)?;
     let outside = (config.hooks.as_slice(), config.public_url.as_ref());
-    let (mut actions, webhooks) = outside_actions(&core, outside, auth0::at_auth0(&config, &core)?)?;
+    let admins = auth0::administrators(&config, &core)?;
+    let (mut actions, webhooks) = outside_actions(&core, outside, auth0::at_auth0(&config, &core, &admins)?)?;
     actions.extend(own_actions(&core, &config.trusted_proxies, config.firewall));
     let actions = Arc::new(actions);
     let able = Able::new(actions.clone());
     able.check(&config.settings, &config.hooks)?;
     let executors = Arc::new(Executors::new(core.clone(), actions));
+    let logs::Logs { intake, streams, puller, accounts, mut beside } =
+        logs::logs(&config, (&core, &identity, &metrics), &admins, &stopping);
     let app = App::new(AppParts {
         core: core.clone(),
         keys,
@@ -130,13 +134,17 @@ async fn finish(
         identity,
         possession: config.possession,
         executors: executors.clone(),
+        logs: intake,
+        log_streams: streams,
+        puller,
+        accounts,
         able: able.clone(),
         tls: tls.is_some(),
         stopping: stopping.clone(),
     });
     let service = Service { router: router(app), metrics: metrics.clone(), tls: tls.clone() };
-    let executing = tokio::spawn(executors.run(stopping.clone()));
-    let counting = tokio::spawn(count_alerts(core.clone(), metrics, stopping.clone()));
+    beside.push(tokio::spawn(executors.run(stopping.clone())));
+    beside.push(tokio::spawn(count_alerts(core.clone(), metrics, stopping.clone())));
     let serving = tokio::spawn(serve(listener, service, limits, stopping));
     tracing::info!(
         token_vault,
@@ -144,18 +152,7 @@ async fn finish(
         "AI agent containment started (OWASP Agentic AI Top 10 + agentic web access)"
     );
     let scheme = if tls.is_some() { "https" } else { "http" };
-    Ok(Running {
-        url: format!("{scheme}://{address}"),
-        admin_key,
-        core,
-        tls,
-        stop,
-        serving,
-        counting,
-        executing,
-        webhooks,
-        able,
-    })
+    Ok(Running { url: format!("{scheme}://{address}"), admin_key, core, tls, stop, serving, beside, webhooks, able })
 }
 
 fn check_address(config: &Config) -> Result<(), StartError> {
@@ -183,14 +180,8 @@ fn make_data_dir(dir: &Path) -> Result<(), StartError> {
 
 async fn start_core(config: &Config, assemble: SharedAssemble) -> Result<Core, StartError> {
     let mut options = CoreOptions::new(config.data_dir.clone());
-    let setup = |name: TenantId| {
-        let mut settings = config.settings.clone();
-        // What is true of one tenant's Auth0 says nothing of another's.
-        if let Some(own) = config.tenants.iter().find(|tenant| tenant.name == name) {
-            (settings.exclusive, settings.ledger_complete) = (own.exclusive.clone(), own.ledger_complete.clone());
-        }
-        TenantSetup { name, settings, connections: Vec::new() }
-    };
+    // What is true of one tenant's Auth0 says nothing of another's.
+    let setup = |name: TenantId| TenantSetup { settings: config.settings_of(&name), name, connections: Vec::new() };
     options.tenants = config.tenant_names().into_iter().map(setup).collect();
     options.assemble = assemble;
     options.retention = config.retention;
@@ -257,8 +248,8 @@ pub struct Running {
     tls: Option<Tls>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
-    counting: JoinHandle<()>,
-    executing: JoinHandle<()>,
+    /// What goes on beside.
+    beside: Vec<JoinHandle<()>>,
     webhooks: Arc<Webhooks>,
     able: Able,
 }
@@ -286,8 +277,9 @@ impl Running {
     pub async fn stop(self) {
         self.stop.send_replace(true);
         let _ = self.serving.await;
-        let _ = self.counting.await;
-        let _ = self.executing.await;
+        for work in self.beside {
+            let _ = work.await;
+        }
         self.core.stop().await;
         tracing::info!("stopped");
     }
@@ -306,12 +298,12 @@ impl Running {
             tls.renew(files)?;
         }
         for tenant in self.core.tenants() {
-            self.core.check_settings(&tenant, &config.settings)?;
+            self.core.check_settings(&tenant, &config.settings_of(&tenant))?;
         }
         know(&self.webhooks, &config.hooks);
         let mut changed = false;
         for tenant in self.core.tenants() {
-            changed |= self.core.reconfigure(&tenant, &config.settings).await?;
+            changed |= self.core.reconfigure(&tenant, &config.settings_of(&tenant)).await?;
         }
         Ok(changed)
     }

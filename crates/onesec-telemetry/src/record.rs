@@ -93,7 +93,7 @@ pub enum Channel {
     Ingest,
     /// A mutation through our API.
     Api,
-    /// Read back from Auth0.
+    /// Auth0's own word: from its log, which informs and ends, or read back.
     Auth0,
     /// A file being replayed: every event has authority.
     Replay,
@@ -121,6 +121,12 @@ impl Sender {
     #[must_use]
     pub const fn gateway(agent: AgentId, key: Option<KeyId>, owner: Option<Name>) -> Self {
         Self { channel: Channel::Gateway, key, owner, agent: Some(agent), authority: Authority::Trust }
+    }
+
+    /// Auth0's log, whose word informs; with authority where it ends something, or was read back.
+    #[must_use]
+    pub const fn auth0(authority: Authority) -> Self {
+        Self { channel: Channel::Auth0, key: None, owner: None, agent: None, authority }
     }
 
     /// A line of a file that is replayed.
@@ -330,6 +336,8 @@ impl Record {
     #[must_use]
     pub fn attribution(&self) -> Attribution {
         match self.sender.channel {
+            // What Auth0's log tells and nobody read back: whoever knows what the stream shows could have written it.
+            Channel::Auth0 if self.sender.authority == Authority::Claim => Attribution::Reported,
             Channel::Gateway | Channel::Auth0 | Channel::Replay | Channel::System | Channel::Api => {
                 Attribution::Observed
             }
@@ -368,7 +376,8 @@ impl Record {
     #[must_use]
     pub fn untrusted_claims(&self) -> Vec<&'static str> {
         let Some(event) = self.event() else { return Vec::new() };
-        if self.has_authority() {
+        // What stands in Auth0's log is no claim of anybody: without read-back it changes nothing, and is nobody's fault.
+        if self.has_authority() || self.sender.channel == Channel::Auth0 {
             return Vec::new();
         }
         let spec = event.kind().spec();

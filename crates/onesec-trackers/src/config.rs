@@ -26,6 +26,10 @@ pub struct TrackerConfig {
     pub rest_after: Duration,
     /// Connections at which every exchange goes through the gateway.
     pub exclusive: Connections,
+    /// Auth0 tells of every exchange, the gateway's among them.
+    pub told_by_auth0: bool,
+    /// The gateway's own clients at Auth0: what others exchange is not the gateway's. Empty where that cannot be said.
+    pub gateway_clients: BTreeSet<String>,
     /// Connections whose links are all known; a person may add others.
     pub ledger_complete: Connections,
     /// How much is kept.
@@ -58,6 +62,12 @@ impl Connections {
     #[must_use]
     pub fn of(list: &[String]) -> Self {
         Self { all: list.iter().any(|name| name == "*"), named: list.iter().cloned().collect() }
+    }
+
+    /// Whether there is any.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.all || !self.named.is_empty()
     }
 
     /// Whether `connection` is among them.
@@ -152,6 +162,8 @@ impl Default for TrackerConfig {
             probing: ProbingLimits { failures: 10, distinct: 5, percent: 70 },
             rest_after: Duration::from_secs(30 * 86_400),
             exclusive: Connections::default(),
+            told_by_auth0: false,
+            gateway_clients: BTreeSet::new(),
             ledger_complete: Connections::default(),
             bounds: Bounds::default(),
         }

@@ -4,6 +4,7 @@ mod block;
 mod config;
 mod engine;
 mod event;
+mod log;
 mod policy;
 mod secrets;
 mod stored;
@@ -38,7 +39,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "event", shape: Shape::Json, corpus: event::corpus, run: event::event, short: 1_500 },
     Target { name: "batch", shape: Shape::Json, corpus: event::batches, run: event::batch, short: 400 },
     Target { name: "cloudevents", shape: Shape::Json, corpus: event::corpus, run: event::cloud, short: 800 },
@@ -47,5 +48,6 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "block", shape: Shape::Parts, corpus: block::corpus, run: block::run, short: 150 },
     Target { name: "chunks", shape: Shape::Parts, corpus: stored::corpus, run: stored::run, short: 100 },
     Target { name: "config", shape: Shape::Yaml, corpus: config::corpus, run: config::run, short: 300 },
+    Target { name: "log", shape: Shape::Json, corpus: log::corpus, run: log::run, short: 600 },
     Target { name: "policy", shape: Shape::Json, corpus: policy::corpus, run: policy::run, short: 600 },
 ];

@@ -45,7 +45,7 @@ fn blocks_and_chunks() {
 
 #[test]
 fn configuration_and_policies() {
-    ["config", "policy"].into_iter().for_each(short);
+    ["config", "policy", "log"].into_iter().for_each(short);
 }
 
 /// Inputs that failed once. Those of binary targets are written in hexadecimal digits.

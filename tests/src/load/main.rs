@@ -1,12 +1,13 @@
 //! The load program: measures what criterion cannot, and prints ratios taken in one run.
 //!
-//! `cargo run --release -p onesec-e2e --bin onesec-load -- [ingest|single|gateway|identity|enforcement|restart|memory|tenants|flood|all] [SECONDS]`
+//! `cargo run --release -p onesec-e2e --bin onesec-load -- [ingest|single|gateway|identity|enforcement|logs|restart|memory|tenants|flood|all] [SECONDS]`
 
 mod enforcement;
 mod flood;
 mod gateway;
 mod identity;
 mod ingest;
+mod logs;
 mod state;
 mod world;
 
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         ("gateway", gateway::added),
         ("identity", identity::verdicts),
         ("enforcement", enforcement::hanging),
+        ("logs", logs::deliveries),
         ("restart", state::restart),
         ("memory", state::memory),
         ("tenants", ingest::tenants),
@@ -70,7 +72,7 @@ fn main() -> ExitCode {
         }
     }
     if !known {
-        eprintln!("modes: ingest, single, gateway, identity, enforcement, restart, memory, tenants, flood, all");
+        eprintln!("modes: ingest, single, gateway, identity, enforcement, logs, restart, memory, tenants, flood, all");
         return ExitCode::from(2);
     }
     println!("{}", Value::Object(report.0));

@@ -6,6 +6,7 @@ mod credentials;
 mod issuers;
 mod keys;
 mod leaks;
+mod listings;
 mod management;
 mod origin;
 mod pass_through;

@@ -34,8 +34,10 @@ contract!(dormant_agent, DormantAgent::new(settings().catalogue, settings().waki
 contract!(exchange_probing, ExchangeProbing::new());
 contract!(gateway_bypass, GatewayBypass::new());
 contract!(new_network, NewNetwork::new());
+contract!(refresh_reuse, RefreshReuse::new());
 contract!(refresh_storm, RefreshStorm::new(settings().storm));
 contract!(state_lost, StateLost::new());
+contract!(tenant_change, TenantChange::new(Vec::new()));
 contract!(token_sharing, TokenSharing::new());
 contract!(unlinked_exchange, UnlinkedExchange::new());
 contract!(user_fan_out, UserFanOut::new(settings().users));

@@ -139,7 +139,7 @@ fn much_happens_in_these_streams() {
     let expected = onesec_detectors::all(&onesec_detectors::Settings::default());
     for detector in expected {
         let code = detector.descriptor().code;
-        // These need marks, months, or a clock that steps: their own stories have them.
+        // These need marks, months, Auth0's log, or a clock that steps: their own stories have them.
         let rare = [
             "unlinked-exchange",
             "gateway-bypass",
@@ -148,6 +148,8 @@ fn much_happens_in_these_streams() {
             "canary",
             "state-lost",
             "clock-step",
+            "tenant-change",
+            "refresh-reuse",
         ];
         let often = seen.get(code).is_some_and(|count| *count > 3);
         assert!(often || rare.contains(&code), "{code} is silent in {seen:?}");

@@ -2,6 +2,7 @@
 
 mod alerts;
 pub(crate) mod args;
+mod auth0;
 pub(crate) mod builtin;
 mod canary;
 pub(crate) mod client;
@@ -37,7 +38,7 @@ use onesec_engine::{Settings, SetupError};
 
 use crate::core::SharedAssemble;
 use crate::demo::{self, DemoOptions};
-use args::{AgentAct, AgentsArgs, Cli, Command, DemoArgs, EnforceAct, EnforceArgs, ServerArgs};
+use args::{AccountsArgs, AgentAct, AgentsArgs, Cli, Command, DemoArgs, EnforceAct, EnforceArgs, ServerArgs};
 use client::Client;
 use error::{CliError, Ended};
 use out::{Out, complain};
@@ -107,7 +108,9 @@ async fn ask(command: Command, client: &Client, out: &mut Out) -> Result<Ended, 
         Command::Alerts(args) => alerts::alerts(args, client, out).await,
         Command::Events(args) => lists::events(args, client, out).await,
         Command::Agents(args) => manage::agents(args, client, out).await,
+        Command::Accounts(AccountsArgs { act: Some(act), .. }) => auth0::accounts(act, client, out).await,
         Command::Accounts(args) => lists::accounts(args, client, out).await,
+        Command::Auth0(args) => auth0::auth0(args.act, client, out).await,
         Command::Delegations(args) => manage::delegations(args.act, client, out).await,
         Command::Exchange(args) => exchange::exchange(args, client, out).await,
         Command::Can(args) => exchange::can(args, client, out).await,

@@ -27,8 +27,6 @@ pub(super) enum Type {
     Policies,
     /// Rules of attack chains, read by the engine; in a file only.
     Rules,
-    /// Part of the design, not of this version: to accept it would be to promise it.
-    NotYet,
 }
 
 /// Every key. A test compares the list with the default file; the environment is read by it.
@@ -56,7 +54,9 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("token_vault.proxy.api_key", Type::Secret),
     ("token_vault.exclusive", Type::Connections),
     ("token_vault.ledger_complete", Type::Connections),
-    ("token_vault.log_stream_authorization", Type::NotYet),
+    ("token_vault.log_stream_authorization", Type::Secret),
+    ("token_vault.pull_logs.every", Type::Duration),
+    ("token_vault.reconcile.every", Type::Duration),
     ("token_vault.unproven_subject", Type::Word(&["refuse", "alert"])),
     ("token_vault.request_timeout", Type::Duration),
     ("token_vault.extra_root_ca", Type::Text),
@@ -79,6 +79,7 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("detectors.dormant-agent.after", Type::Duration),
     ("detectors.dormant-agent.burst", Type::Number),
     ("detectors.refresh-storm.exchanges", Type::Number),
+    ("detectors.tenant-change.provisioners", Type::Texts),
     ("detectors.consent-phishing.scopes", Type::Number),
     ("detectors.consent-phishing.users", Type::Number),
     ("detectors.tool-misuse.blocked", Type::Texts),

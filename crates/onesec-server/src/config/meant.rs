@@ -49,7 +49,20 @@ pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
         link_lifetime: link_lifetime(said)?,
         root_keys: said.text("delegations.root_keys").map(PathBuf::from),
     };
+    check_streams(&config)?;
     Ok(config)
+}
+
+/// A delivery says by its `Authorization` alone whose it is.
+fn check_streams(config: &Config) -> Result<(), ConfigError> {
+    let others = config.tenants.iter().filter_map(|tenant| tenant.token_vault.as_ref());
+    let shown = config.token_vault.iter().chain(others).filter_map(|vault| vault.log_stream_authorization.as_ref());
+    let mut prints: Vec<_> = shown.map(Secret::thumbprint).collect();
+    let count = prints.len();
+    prints.sort_unstable();
+    prints.dedup();
+    let why = "must be another one for every tenant";
+    if prints.len() == count { Ok(()) } else { Err(ConfigError::value("token_vault.log_stream_authorization", why)) }
 }
 
 /// Records after which the state is saved.
@@ -207,10 +220,37 @@ fn token_vault(said: &Said) -> Result<Option<TokenVaultConfig>, ConfigError> {
         proxy: proxy(said)?,
         audiences: said.texts("token_vault.audience"),
         unproven_subject,
+        log_stream_authorization: log_stream_authorization(said)?,
+        pull_logs: every(said, "token_vault.pull_logs.every", Duration::from_secs(1))?,
+        reconcile: every(said, "token_vault.reconcile.every", Duration::from_secs(60))?,
         request_timeout: said.duration("token_vault.request_timeout").unwrap_or(Duration::from_secs(10)),
         extra_root_ca: said.text("token_vault.extra_root_ca").map(PathBuf::from),
     }))
 }
+
+/// What opens the door to whoever knows it must not be guessed.
+fn log_stream_authorization(said: &Said) -> Result<Option<Secret>, ConfigError> {
+    let path = "token_vault.log_stream_authorization";
+    let Some(text) = said.text(path).filter(|text| !text.is_empty()) else { return Ok(None) };
+    let sendable = text.trim() == text && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if text.len() < LEAST_AUTHORIZATION || !sendable {
+        let why = "must be 16 or more printable ASCII characters, as they stand in the log stream's settings";
+        return Err(ConfigError::value(path, why));
+    }
+    Ok(Some(Secret::new(text)))
+}
+
+/// How often; never where nothing is said.
+fn every(said: &Said, path: &str, least: Duration) -> Result<Option<Duration>, ConfigError> {
+    match said.duration(path) {
+        Some(every) if every < least => {
+            Err(ConfigError::value(path, &format!("must be at least {}s", least.as_secs())))
+        }
+        other => Ok(other),
+    }
+}
+
+const LEAST_AUTHORIZATION: usize = 16;
 
 /// Asks the Auth0 client's own rules, with credentials that stand for those to come.
 pub(super) fn check_auth0(

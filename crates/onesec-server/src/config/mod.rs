@@ -190,6 +190,12 @@ pub struct TokenVaultConfig {
     pub audiences: Vec<String>,
     /// What happens where nobody can be proven.
     pub unproven_subject: UnprovenSubject,
+    /// What log streams show as `Authorization`, verbatim; none is taken where absent.
+    pub log_stream_authorization: Option<Secret>,
+    /// How often the tenant's log is asked for, where it is.
+    pub pull_logs: Option<Duration>,
+    /// How often connected accounts are compared with the tenant's, where they are.
+    pub reconcile: Option<Duration>,
     /// The longest that one upstream request may take.
     pub request_timeout: Duration,
     /// A file of root certificates in PEM, trusted besides the system's.
@@ -264,7 +270,23 @@ impl Config {
         Ok(config)
     }
 
-    /// The settings of one tenant: the same for all, in this version.
+    /// The settings of one tenant: the same for all, but for what is true of its own Auth0 tenant.
+    #[must_use]
+    pub fn settings_of(&self, tenant: &TenantId) -> Settings {
+        let mut settings = self.settings.clone();
+        let own = self.tenants.iter().find(|known| known.name == *tenant);
+        if let Some(own) = own {
+            (settings.exclusive, settings.ledger_complete) = (own.exclusive.clone(), own.ledger_complete.clone());
+        }
+        let vault = own.map_or(self.token_vault.as_ref(), |own| own.token_vault.as_ref());
+        // With a client of the Management API the log may be asked for at any time.
+        let asked = own.is_none() && self.management.is_some();
+        settings.told_by_auth0 = vault.is_some_and(|vault| vault.has_log() || asked);
+        settings.gateway_clients = vault.map(TokenVaultConfig::client_ids).unwrap_or_default();
+        settings
+    }
+
+    /// The tenants of this server: `default` first.
     #[must_use]
     pub fn tenant_names(&self) -> Vec<TenantId> {
         let others = self.tenants.iter().map(|tenant| tenant.name.clone());
@@ -273,6 +295,22 @@ impl Config {
 }
 
 impl TokenVaultConfig {
+    /// Whether entries of the tenant's log come in, one way or the other.
+    #[must_use]
+    pub const fn has_log(&self) -> bool {
+        self.log_stream_authorization.is_some() || self.pull_logs.is_some()
+    }
+
+    /// Our clients at the tenant. None where we stand in front of a custom domain: there, clients of others exchange
+    /// through us, too.
+    fn client_ids(&self) -> Vec<String> {
+        if self.proxy.is_some() {
+            return Vec::new();
+        }
+        let own = Some(&self.client_id).filter(|id| !id.is_empty());
+        own.into_iter().chain(self.clients.iter().map(|client| &client.client_id)).cloned().collect()
+    }
+
     /// Whether there are credentials: without them the gateway answers `not-configured`.
     #[must_use]
     pub fn is_configured(&self) -> bool {

@@ -251,8 +251,6 @@ fn check_type(kind: Type, value: &Value, path: &str) -> Result<(), ConfigError> 
         Type::Rules => wrong("must be a list of rules, and in a file"),
         Type::Word(words) => check_word(words, value, path),
         Type::Sections(keys) => check_sections(keys, value, path),
-        Type::NotYet if is_empty(value) => Ok(()),
-        Type::NotYet => wrong(NOT_YET),
     }
 }
 
@@ -287,15 +285,6 @@ fn check_word(words: &[&'static str], value: &Value, path: &str) -> Result<(), C
 
 fn is_connection(value: &Value) -> bool {
     value.as_str().is_some_and(|name| name != "*" && onesec_telemetry::ConnectionName::new(name).is_ok())
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(map) => map.is_empty(),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
 }
 
 pub(super) fn as_switch(value: &Value) -> Option<bool> {

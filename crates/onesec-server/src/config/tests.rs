@@ -60,7 +60,7 @@ fn a_misspelt_key_is_an_error_with_a_suggestion() {
 
 #[test]
 fn what_this_version_cannot_do_is_refused_not_ignored() {
-    for yaml in ["token_vault: {log_stream_authorization: x}", "tenants: {acme: {quotas: {events: 3}}}"] {
+    for yaml in ["tenants: {acme: {quotas: {events: 3}}}", "tenants: {acme: {retention: {events: 3d}}}"] {
         assert!(complaint(yaml, &[]).ends_with("is not supported by this version"), "{yaml}");
     }
 }
@@ -193,4 +193,44 @@ fn no_two_keys_share_a_variable() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), KEYS.len());
+}
+
+#[test]
+fn a_log_streams_authorization_is_long_is_nobody_elses_and_is_never_shown() {
+    let vault = |more: &str| format!("token_vault: {{auth0_domain: t.eu.auth0.com, {more}}}");
+    let config = load(&vault("log_stream_authorization: 'Bearer 0123456789'"), &[]).expect("valid");
+    assert!(!format!("{config:?}").contains("0123456789"));
+    let told = config.settings_of(&TenantId::default_tenant());
+    assert!(told.told_by_auth0 && !config.settings.told_by_auth0);
+    for short in ["hunter2", "' 0123456789abcdef'", "'0123456789äbcdef'"] {
+        let said = complaint(&vault(&format!("log_stream_authorization: {short}")), &[]);
+        assert!(said.contains("16 or more") && !said.contains("hunter2"), "{said}");
+    }
+    let twice = format!(
+        "{}\ntenants: {{acme: {{{}}}}}",
+        vault("log_stream_authorization: 0123456789abcdef"),
+        vault("log_stream_authorization: 0123456789abcdef"),
+    );
+    assert!(complaint(&twice, &[]).contains("another one for every tenant"));
+    assert!(complaint(&vault("pull_logs: {every: 10ms}"), &[]).contains("token_vault.pull_logs.every"));
+}
+
+#[test]
+fn the_gateways_clients_are_settings_of_their_tenant_and_stay_what_they_are() {
+    // As Auth0 makes them: they must not be taken for secrets, or nothing could be recorded.
+    let id = "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY";
+    let yaml = format!(
+        "token_vault: {{auth0_domain: t.eu.auth0.com, auth0_client_id: {id}, auth0_client_secret: s, clients: \
+         [{{client_id: {id}2, client_secret: t, use: access}}]}}\ntenants: {{acme: {{token_vault: {{auth0_domain: \
+         a.eu.auth0.com, auth0_client_id: other, exclusive: on}}}}}}"
+    );
+    let config = load(&yaml, &[]).expect("valid");
+    let (own, acme) = (TenantId::default_tenant(), TenantId::new("acme").expect("a tenant"));
+    let settings = config.settings_of(&own);
+    assert_eq!(settings.gateway_clients, [id.to_owned(), format!("{id}2")]);
+    let recorded = onesec_telemetry::event::Json::redacted(settings.to_json()).to_value();
+    assert_eq!(recorded, settings.to_json());
+    let theirs = config.settings_of(&acme);
+    assert_eq!((theirs.gateway_clients.as_slice(), theirs.exclusive.len()), (&["other".to_owned()][..], 1));
+    assert!(settings.exclusive.is_empty());
 }

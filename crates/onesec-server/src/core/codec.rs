@@ -1,11 +1,13 @@
 //! How a record is written to the journal: a version byte, then postcard.
 
-use onesec_telemetry::Record;
+use onesec_telemetry::{Channel, Record};
 use sha2::{Digest, Sha256};
 
 use onesec_journal::DedupEntry;
 
 const VERSION: u8 = 4;
+/// No key is called that.
+const AUTH0_LOG: &str = "auth0 log";
 
 /// The record as the journal keeps it.
 #[must_use]
@@ -27,16 +29,18 @@ pub fn decode_record(bytes: &[u8]) -> Option<Record> {
 #[must_use]
 pub(super) fn dedup_entry(record: &Record) -> Option<DedupEntry> {
     let event = record.event()?;
-    let key = record.sender.key.as_ref()?;
+    // The log of Auth0 has ids of its own: whatever way an entry comes, and however it is written, it is the same.
+    let log = record.sender.channel == Channel::Auth0;
+    let key = record.sender.key.as_ref().map(AsRef::as_ref).or_else(|| log.then_some(AUTH0_LOG))?;
     let mut hash = Sha256::new();
-    hash.update((key.as_str().len() as u64).to_le_bytes());
-    hash.update(key.as_str());
+    hash.update((key.len() as u64).to_le_bytes());
+    hash.update(key);
     hash.update(event.id.as_str());
-    let content = postcard::to_stdvec(event).unwrap_or_default();
+    let content = if log { Vec::new() } else { postcard::to_stdvec(event).unwrap_or_default() };
     Some(DedupEntry {
         key: u128::from_le_bytes(head(&hash.finalize())),
         content: u64::from_le_bytes(head(&Sha256::digest(&content))),
-        long: event.kind().spec().changes_trust,
+        long: log || event.kind().spec().changes_trust,
     })
 }
 

@@ -25,7 +25,7 @@ use std::sync::mpsc::sync_channel;
 
 use onesec_enforcement::{Policy, Preset};
 use onesec_engine::{Answer, Engine, OwnPolicies, Reported, Settings, SetupError, policies, unnamed};
-use onesec_journal::{Journal, Opened, Outbox, OutboxUpdate, Reader, ResponseRow};
+use onesec_journal::{Journal, LedgerWrite, Opened, Outbox, OutboxUpdate, Reader, ResponseRow};
 use onesec_telemetry::{Sender, TenantId, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, oneshot, watch};
@@ -244,6 +244,20 @@ impl Core {
         let mut pending = Pending::default();
         pending.batch.responses.push(receipt);
         pending.batch.outbox_updates.extend(update);
+        pending.answers.push(Held::Receipt(reply));
+        self.0.port.give(shard, pending);
+        answer.await.unwrap_or(Err(CoreError::Stopping))
+    }
+
+    /// Writes a row of the ledger that is no record's. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`CoreError`]; nothing is written then.
+    pub(crate) async fn note(&self, tenant: &TenantId, write: LedgerWrite) -> Result<(), CoreError> {
+        let shard = *self.0.shard_of.get(tenant).ok_or(CoreError::UnknownTenant)?;
+        let (reply, answer) = oneshot::channel();
+        let mut pending = Pending::default();
+        pending.batch.ledger.push(write);
         pending.answers.push(Held::Receipt(reply));
         self.0.port.give(shard, pending);
         answer.await.unwrap_or(Err(CoreError::Stopping))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use onesec_enforcement::Verdict;
 use onesec_engine::{Answer, Engine, Output};
-use onesec_journal::{DedupEntry, Reader, RecordRow, fail_points};
+use onesec_journal::{DedupEntry, LedgerWrite, Reader, RecordRow, fail_points};
 use onesec_telemetry::{
     Alert, AlertId, AlertStatus, Attestation, Body, Change, Command, Decided, Name, Record, Sender, Seq, Subject,
     TenantId, Text, Timestamp, Transition,
@@ -64,13 +64,19 @@ impl Tenant {
     }
 
     /// Takes an event of a submission.
-    pub(super) fn take(&mut self, draft: Draft, now: Timestamp, pending: &mut Pending) -> Taken {
+    pub(super) fn take(&mut self, mut draft: Draft, now: Timestamp, pending: &mut Pending) -> Taken {
         let id = draft.event.id.clone();
+        let ledger = std::mem::take(&mut draft.ledger);
         let record = self.record(draft, now);
         let dedup = dedup_entry(&record);
         if let Some(entry) = &dedup {
             match self.dedup.look(entry) {
-                Novelty::Duplicate => return Taken::Duplicate { id },
+                Novelty::Duplicate => {
+                    // What is done is done; what it would begin was begun the first time.
+                    let done = ledger.into_iter().filter(|write| matches!(write, LedgerWrite::Remove { .. }));
+                    pending.batch.ledger.extend(done);
+                    return Taken::Duplicate { id };
+                }
                 Novelty::Conflict => {
                     pending.batch.dead_letters.push(conflict_letter(&self.name, &record));
                     return Taken::Conflict { id };
@@ -79,6 +85,7 @@ impl Tenant {
             }
         }
         let output = self.apply(record, dedup, pending);
+        pending.batch.ledger.extend(ledger);
         Taken::Recorded { seq: self.seq, id, delegation: output.delegation }
     }
 

@@ -99,7 +99,7 @@ fn format_of(request: &Request) -> Result<BodyFormat, Problem> {
 }
 
 /// A place among the large bodies.
-async fn room(app: &App) -> Result<tokio::sync::SemaphorePermit<'_>, Problem> {
+pub(super) async fn room(app: &App) -> Result<tokio::sync::SemaphorePermit<'_>, Problem> {
     let waited = tokio::time::timeout(Duration::from_secs(5), app.large_bodies.acquire()).await;
     let busy = || {
         let detail = "too many large bodies at once";

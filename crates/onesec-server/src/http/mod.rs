@@ -4,6 +4,8 @@ mod agents;
 mod alerts;
 mod answer;
 mod approvals;
+mod auth0_accounts;
+mod auth0_logs;
 mod body;
 mod canaries;
 mod catalogue;
@@ -61,6 +63,7 @@ pub(crate) use tls::{Tls, TlsError};
 use self::exchange::Vault;
 use self::gate::Hosts;
 use self::problem::Problem;
+use crate::auth0_logs::{Accounts, Intake, Puller};
 use crate::config::Network;
 use crate::core::Core;
 use crate::enforce::{Able, Executors};
@@ -80,6 +83,11 @@ pub(crate) struct App {
     /// What every exchange must prove besides the credential.
     possession: Possession,
     executors: Arc<Executors>,
+    /// Where entries of Auth0's log enter.
+    logs: Intake,
+    log_streams: LogStreams,
+    puller: Puller,
+    accounts: Accounts,
     /// What can be carried out here.
     able: Able,
     /// We speak TLS ourselves.
@@ -110,11 +118,16 @@ pub(crate) struct AppParts {
     pub(crate) identity: Arc<Identity>,
     pub(crate) possession: Possession,
     pub(crate) executors: Arc<Executors>,
+    pub(crate) logs: Intake,
+    pub(crate) log_streams: LogStreams,
+    pub(crate) puller: Puller,
+    pub(crate) accounts: Accounts,
     pub(crate) able: Able,
     pub(crate) tls: bool,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
+pub(crate) use self::auth0_logs::LogStreams;
 pub(crate) use self::custom_domain::CustomDomain;
 pub(crate) use self::exchange::Vault as TenantVault;
 
@@ -131,6 +144,10 @@ impl App {
             identity: parts.identity,
             possession: parts.possession,
             executors: parts.executors,
+            logs: parts.logs,
+            log_streams: parts.log_streams,
+            puller: parts.puller,
+            accounts: parts.accounts,
             able: parts.able,
             tls: parts.tls,
             scorer: Arc::new(Scorer::new()),

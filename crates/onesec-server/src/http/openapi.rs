@@ -40,6 +40,8 @@ pub fn openapi() -> Value {
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, `os_…`"},
                 "basic": {"type": "http", "scheme": "basic", "description": "An agent, and its API key"},
+                "log_stream": {"type": "apiKey", "in": "header", "name": "Authorization",
+                    "description": "`token_vault.log_stream_authorization`, verbatim"},
                 "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
             },
             "schemas": schemas(),
@@ -75,6 +77,9 @@ fn operation(route: &Route) -> Value {
         match route.access {
             Access::Open => {
                 operation.insert("security".into(), json!([]));
+            }
+            Access::LogStream => {
+                operation.insert("security".into(), json!([{"log_stream": []}]));
             }
             Access::Key(scope) => {
                 operation.insert("x-onesec-scope".into(), scope.as_str().into());
@@ -153,6 +158,14 @@ fn request_body(route: &Route) -> Option<Value> {
             "application/cloudevents-batch+json": {"schema": many},
         }}));
     }
+    if (route.method, route.path) == ("post", "/api/v1/auth0/logs") {
+        let entry = json!({"type": "object", "description": "See docs/auth0-logs.md"});
+        let many = json!({"type": "array", "items": entry});
+        return Some(json!({"required": true, "content": {
+            "application/json": {"schema": {"oneOf": [entry, many]}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+        }}));
+    }
     if (route.method, route.path) == ("post", "/api/v1/decide") {
         let schema = json!({"type": "object", "description": "One event"});
         return Some(json!({"required": true, "content": {"application/json": {"schema": schema}}}));
@@ -194,6 +207,7 @@ const BODIES: &[BodyMembers] = &[
         &["user_id", "agent_id"],
         &["connection", "scopes", "expires_at", "parent_id", "attestation"],
     ),
+    (("post", "/api/v1/accounts/reconcile"), &[], &["apply", "cursor"]),
     (("post", "/api/v1/exceptions"), &["detector", "reason", "expires_at"], &["agent_id", "user_id", "connection"]),
     (("post", "/api/v1/canaries"), &["what", "value"], &["note"]),
     (("post", "/api/v1/keys"), &["name", "scopes"], &["owner", "agent_id", "tenant", "trusted_time", "expires_at"]),
@@ -220,6 +234,7 @@ fn member_schema(name: &str) -> Value {
         "request" => json!({"enum": ["allow", "deny", "hold", "withhold"]}),
         "max_per_minute" | "days" => json!({"type": "integer"}),
         "kill" | "block" => json!({"type": "boolean", "default": true}),
+        "apply" => json!({"enum": ["none", "links", "all"]}),
         "what" => json!({"enum": ["user", "account", "client"]}),
         "accept_scopes" => json!({"type": "boolean"}),
         "trusted_time" => json!({"type": "boolean"}),

@@ -6,9 +6,9 @@ use axum::Router;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
-    App, agents, alerts, approvals, canaries, catalogue, connections, contain, decide, delegations, discovery,
-    enforcement, events, exceptions, exchange, going_live, health, keys, layers, openapi, policies, processes,
-    registrations, rehearsal, responses, stream, token, tools, users,
+    App, agents, alerts, approvals, auth0_accounts, auth0_logs, canaries, catalogue, connections, contain, decide,
+    delegations, discovery, enforcement, events, exceptions, exchange, going_live, health, keys, layers, openapi,
+    policies, processes, registrations, rehearsal, responses, stream, token, tools, users,
 };
 use crate::keys::KeyScope;
 
@@ -21,6 +21,8 @@ pub(super) enum Access {
     Key(KeyScope),
     /// OAuth clients whose secret is a key with this scope. The handler finds it: it may be in the body.
     Client(KeyScope),
+    /// A log stream of Auth0, by its own `Authorization`. The handler compares it.
+    LogStream,
 }
 
 /// One route.
@@ -71,7 +73,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .fallback(layers::nothing_here)
 }
 
-use Access::{Client, Key, Open};
+use Access::{Client, Key, LogStream, Open};
 use KeyScope::{Admin, EventsWrite, Exchange, Read, Respond};
 
 const PAGE: &[&str] = &["limit", "cursor"];
@@ -100,6 +102,11 @@ pub(super) static ROUTES: &[Route] = &[
         .query(&["category"]),
     route(("get", "/api/v1/modules"), Key(Read), "Modules and detectors", || get(catalogue::modules)),
     route(("post", "/api/v1/decide"), Key(EventsWrite), "Ask before an act", || post(decide::post)),
+    route(("post", "/api/v1/auth0/logs"), LogStream, "Deliver entries of Auth0's log", || post(auth0_logs::post))
+        .answers(&[202]),
+    route(("post", "/api/v1/auth0/logs/pull"), Key(Admin), "Take what is new in Auth0's log", || {
+        post(auth0_accounts::pull)
+    }),
     route(("get", "/api/v1/alerts"), Key(Read), "List alerts", || get(alerts::list)).query(&[
         "limit",
         "cursor",
@@ -164,6 +171,9 @@ pub(super) static ROUTES: &[Route] = &[
         "connection",
         "state",
     ]),
+    route(("post", "/api/v1/accounts/reconcile"), Key(Admin), "Compare accounts with Auth0's, step by step", || {
+        post(auth0_accounts::reconcile)
+    }),
     route(("get", "/api/v1/users/{id}/agents"), Key(Read), "Agents that act for a user", || get(users::agents))
         .query(PAGE),
     route(("get", "/api/v1/users/{id}/can"), Key(Read), "Whether an agent may, and why", || get(users::can)).query(&[

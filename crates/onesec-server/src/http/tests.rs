@@ -77,6 +77,18 @@ impl Bench {
             executors: Arc::new(crate::enforce::Executors::new(core.clone(), Arc::default())),
             able: crate::enforce::Able::new(Arc::default()),
             tls: false,
+            logs: crate::auth0_logs::Intake::new(
+                (core.clone(), Default::default()),
+                Metrics::new(),
+                Default::default(),
+            ),
+            log_streams: crate::http::LogStreams::default(),
+            puller: crate::auth0_logs::Puller::new(
+                core.clone(),
+                crate::auth0_logs::Intake::new((core.clone(), Default::default()), Metrics::new(), Default::default()),
+                Default::default(),
+            ),
+            accounts: crate::auth0_logs::Accounts::new(core.clone(), Default::default()),
             stopping,
         });
         Self { router: router(app.clone()), core, app, stop, dir }
@@ -166,6 +178,7 @@ async fn every_route_of_the_document_is_there_and_behind_its_scope() {
         let bare = bench.send(request(&method, &path).body(Body::empty()).expect("request")).await;
         match route.access {
             Access::Open => assert!(bare.status == 200 || bare.status == 503, "{path}"),
+            Access::LogStream => assert_eq!(bare.status, 503, "{path}: no stream is configured"),
             Access::Client(scope) => {
                 assert!(bare.status == 400 && bare.headers["content-type"] == "application/json", "{path}");
                 assert_eq!(operation["x-onesec-scope"], scope.as_str());

@@ -1,5 +1,6 @@
 //! The way to Auth0 for actions: an administrator's for what we may do, the user's own for what only the user may.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use onesec_actions::Clients;
@@ -12,8 +13,19 @@ use crate::config::{Config, ManagementConfig, TokenVaultConfig};
 use crate::core::Core;
 use crate::enforce::AtAuth0;
 
+/// Clients of the Management API, where there are credentials. Nothing is asked yet.
+pub(super) fn administrators(config: &Config, core: &Core) -> Result<Administrators, StartError> {
+    let Some(said) = &config.management else { return Ok(Administrators::new()) };
+    let (clock, tenant) = (core.clock(), TenantId::default_tenant());
+    let client = management((&tenant, said), config.token_vault.as_ref(), Arc::new(move || clock.now()))?;
+    Ok([(tenant, Arc::new(client))].into())
+}
+
+/// By tenant of ours.
+pub(crate) type Administrators = BTreeMap<TenantId, Arc<Management>>;
+
 /// Clients for every tenant that has what they need. Nothing is asked yet.
-pub(super) fn at_auth0(config: &Config, core: &Core) -> Result<AtAuth0, StartError> {
+pub(super) fn at_auth0(config: &Config, core: &Core, admins: &Administrators) -> Result<AtAuth0, StartError> {
     let clock = core.clock();
     let clock: Arc<dyn Clock> = Arc::new(move || clock.now());
     let own = config.token_vault.iter().map(|vault| (TenantId::default_tenant(), vault));
@@ -23,13 +35,7 @@ pub(super) fn at_auth0(config: &Config, core: &Core) -> Result<AtAuth0, StartErr
         let client = my_account((&tenant, vault), clock.clone())?;
         users.push((tenant, Arc::new(client)));
     }
-    let mut administrators = Vec::new();
-    if let Some(said) = &config.management {
-        let tenant = TenantId::default_tenant();
-        let client = management((&tenant, said), config.token_vault.as_ref(), clock)?;
-        administrators.push((tenant, Arc::new(client)));
-    }
-    Ok(AtAuth0 { management: Clients::new(administrators), my_account: Clients::new(users) })
+    Ok(AtAuth0 { management: Clients::new(admins.clone()), my_account: Clients::new(users) })
 }
 
 fn management(

@@ -8,6 +8,7 @@ mod pools;
 mod recent;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::collections::BTreeSet;
 
@@ -17,8 +18,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) use attempts::{Attempt, Attempts};
 pub(crate) use canaries::Canaries;
 pub(crate) use peaks::Peaks;
-pub(crate) use pools::{Failing, TaskFor, Untold};
+pub(crate) use pools::{Failing, TaskFor};
 pub(crate) use recent::Recent;
+pub(crate) use told::{IssuedFor, MOST_PAIRS, NEAR, Stage, TOLD_WITHIN, Tale, Untold, Watching};
 
 use crate::config::Bounds;
 use crate::facts::LostFacts;
@@ -61,6 +63,9 @@ pub(crate) struct ReachTracker {
     pub(crate) tasks: Pool<TaskFor>,
     pub(crate) failing: Pool<Failing>,
     pub(crate) untold: Pool<Untold>,
+    /// Tokens that Auth0 has yet to tell of.
+    pub(crate) issued: Pool<IssuedFor>,
+    pub(crate) watching: Watching,
     pub(crate) canaries: Canaries,
     /// Connections whose links are all known, by a person's word.
     pub(crate) complete: BTreeSet<Sym>,
@@ -76,7 +81,9 @@ impl ReachTracker {
         Self {
             tasks: Pool::new(bounds.tasks, share),
             failing: Pool::new(MOST_CONNECTIONS, share),
-            untold: Pool::new(bounds.pairs, share),
+            untold: Pool::new(bounds.pairs.min(MOST_PAIRS), share),
+            issued: Pool::new(bounds.tokens.min(MOST_PAIRS), share),
+            watching: Watching::default(),
             canaries: Canaries::default(),
             complete: BTreeSet::new(),
             lost: None,
@@ -85,13 +92,13 @@ impl ReachTracker {
     }
 
     pub(crate) fn evictions(&self) -> u64 {
-        self.tasks.evictions() + self.failing.evictions() + self.untold.evictions()
+        self.tasks.evictions() + self.failing.evictions() + self.untold.evictions() + self.issued.evictions()
     }
 
     pub(crate) fn save(&self, out: &mut StateWriter) {
         out.put("reach/tasks", &self.tasks.saved());
         out.put("reach/failing", &self.failing.saved());
-        out.put("reach/untold", &self.untold.saved());
+        out.put("reach/told", &(self.untold.saved(), self.issued.saved(), self.watching));
         out.put("reach/canaries", &self.canaries);
         out.put("reach/complete", &self.complete);
         out.put("reach/lost", &(&self.lost, self.baselines_evicted));
@@ -100,15 +107,26 @@ impl ReachTracker {
     pub(crate) fn load(bounds: &Bounds, shared: &mut Shared, from: StateReader<'_>) -> Result<Self, StateError> {
         let new = Self::new(bounds);
         // Saved by a version that knew none of this. Where some of it is there, the rest is missing.
-        let sections = ["tasks", "failing", "untold", "canaries", "complete", "lost"];
+        let sections = ["tasks", "failing", "canaries", "complete", "lost"];
         if sections.iter().all(|name| matches!(from.get::<()>(&format!("reach/{name}")), Err(StateError::Missing(_)))) {
             return Ok(new);
         }
         let (lost, baselines_evicted) = from.get("reach/lost")?;
+        // A version before knew less of what Auth0 had yet to tell of: it begins anew.
+        let before = !matches!(from.get::<()>("reach/untold"), Err(StateError::Missing(_)));
+        let (untold, issued, watching) = match from.get("reach/told") {
+            Err(StateError::Missing(_)) if before => (new.untold, new.issued, new.watching),
+            saved => {
+                let (untold, issued, watching) = saved?;
+                (new.untold.fill(untold, shared), new.issued.fill(issued, shared), watching)
+            }
+        };
         Ok(Self {
             tasks: new.tasks.fill(from.get("reach/tasks")?, shared),
             failing: new.failing.fill(from.get("reach/failing")?, shared),
-            untold: new.untold.fill(from.get("reach/untold")?, shared),
+            untold,
+            issued,
+            watching,
             canaries: from.get("reach/canaries")?,
             complete: from.get("reach/complete")?,
             lost,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use onesec_telemetry::{AgentId, Channel, ConnectionName, Details, Record, ScopeSet, Timestamp, UserId};
 
 use super::State;
+use super::reach::Heard;
 use crate::accounts::Holder;
 use crate::chains::{DelegationChainTracker, Row};
 use crate::exchange::{View, join_of};
@@ -73,10 +74,11 @@ pub(super) struct Look<'r> {
     /// When anything of (user, connection) was unlinked last.
     pub(super) void: Option<Timestamp>,
     pub(super) stand: Stand,
+    pub(super) heard: Heard,
 }
 
 impl<'r> Look<'r> {
-    pub(super) fn new(state: &State, record: &'r Record) -> Self {
+    pub(super) fn new(state: &State, record: &'r Record, heard: Heard) -> Self {
         let mut look = Self {
             at: record.at,
             class: Class::of(record),
@@ -95,6 +97,7 @@ impl<'r> Look<'r> {
             holder: None,
             void: None,
             stand: Stand::Never,
+            heard,
         };
         let Some(event) = record.event() else { return look };
         if let Some(agent) = look.agent {
@@ -102,7 +105,8 @@ impl<'r> Look<'r> {
             let agents = &state.exchange.agents;
             look.agent_slot = agents.find(look.agent_hash, |known| &*known.name == agent.as_str());
         }
-        look.act = act_of(&event.details);
+        // What the gateway did counted when it did it.
+        look.act = if heard == Heard::Ours { Act::None } else { act_of(&event.details) };
         if look.act != Act::None {
             look.account = event.details.account_id().map(AsRef::as_ref);
             look.view = join_of(record, &state.exchange.joins, &state.shared.seed);
@@ -224,6 +228,10 @@ pub(super) fn concerns_access(look: &Look<'_>, record: &Record) -> bool {
     match look.act {
         Act::None => false,
         Act::Ask | Act::Use => true,
-        Act::Answer => record.sender.channel == Channel::Gateway || look.view.counts(),
+        // Auth0 may tell of an exchange without naming an agent: the account speaks for itself.
+        Act::Answer => {
+            let door = record.sender.channel;
+            door == Channel::Gateway || look.view.counts() || (door == Channel::Auth0 && look.agent.is_none())
+        }
     }
 }

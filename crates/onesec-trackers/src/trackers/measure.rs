@@ -7,6 +7,7 @@ use onesec_telemetry::{AccountId, AgentId, Details, Name, Party, Record, ScopeSe
 use super::State;
 use super::look::{Act, Look, Stand, concerns_access};
 use super::plan::Told;
+use super::reach::Heard;
 use crate::accounts::Holder;
 use crate::behaviour::Who;
 use crate::exchange::Network;
@@ -21,8 +22,9 @@ impl State {
         let mut facts = Facts { delegation: told.delegation, posture: told.posture, ..Facts::default() };
         facts.agent = look.agent.map(|agent| self.agent_facts(look, record, agent));
         facts.consent = self.consent_facts(record);
-        facts.canary = self.canary_facts(record);
+        facts.canary = if look.heard == Heard::Ours { None } else { self.canary_facts(record) };
         facts.lost = self.lost_facts(record);
+        facts.bypass = look.heard.bypass();
         let who = Who::of(look.agent, look.agent_hash, record);
         if look.act == Act::None {
             facts.behaviour = self.behaviour_facts(who, record, (facts.agent.as_ref(), None));
@@ -34,7 +36,6 @@ impl State {
             facts.parties = self.party_facts(look, record);
         }
         facts.reach = self.reach_facts(look, record, facts.access.as_ref());
-        facts.bypass = self.bypass(record);
         facts.scopes = self.scope_facts(look, record);
         facts.behaviour = self.behaviour_facts(who, record, (facts.agent.as_ref(), facts.scopes.as_ref()));
         if facts.posture.is_empty() {
@@ -229,6 +230,11 @@ impl State {
         let pair = look.pair.and_then(|slot| self.exchange.pairs.get(slot));
         let learned = pair.and_then(|p| p.learned.get(look.class)).and_then(|side| side.valid(look.void));
         let baseline = self.baseline(look, link, learned.and_then(|side| side.scopes.as_deref()));
+        // Without an agent there is no first sight of one.
+        let nobody = look.agent.is_none() && look.heard != Heard::Nothing;
+        if nobody && matches!(baseline, Baseline::FirstSight) {
+            return None;
+        }
         let mut beyond = match baseline {
             Baseline::Delegation(bound) | Baseline::Link(bound) | Baseline::Learned(bound) => {
                 meaning.beyond(bound, &effective)

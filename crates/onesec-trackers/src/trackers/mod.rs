@@ -31,6 +31,7 @@ use crate::scopes::{CatalogueRef, Meaning};
 use crate::shared::{Shared, Sym};
 use crate::tokens::{App, Token};
 use look::Look;
+use reach::Heard;
 use stash::Stash;
 
 /// All trackers of one tenant.
@@ -156,7 +157,9 @@ impl Trackers {
         self.state.commit(plan, record);
         self.state.commit_behaviour(record);
         self.state.commit_reach(record);
-        let look = Look::new(&self.state, record);
+        self.state.watch(record.observed_at);
+        let heard = self.state.hear(record);
+        let look = Look::new(&self.state, record, heard);
         let facts = self.state.measure(&look, record, told);
         self.stash.fill(&self.state, &look, (&facts, record));
         facts
@@ -167,7 +170,7 @@ impl Trackers {
     #[must_use]
     pub fn preview<'a>(&'a self, record: &'a Record) -> Facts<'a> {
         let told = self.state.tell(&self.state.plan(record), record);
-        Facts { canary: None, ..self.state.measure(&Look::new(&self.state, record), record, told) }
+        Facts { canary: None, ..self.state.measure(&Look::new(&self.state, record, Heard::Nothing), record, told) }
     }
 
     /// Brings the record just observed into the statistics.

@@ -1,23 +1,25 @@
 //! How far an agent reaches, measured with an exchange.
 
 mod settle;
+mod told;
 
 use std::time::Duration;
 
-use onesec_telemetry::{CanaryKind, Channel, Details, Record, Timestamp, UserId};
+use onesec_telemetry::{CanaryKind, Details, Record, Timestamp, UserId};
 
 use super::State;
 use super::look::{Act, Look};
 use super::measure::Grant;
 use crate::facts::{
-    AccessFacts, Bypass, CanaryFacts, FAIL_WINDOW, FAN_WINDOW, FailureFacts, LostFacts, ReachFacts, RestFacts,
-    Standing, TaskUser, WAKING,
+    AccessFacts, CanaryFacts, FAIL_WINDOW, FAN_WINDOW, FailureFacts, LostFacts, ReachFacts, RestFacts, Standing,
+    TaskUser, WAKING,
 };
 use crate::reach::{Attempt, Reach, TaskFor};
 use crate::shared::stable_hash;
 use crate::window::Class;
 
 pub(super) use settle::Reached;
+pub(super) use told::Heard;
 
 impl State {
     pub(super) fn reach_facts(
@@ -161,22 +163,6 @@ impl State {
     pub(super) fn lost_facts(&self, record: &Record) -> Option<LostFacts> {
         record.event().filter(|_| !record.late).and(self.reach.lost.clone())
     }
-
-    /// Whether the gateway made an exchange that Auth0 tells of.
-    pub(super) fn bypass(&self, record: &Record) -> Option<Bypass> {
-        if record.sender.channel != Channel::Auth0 || record.late || !tells_of_exchange(record) {
-            return None;
-        }
-        let (user, connection) = (record.user()?.as_str(), record.connection()?.as_str());
-        if !self.config.exclusive.has(connection) {
-            return None;
-        }
-        let untold = &self.reach.untold;
-        let hash = self.shared.seed.pair(user, connection);
-        let slot = untold.find(hash, |known| &*known.user == user && &*known.connection == connection);
-        let known = slot.and_then(|slot| untold.get(slot)).is_some_and(|known| known.nearest(record.at).is_some());
-        Some(if known { Bypass::Ours } else { Bypass::Unseen })
-    }
 }
 
 /// Whether the agent reaches where nobody let it.
@@ -193,15 +179,6 @@ fn success(record: &Record) -> Option<bool> {
     match &record.event()?.details {
         Details::TokenExchangeResponse(d) => Some(d.success),
         _ => None,
-    }
-}
-
-/// Whether the record tells of one whole exchange that was made: its response, or the only view of it.
-fn tells_of_exchange(record: &Record) -> bool {
-    match record.event().map(|event| &event.details) {
-        Some(Details::TokenExchangeResponse(d)) => d.success,
-        Some(Details::TokenExchange(d)) => d.exchange_id.is_none(),
-        _ => false,
     }
 }
 

@@ -33,7 +33,6 @@ impl State {
         if !stash.app.is_empty() && settled != Settled::Refused {
             self.settle_grant(stash);
         }
-        self.settle_told(stash);
         if stash.agent.is_empty() {
             return;
         }

@@ -166,9 +166,9 @@ impl Stash {
         if !d.success {
             return;
         }
-        let secs = d.expires_in.and_then(|secs| u64::try_from(secs).ok());
-        // One whose life is unknown is held by nobody, and was issued all the same.
-        self.token_until = Some(self.at + Duration::from_secs(secs.unwrap_or_default()));
+        let secs = d.expires_in.and_then(|secs| u64::try_from(secs).ok()).filter(|secs| *secs > 0);
+        // One whose life is unknown is held by nobody, at no time, and was issued all the same.
+        self.token_until = Some(secs.map_or(Timestamp::EPOCH, |secs| self.at + Duration::from_secs(secs)));
         self.token = d.token_thumbprint.filter(|_| self.trusted);
     }
 

@@ -6,6 +6,7 @@ mod exchanges;
 mod model;
 mod reach;
 mod snapshots;
+mod told;
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! What can be asked.
 
+use super::auth0::AccountAct;
 use clap::{Args, Subcommand};
 
 /// What lists have in common.
@@ -120,6 +121,8 @@ pub(crate) enum AgentAct {
 
 #[derive(Debug, Args)]
 pub(crate) struct AccountsArgs {
+    #[command(subcommand)]
+    pub(crate) act: Option<AccountAct>,
     /// Only this user.
     #[arg(long)]
     pub(crate) user: Option<String>,

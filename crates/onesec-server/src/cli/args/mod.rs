@@ -1,6 +1,7 @@
 //! What can be said on the command line.
 
 mod ask;
+mod auth0;
 mod identity;
 mod manage;
 mod respond;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use ask::*;
+pub(crate) use auth0::*;
 pub(crate) use identity::*;
 pub(crate) use manage::*;
 pub(crate) use respond::*;
@@ -60,7 +62,8 @@ pub(crate) enum Command {
     /// The agents, or one of them; also: register, unregister, keygen, suspend, resume.
     #[command(args_conflicts_with_subcommands = true)]
     Agents(AgentsArgs),
-    /// The accounts that people have linked.
+    /// The accounts that people have linked; also: import, drift, reconcile.
+    #[command(args_conflicts_with_subcommands = true)]
     Accounts(AccountsArgs),
     /// Who lets whom act: list, add, link, revoke.
     #[command(args_conflicts_with_subcommands = true)]
@@ -77,6 +80,8 @@ pub(crate) enum Command {
     Keys(KeysArgs),
     /// Users, accounts and clients that nobody has any business with: list, add, remove.
     Canary(CanaryArgs),
+    /// Auth0 itself: pull, which takes what is new in its log.
+    Auth0(Auth0Args),
     /// Connections whose links are all known: complete, incomplete.
     Connections(ConnectionsArgs),
     /// Dry run, live, preset: shows or changes how verdicts are enforced; also: presets.

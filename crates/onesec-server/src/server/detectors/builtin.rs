@@ -41,6 +41,7 @@ pub(crate) fn builtin_settings(settings: &Settings) -> Result<onesec_detectors::
     of("user-fan-out").count("personal", |n| own.users.personal = n)?;
     of("user-fan-out").count("service", |n| own.users.service = n)?;
     of("dormant-agent").count("burst", |n| own.waking_burst = n)?;
+    of("tenant-change").list("provisioners", |list| own.tenant_provisioners = list)?;
     of("refresh-storm").count("exchanges", |n| own.storm = n)?;
     let web = of("agent-web-access");
     web.amount("max_payment", |amount| own.web.max_payment = amount)?;
@@ -52,13 +53,14 @@ pub(crate) fn builtin_settings(settings: &Settings) -> Result<onesec_detectors::
 }
 
 /// What the built-in detectors read; one that is not listed reads nothing.
-pub(super) const BUILTIN_SETTINGS: [(&str, &[&str]); 11] = [
+pub(super) const BUILTIN_SETTINGS: [(&str, &[&str]); 12] = [
     ("exchange-rate", &["limit", "window_seconds"]),
     ("connection-fan-out", &["connections"]),
     ("user-fan-out", &["personal", "service"]),
     ("exchange-probing", &["failures", "distinct", "percent"]),
     ("dormant-agent", &["after_seconds", "burst"]),
     ("refresh-storm", &["exchanges"]),
+    ("tenant-change", &["provisioners"]),
     ("consent-phishing", &["scopes", "users"]),
     ("tool-misuse", &["blocked", "repeats"]),
     ("rogue-agent", &["depth", "children", "swarm", "require_registration", "provisioners"]),

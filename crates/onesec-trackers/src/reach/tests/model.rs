@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::config::ProbingLimits;
 use crate::facts::FAIL_WINDOW;
-use crate::reach::{Attempt, Attempts, Peaks, Recent, Untold};
+use crate::reach::{Attempt, Attempts, Peaks, Recent, Tale, Untold};
 use crate::shared::Sym;
 
 const WINDOW: Duration = Duration::from_secs(600);
@@ -88,13 +88,16 @@ fn what_is_usual_is_the_percentile_and_needs_a_hundred_windows() {
 fn auth0_explains_exactly_one_exchange() {
     let at = |secs: i64| Timestamp::from_secs(10_000 + secs);
     let mut untold = Untold::new(Sym::lone("ada"), Sym::lone("github"));
-    untold.pass(at(0));
-    assert!(untold.nearest(at(31)).is_none());
-    assert!(untold.nearest(at(-30)).is_some());
-    untold.told(at(5));
-    assert!(untold.nearest(at(5)).is_none(), "the second entry of the log has nothing left to be about");
+    let tale = |secs: i64| Tale { at: at(secs), made: true, print: None };
+    let found = |untold: &Untold, secs: i64| untold.find(&tale(secs), false).map(|(place, _)| place);
+    untold.pass(at(0), 1);
+    assert_eq!(found(&untold, 31), None);
+    assert_eq!(found(&untold, -30), Some(0));
+    untold.told(0);
+    assert_eq!(found(&untold, 5), None, "the second entry of the log has nothing left to be about");
     for i in 0..1_000 {
-        untold.pass(at(i));
+        untold.pass(at(i), 2);
     }
-    assert!(untold.nearest(at(999)).is_some() && untold.nearest(at(100)).is_none(), "bounded");
+    assert!(found(&untold, 999).is_some() && found(&untold, 100).is_none(), "bounded");
+    assert!(!untold.is_whole_at(at(100)) && untold.is_whole_at(at(999)), "and it is known what is missing");
 }

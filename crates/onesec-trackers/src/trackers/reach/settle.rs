@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use onesec_telemetry::{Attribution, Body, Channel, Command, Details, EventId, Record, Timestamp};
 
-use super::{BURST_WINDOW, is_undelegated, success, tells_of_exchange};
+use super::{BURST_WINDOW, is_undelegated, success};
 use crate::config::{ProbingLimits, RateLimit};
 use crate::exchange::View;
 use crate::facts::{AccessFacts, FAIL_WINDOW, FAN_WINDOW, LostFacts, WAKING};
-use crate::reach::{Attempt, Failing, MOST_CONNECTIONS, MOST_UNDELEGATED, MOST_USERS, Reach, TaskFor, Untold, Waking};
+use crate::reach::{Attempt, Failing, MOST_CONNECTIONS, MOST_UNDELEGATED, MOST_USERS, Reach, Stage, TaskFor, Waking};
 use crate::shared::{Sym, stable_hash};
 use crate::trackers::look::{Act, Look};
 use crate::trackers::stash::Stash;
@@ -29,9 +29,9 @@ pub(in crate::trackers) struct Reached {
     /// Its agent serves many.
     serves_many: bool,
     /// Auth0 will tell of it.
-    to_be_told: bool,
-    /// Auth0 tells of it.
-    told: bool,
+    pub(super) to_be_told: bool,
+    /// Of an exchange of the gateway: how it ended at Auth0.
+    pub(super) ended: Option<Stage>,
 }
 
 impl State {
@@ -85,15 +85,15 @@ impl State {
         let known = look.agent_slot.and_then(|slot| self.exchange.agents.get(slot));
         let first = known.and_then(|agent| agent.sides.get(Class::Proved)).and_then(|side| side.first);
         let registration = look.agent.and_then(|agent| self.registry.find(look.agent_hash, agent.as_str()));
-        let exclusive = || look.connection.is_some_and(|c| self.config.exclusive.has(c.as_str()));
+        let noted = gateway && self.reach.watching.since.is_some();
         Reached {
             undelegated: access.is_some_and(is_undelegated),
             success: success(record),
             outage: gateway && is_outage(record),
             settled: first.is_some_and(|first| look.at.since(first) >= SETTLED_AFTER),
             serves_many: registration.is_some_and(|r| r.class == onesec_telemetry::AgentClass::Service),
-            to_be_told: gateway && look.act == Act::Ask && exclusive(),
-            told: record.sender.channel == Channel::Auth0 && tells_of_exchange(record) && exclusive(),
+            to_be_told: noted && look.act == Act::Ask,
+            ended: if noted { ended(record) } else { None },
         }
     }
 
@@ -108,9 +108,7 @@ impl State {
         agent.reach.get_mut(stash.class).settle(stash, settled, by);
         self.settle_failing(stash);
         self.settle_task(stash, settled);
-        if stash.reached.to_be_told && settled != Settled::Refused && !stash.user.is_empty() {
-            self.note_untold((&stash.user, &stash.connection), stash.at, false);
-        }
+        self.settle_untold(stash, settled);
     }
 
     fn settle_failing(&mut self, stash: &Stash) {
@@ -137,32 +135,6 @@ impl State {
         let owner = stash.owner(self);
         let user = Some(self.shared.name(&stash.user));
         self.state_task((&stash.agent, &stash.task), owner, (stash.class, user));
-    }
-
-    /// Auth0 told of an exchange: whoever's it was, the gateway's is explained by it.
-    pub(in crate::trackers) fn settle_told(&mut self, stash: &Stash) {
-        if stash.reached.told && !stash.user.is_empty() {
-            self.note_untold((&stash.user, &stash.connection), stash.at, true);
-        }
-    }
-
-    fn note_untold(&mut self, (user, connection): (&str, &str), at: Timestamp, told: bool) {
-        let hash = self.shared.seed.pair(user, connection);
-        let is = |known: &Untold| &*known.user == user && &*known.connection == connection;
-        let slot = match self.reach.untold.find(hash, is) {
-            Some(slot) => slot,
-            None if told => return,
-            None => {
-                let new = Untold::new(self.shared.name(user), self.shared.name(connection));
-                self.reach.untold.shed(&None, |old| old.is_over(at));
-                self.reach.untold.insert(hash, None, new).0
-            }
-        };
-        match self.reach.untold.get_mut(slot) {
-            Some(known) if told => known.told(at),
-            Some(known) => known.pass(at),
-            None => {}
-        }
     }
 
     /// Notes what the last record made us forget.
@@ -272,6 +244,15 @@ impl Reach {
         let attempts = self.attempts.get_or_insert_default();
         let probing = failed && attempts.tally(stash.at, Some(attempt), by.passed(stash.at)).is_probing(&by.limits);
         attempts.note(attempt, probing);
+    }
+}
+
+/// How an exchange of the gateway ended at Auth0. Where no answer came, it may have ended either way.
+fn ended(record: &Record) -> Option<Stage> {
+    match &record.event()?.details {
+        Details::TokenExchangeResponse(d) if d.success => Some(Stage::Issued(d.token_thumbprint)),
+        Details::TokenExchangeResponse(_) => (!is_outage(record)).then_some(Stage::Failed),
+        _ => None,
     }
 }
 
