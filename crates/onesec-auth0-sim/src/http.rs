@@ -26,7 +26,7 @@ use tower::ServiceExt as _;
 
 use crate::fault::{CloseConnection, Endpoint};
 use crate::state::{RequestKind, State};
-use crate::{accounts, answer, grants, management};
+use crate::{accounts, answer, grants, management, revocation};
 
 /// What handlers and the handle share.
 pub(crate) struct Shared {
@@ -48,6 +48,9 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v2/users/{id}/connected-accounts", get(accounts::list_as_admin))
         .route("/api/v2/users/{id}/refresh-tokens", get(management::refresh_tokens).delete(management::refresh_tokens))
         .route("/api/v2/refresh-tokens/{id}", delete(management::delete_refresh_token))
+        .route("/api/v2/users/{id}/revoke-access", post(revocation::revoke_access))
+        .route("/api/v2/users/{id}/sessions", get(revocation::sessions).delete(revocation::sessions))
+        .route("/api/v2/grants", get(revocation::grants).delete(revocation::grants))
         .route("/api/v2/users/{id}", get(management::user).patch(management::change_user))
         .fallback(other)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -43,6 +43,7 @@ mod http;
 mod jws;
 mod management;
 mod pause;
+mod revocation;
 mod specs;
 mod state;
 mod tenant;

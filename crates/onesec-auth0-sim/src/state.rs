@@ -1,6 +1,6 @@
 //! What the tenant knows.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -71,6 +71,12 @@ pub(crate) struct State {
     pub(crate) users: HashSet<String>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) refresh_tokens: HashMap<Thumbprint, RefreshToken>,
+    /// Sessions and their users.
+    pub(crate) sessions: BTreeMap<String, String>,
+    /// Consents by id: the user and the client.
+    pub(crate) grants: BTreeMap<String, (String, String)>,
+    /// `POST …/revoke-access` is there.
+    pub(crate) can_revoke_access: bool,
     /// Until when they count, and for what; for everything where that is not said.
     pub(crate) management_tokens: HashMap<Thumbprint, (Timestamp, Option<Vec<String>>)>,
     /// The same, as they were given out, so that a test can look for them where they must not be.
@@ -101,6 +107,9 @@ impl State {
             users: HashSet::new(),
             accounts: Vec::new(),
             refresh_tokens: HashMap::new(),
+            sessions: BTreeMap::new(),
+            grants: BTreeMap::new(),
+            can_revoke_access: true,
             management_tokens: HashMap::new(),
             management_texts: Vec::new(),
             metadata: HashMap::new(),

@@ -65,7 +65,7 @@ pub use endpoint::{EndpointOptions, TokenEndpoint};
 pub use error::{ExchangeError, OAuthCode};
 pub use http::{HttpClient, HttpError, HttpOptions, Roots, http_client, http_client_resolving};
 pub use jwks::{Jwks, JwksError, JwksOptions, VerifyError};
-pub use management::{Management, RefreshTokenInfo, UserFlag};
+pub use management::{GrantInfo, Management, RefreshTokenInfo, SessionInfo, UserFlag};
 pub use my_account::{ConnectedAccount, MyAccount};
 pub use origin::{Forwarded, Origin, OriginOptions, ToForward};
 pub use pass_through::{PassThrough, PassedThrough};

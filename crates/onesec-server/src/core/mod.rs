@@ -25,7 +25,7 @@ use std::sync::mpsc::sync_channel;
 
 use onesec_enforcement::{Policy, Preset};
 use onesec_engine::{Answer, Engine, OwnPolicies, Reported, Settings, SetupError, policies, unnamed};
-use onesec_journal::{Journal, Opened, Outbox, OutboxUpdate, Reader, ResponseRow};
+use onesec_journal::{Journal, LedgerWrite, Opened, Outbox, OutboxUpdate, Reader, ResponseRow};
 use onesec_telemetry::{Sender, TenantId, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, oneshot, watch};
@@ -244,6 +244,20 @@ impl Core {
         let mut pending = Pending::default();
         pending.batch.responses.push(receipt);
         pending.batch.outbox_updates.extend(update);
+        pending.answers.push(Held::Receipt(reply));
+        self.0.port.give(shard, pending);
+        answer.await.unwrap_or(Err(CoreError::Stopping))
+    }
+
+    /// Writes rows that no record changes: how far something has got. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`CoreError`]; nothing of it is written then.
+    pub(crate) async fn keep(&self, tenant: &TenantId, rows: Vec<LedgerWrite>) -> Result<(), CoreError> {
+        let shard = *self.0.shard_of.get(tenant).ok_or(CoreError::UnknownTenant)?;
+        let (reply, answer) = oneshot::channel();
+        let mut pending = Pending::default();
+        pending.batch.ledger.extend(rows);
         pending.answers.push(Held::Receipt(reply));
         self.0.port.give(shard, pending);
         answer.await.unwrap_or(Err(CoreError::Stopping))
