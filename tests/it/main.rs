@@ -13,6 +13,7 @@ mod gateway;
 mod identity;
 mod reach;
 mod recompute;
+mod revocation;
 mod secrets;
 mod ways;
 

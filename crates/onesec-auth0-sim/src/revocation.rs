@@ -93,12 +93,11 @@ pub(crate) async fn grants(
 }
 
 impl SimTenant {
-    /// `user` logs in. Gives the session's id.
-    pub fn log_in(&self, user: &str) -> String {
+    /// `user` logs in.
+    pub fn log_in(&self, user: &str) {
         let mut state = self.shared.state.lock();
         let id = format!("sess_{:08}", state.next_number());
-        state.sessions.insert(id.clone(), user.to_owned());
-        id
+        state.sessions.insert(id, user.to_owned());
     }
 
     /// `user` consents to `client`.

@@ -37,6 +37,7 @@ pub mod http;
 mod identity;
 pub mod keys;
 pub mod metrics;
+mod revoke;
 pub mod server;
 
 pub use cli::main_with;

@@ -5,6 +5,7 @@ mod descriptors;
 mod detectors;
 mod error;
 mod identity;
+mod revocation;
 mod vaults;
 
 use std::net::SocketAddr;
@@ -111,9 +112,12 @@ async fn finish(
     let (stop, stopping) = watch::channel(false);
     let token_vault = config.token_vault.is_some();
     let identity = Arc::new(self::identity::identity(&config, &core)?);
-    let vaults = vaults(&config, &core, &identity)?;
+    let providers = self::revocation::to_providers(&config)?;
+    let vaults = vaults(&config, &core, (&identity, &providers.held))?;
     let outside = (config.hooks.as_slice(), config.public_url.as_ref());
-    let (mut actions, webhooks) = outside_actions(&core, outside, auth0::at_auth0(&config, &core)?)?;
+    let at_auth0 = auth0::at_auth0(&config, &core)?;
+    let revocations = self::revocation::revocations((&core, &identity), &at_auth0, providers);
+    let (mut actions, webhooks) = outside_actions(&core, outside, at_auth0)?;
     actions.extend(own_actions(&core, &config.trusted_proxies, config.firewall));
     let actions = Arc::new(actions);
     let able = Able::new(actions.clone());
@@ -130,12 +134,14 @@ async fn finish(
         identity,
         possession: config.possession,
         executors: executors.clone(),
+        revocations: revocations.clone(),
         able: able.clone(),
         tls: tls.is_some(),
         stopping: stopping.clone(),
     });
     let service = Service { router: router(app), metrics: metrics.clone(), tls: tls.clone() };
     let executing = tokio::spawn(executors.run(stopping.clone()));
+    let revoking = tokio::spawn(revocations.run(stopping.clone()));
     let counting = tokio::spawn(count_alerts(core.clone(), metrics, stopping.clone()));
     let serving = tokio::spawn(serve(listener, service, limits, stopping));
     tracing::info!(
@@ -153,6 +159,7 @@ async fn finish(
         serving,
         counting,
         executing,
+        revoking,
         webhooks,
         able,
     })
@@ -259,6 +266,7 @@ pub struct Running {
     serving: JoinHandle<()>,
     counting: JoinHandle<()>,
     executing: JoinHandle<()>,
+    revoking: JoinHandle<()>,
     webhooks: Arc<Webhooks>,
     able: Able,
 }
@@ -288,6 +296,7 @@ impl Running {
         let _ = self.serving.await;
         let _ = self.counting.await;
         let _ = self.executing.await;
+        let _ = self.revoking.await;
         self.core.stop().await;
         tracing::info!("stopped");
     }

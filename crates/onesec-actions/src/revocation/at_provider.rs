@@ -91,13 +91,9 @@ impl AtProvider {
     /// Asked a second time, Google knows no such token any more.
     async fn google(&self, token: &Secret) -> Result<Answered, Answered> {
         let ask = || {
-            let form = form_urlencoded::Serializer::new(String::new())
-                .append_pair("token", token.expose_to_wire())
-                .finish();
-            self.http
-                .post(self.url.clone())
-                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .body(form)
+            let form =
+                form_urlencoded::Serializer::new(String::new()).append_pair("token", token.expose_to_wire()).finish();
+            self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form)
         };
         let unknown = |body: &Value| body.get("error").and_then(Value::as_str) == Some("invalid_token");
         let (status, body) = send(ask()).await?;
@@ -128,7 +124,8 @@ impl AtProvider {
             204 => {}
             // GitHub does not tell the one from the other.
             404 | 422 => {
-                let why = format!("the provider answered {status}: the token is gone, or is none of this application's");
+                let why =
+                    format!("the provider answered {status}: the token is gone, or is none of this application's");
                 return Ok(Answered::Refused(why));
             }
             status => return Ok(refused(status)),
@@ -194,7 +191,11 @@ async fn send(request: RequestBuilder) -> Reply {
     let mut response = match request.timeout(TOTAL).send().await {
         Ok(response) => response,
         Err(error) if error.is_builder() => return Err(Answered::Refused("the request cannot be sent".into())),
-        Err(error) if error.is_timeout() => return Err(failed("the provider gave no answer in time")),
+        // Not at once again: that it hangs will not be over in a moment.
+        Err(error) if error.is_timeout() => {
+            let why = "the provider gave no answer in time".to_owned();
+            return Err(Answered::Failed { why, after: Some(Duration::ZERO) });
+        }
         Err(_) => return Err(failed("the provider gave no answer")),
     };
     let status = response.status().as_u16();

@@ -91,11 +91,7 @@ pub async fn withdraw_grants(management: &Management, user: &UserId) -> Answered
     ended((management, user), Kind::Grants, (before, false)).await
 }
 
-async fn ended(
-    (management, user): (&Management, &UserId),
-    kind: Kind,
-    (before, done): (Listed, bool),
-) -> Answered {
+async fn ended((management, user): (&Management, &UserId), kind: Kind, (before, done): (Listed, bool)) -> Answered {
     match &before {
         Ok(ids) if ids.is_empty() => return Answered::Unneeded(format!("the user has no {}", kind.noun())),
         Err(error @ ApiError::NotFound) => return Answered::Unneeded(error.to_string()),
@@ -107,7 +103,9 @@ async fn ended(
     }
     let Ok(before) = before else {
         let (noun, scope) = (kind.noun(), kind.scope_to_read());
-        return Answered::Accepted(format!("the tenant says that the {noun} are gone; without `{scope}` nobody looked"));
+        return Answered::Accepted(format!(
+            "the tenant says that the {noun} are gone; without `{scope}` nobody looked"
+        ));
     };
     // One that was made since is another login, and not what was to be ended.
     let left = |seen: &BTreeSet<String>| seen.intersection(&before).count();

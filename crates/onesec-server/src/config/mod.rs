@@ -3,6 +3,7 @@
 mod enforcement;
 mod keys;
 mod meant;
+mod revocation;
 mod said;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub use crate::gateway::{ClientUse, PassRule, UnprovenSubject};
 pub use crate::identity::IssuerConfig;
 pub use onesec_telemetry::network::Network;
 pub use onesec_telemetry::time::parse_duration;
+pub use revocation::RevokeAt;
 pub use units::parse_size;
 
 /// What the server is to do. Made by [`Config::load`]; the fields are public so that an embedder or the command line
@@ -192,6 +194,8 @@ pub struct TokenVaultConfig {
     pub unproven_subject: UnprovenSubject,
     /// The longest that one upstream request may take.
     pub request_timeout: Duration,
+    /// Providers that may be asked to end their own tokens; those tokens are held while they live.
+    pub revoke_at_provider: Vec<RevokeAt>,
     /// A file of root certificates in PEM, trusted besides the system's.
     pub extra_root_ca: Option<PathBuf>,
 }

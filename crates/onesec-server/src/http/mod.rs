@@ -34,6 +34,7 @@ mod records;
 mod registrations;
 mod rehearsal;
 mod responses;
+mod revocations;
 mod routes;
 mod serve;
 mod stream;
@@ -67,6 +68,7 @@ use crate::enforce::{Able, Executors};
 use crate::identity::Identity;
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
+use crate::revoke::Revocations;
 
 /// What handlers share.
 pub(crate) struct App {
@@ -80,6 +82,7 @@ pub(crate) struct App {
     /// What every exchange must prove besides the credential.
     possession: Possession,
     executors: Arc<Executors>,
+    revocations: Arc<Revocations>,
     /// What can be carried out here.
     able: Able,
     /// We speak TLS ourselves.
@@ -110,6 +113,7 @@ pub(crate) struct AppParts {
     pub(crate) identity: Arc<Identity>,
     pub(crate) possession: Possession,
     pub(crate) executors: Arc<Executors>,
+    pub(crate) revocations: Arc<Revocations>,
     pub(crate) able: Able,
     pub(crate) tls: bool,
     pub(crate) stopping: watch::Receiver<bool>,
@@ -131,6 +135,7 @@ impl App {
             identity: parts.identity,
             possession: parts.possession,
             executors: parts.executors,
+            revocations: parts.revocations,
             able: parts.able,
             tls: parts.tls,
             scorer: Arc::new(Scorer::new()),

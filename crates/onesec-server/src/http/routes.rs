@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use super::{
     App, agents, alerts, approvals, canaries, catalogue, connections, contain, decide, delegations, discovery,
     enforcement, events, exceptions, exchange, going_live, health, keys, layers, openapi, policies, processes,
-    registrations, rehearsal, responses, stream, token, tools, users,
+    registrations, rehearsal, responses, revocations, stream, token, tools, users,
 };
 use crate::keys::KeyScope;
 
@@ -219,6 +219,21 @@ pub(super) static ROUTES: &[Route] = &[
     route(("post", "/api/v1/responses/{id}/complete"), Key(Respond), "Hand in what an action waits for", || {
         post(responses::complete)
     }),
+    route(("post", "/api/v1/revocations"), Key(Respond), "Take access back, everywhere", || post(revocations::create))
+        .answers(&[200, 202]),
+    route(("get", "/api/v1/revocations"), Key(Read), "List revocations", || get(revocations::list)).query(&[
+        "limit",
+        "cursor",
+        "user_id",
+        "agent_id",
+        "connection",
+        "state",
+    ]),
+    route(("get", "/api/v1/revocations/{id}"), Key(Read), "One revocation, step by step", || get(revocations::show)),
+    route(("post", "/api/v1/revocations/{id}/retry"), Key(Respond), "Try failed steps again", || {
+        post(revocations::retry)
+    })
+    .answers(&[202]),
     route(("get", "/api/v1/approvals"), Key(Read), "List what waits for a person", || get(approvals::list))
         .query(&["status"]),
     route(("get", "/api/v1/approvals/{id}"), Key(Read), "What waits for a person", || get(approvals::show)),

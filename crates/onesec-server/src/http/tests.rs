@@ -64,6 +64,13 @@ impl Bench {
         options.assemble = Arc::new(|_| Ok(onesec_detectors::all(&onesec_detectors::Settings::default())));
         let core = Core::start(options).expect("core");
         let (stop, stopping) = watch::channel(false);
+        let identity = Arc::new(Identity::without_past(dir.path(), core.now()));
+        let revocations = crate::revoke::Revocations::new(
+            (core.clone(), identity.clone()),
+            onesec_actions::Clients::new([]),
+            std::collections::BTreeMap::new(),
+            Arc::default(),
+        );
         let app = App::new(AppParts {
             core: core.clone(),
             keys: KeyRing::default(),
@@ -72,9 +79,10 @@ impl Bench {
             hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             vaults: std::collections::BTreeMap::new(),
-            identity: Arc::new(Identity::without_past(dir.path(), core.now())),
+            identity,
             possession: onesec_telemetry::Possession::None,
             executors: Arc::new(crate::enforce::Executors::new(core.clone(), Arc::default())),
+            revocations: Arc::new(revocations),
             able: crate::enforce::Able::new(Arc::default()),
             tls: false,
             stopping,
