@@ -2,6 +2,7 @@
 
 mod cascade;
 mod crash;
+mod signals;
 
 use onesec_auth0_sim::ClientSpec;
 use onesec_e2e::world::{ANA, CALENDAR, CLIENT, GOOGLE};

@@ -163,7 +163,7 @@ fn answer(request: &Request, lies: bool, shared: &Shared) -> (u16, Value) {
                 return (401, json!({}));
             }
             let body: Value = serde_json::from_str(&text).unwrap_or_default();
-            let token = body["access_token"].as_str().unwrap_or_default().to_owned();
+            let token = body.get("access_token").and_then(Value::as_str).unwrap_or_default().to_owned();
             match method {
                 "DELETE" if end(&token) => (204, json!({})),
                 "POST" if !revoked.contains(&token) => (200, json!({})),

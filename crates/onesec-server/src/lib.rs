@@ -39,5 +39,6 @@ pub mod keys;
 pub mod metrics;
 mod revoke;
 pub mod server;
+mod signals;
 
 pub use cli::main_with;

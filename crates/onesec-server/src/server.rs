@@ -5,7 +5,9 @@ mod descriptors;
 mod detectors;
 mod error;
 mod identity;
+mod reach;
 mod revocation;
+mod signals;
 mod vaults;
 
 use std::net::SocketAddr;
@@ -23,7 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::detectors::{assemble, check_detectors};
-use self::vaults::vaults;
+use self::reach::{Reach, reach};
 use crate::config::Config;
 use crate::core::{Core, CoreError, CoreOptions, Order, SharedAssemble, TenantSetup};
 use crate::enforce::{Able, Executors, know, outside_actions, own_actions};
@@ -111,13 +113,9 @@ async fn finish(
     let metrics = Metrics::new();
     let (stop, stopping) = watch::channel(false);
     let token_vault = config.token_vault.is_some();
-    let identity = Arc::new(self::identity::identity(&config, &core)?);
-    let providers = self::revocation::to_providers(&config)?;
-    let vaults = vaults(&config, &core, (&identity, &providers.held))?;
+    let Reach { identity, vaults, auth0, revocations, transmitters } = reach(&config, &core)?;
     let outside = (config.hooks.as_slice(), config.public_url.as_ref());
-    let at_auth0 = auth0::at_auth0(&config, &core)?;
-    let revocations = self::revocation::revocations((&core, &identity), &at_auth0, providers);
-    let (mut actions, webhooks) = outside_actions(&core, outside, at_auth0)?;
+    let (mut actions, webhooks) = outside_actions(&core, outside, auth0)?;
     actions.extend(own_actions(&core, &config.trusted_proxies, config.firewall));
     let actions = Arc::new(actions);
     let able = Able::new(actions.clone());
@@ -135,6 +133,7 @@ async fn finish(
         possession: config.possession,
         executors: executors.clone(),
         revocations: revocations.clone(),
+        transmitters,
         able: able.clone(),
         tls: tls.is_some(),
         stopping: stopping.clone(),

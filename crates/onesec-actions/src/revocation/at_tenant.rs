@@ -64,7 +64,7 @@ pub async fn end_sessions_and_tokens(
         if tokens { Some(Kind::Tokens.list(management, user).await) } else { None },
         if sessions { Some(Kind::Sessions.list(management, user).await) } else { None },
     );
-    let at_once = tokens && sessions && is_worth_it(&before.0, &before.1);
+    let at_once = tokens && sessions && is_worth_it(before.0.as_ref(), before.1.as_ref());
     let done = if at_once { management.revoke_access(user).await.is_ok() } else { false };
     let (listed_tokens, listed_sessions) = before;
     let mut answers = [None, None];
@@ -78,11 +78,12 @@ pub async fn end_sessions_and_tokens(
     answers
 }
 
-/// Where the tenant is down there is no use in asking it twice.
-fn is_worth_it(tokens: &Option<Listed>, sessions: &Option<Listed>) -> bool {
-    let down = |listed: &Option<Listed>| matches!(listed, Some(Err(error)) if error.is_outage());
-    let empty = |listed: &Option<Listed>| matches!(listed, Some(Ok(ids)) if ids.is_empty());
-    !down(tokens) && !down(sessions) && !(empty(tokens) && empty(sessions))
+/// Where the tenant is down there is no use in asking it more, nor where there is nothing.
+fn is_worth_it(tokens: Option<&Listed>, sessions: Option<&Listed>) -> bool {
+    let down = |listed: Option<&Listed>| matches!(listed, Some(Err(error)) if error.is_outage());
+    let empty = |listed: Option<&Listed>| matches!(listed, Some(Ok(ids)) if ids.is_empty());
+    let nothing = empty(tokens) && empty(sessions);
+    !nothing && !down(tokens) && !down(sessions)
 }
 
 /// Withdraws what a user consented to.

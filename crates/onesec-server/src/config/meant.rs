@@ -48,6 +48,7 @@ pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
         possession: possession(said),
         link_lifetime: link_lifetime(said)?,
         root_keys: said.text("delegations.root_keys").map(PathBuf::from),
+        signals: super::signals::signals(said)?,
     };
     Ok(config)
 }
@@ -304,9 +305,10 @@ fn tenants(said: &Said) -> Result<Vec<TenantConfig>, ConfigError> {
         })?;
         let token_vault = token_vault(&said).map_err(|error| error.below(&path))?;
         let agent_issuers = agent_issuers(&said).map_err(|error| error.below(&path))?;
+        let signals = super::signals::signals(&said).map_err(|error| error.below(&path))?;
         let exclusive = said.connections("token_vault.exclusive");
         let ledger_complete = said.connections("token_vault.ledger_complete");
-        tenants.push(TenantConfig { name, token_vault, agent_issuers, exclusive, ledger_complete });
+        tenants.push(TenantConfig { name, token_vault, agent_issuers, signals, exclusive, ledger_complete });
     }
     Ok(tenants)
 }

@@ -5,6 +5,7 @@ mod keys;
 mod meant;
 mod revocation;
 mod said;
+mod signals;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -22,6 +23,7 @@ use url::Url;
 use crate::core::Retention;
 pub use crate::gateway::{ClientUse, PassRule, UnprovenSubject};
 pub use crate::identity::IssuerConfig;
+pub use crate::signals::{SignalPart, SignalsConfig, TransmitterConfig, TransmitterKeys};
 pub use onesec_telemetry::network::Network;
 pub use onesec_telemetry::time::parse_duration;
 pub use revocation::RevokeAt;
@@ -70,6 +72,8 @@ pub struct Config {
     pub link_lifetime: Duration,
     /// A file of public keys (JWKS) that may sign for users, besides ours.
     pub root_keys: Option<PathBuf>,
+    /// Whose security events are believed.
+    pub signals: SignalsConfig,
 }
 
 /// Files of a certificate and its key, in PEM.
@@ -107,6 +111,8 @@ pub struct TenantConfig {
     pub token_vault: Option<TokenVaultConfig>,
     /// Its own issuers of agents' tokens.
     pub agent_issuers: Vec<IssuerConfig>,
+    /// Whose security events are believed about its users.
+    pub signals: SignalsConfig,
     /// Connections of it at which every exchange goes through us; `*` is all.
     pub exclusive: Vec<String>,
     /// Connections of it whose links are all known; `*` is all.

@@ -36,6 +36,7 @@ mod rehearsal;
 mod responses;
 mod revocations;
 mod routes;
+mod security_events;
 mod serve;
 mod stream;
 #[cfg(test)]
@@ -69,6 +70,7 @@ use crate::identity::Identity;
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
 use crate::revoke::Revocations;
+use crate::signals::Transmitters;
 
 /// What handlers share.
 pub(crate) struct App {
@@ -83,6 +85,7 @@ pub(crate) struct App {
     possession: Possession,
     executors: Arc<Executors>,
     revocations: Arc<Revocations>,
+    transmitters: Transmitters,
     /// What can be carried out here.
     able: Able,
     /// We speak TLS ourselves.
@@ -114,6 +117,7 @@ pub(crate) struct AppParts {
     pub(crate) possession: Possession,
     pub(crate) executors: Arc<Executors>,
     pub(crate) revocations: Arc<Revocations>,
+    pub(crate) transmitters: Transmitters,
     pub(crate) able: Able,
     pub(crate) tls: bool,
     pub(crate) stopping: watch::Receiver<bool>,
@@ -136,6 +140,7 @@ impl App {
             possession: parts.possession,
             executors: parts.executors,
             revocations: parts.revocations,
+            transmitters: parts.transmitters,
             able: parts.able,
             tls: parts.tls,
             scorer: Arc::new(Scorer::new()),

@@ -8,7 +8,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use super::{
     App, agents, alerts, approvals, canaries, catalogue, connections, contain, decide, delegations, discovery,
     enforcement, events, exceptions, exchange, going_live, health, keys, layers, openapi, policies, processes,
-    registrations, rehearsal, responses, revocations, stream, token, tools, users,
+    registrations, rehearsal, responses, revocations, security_events, stream, token, tools, users,
 };
 use crate::keys::KeyScope;
 
@@ -21,6 +21,8 @@ pub(super) enum Access {
     Key(KeyScope),
     /// OAuth clients whose secret is a key with this scope. The handler finds it: it may be in the body.
     Client(KeyScope),
+    /// Whoever signed what is sent, with a key that is believed. The handler finds it.
+    Signed,
 }
 
 /// One route.
@@ -71,7 +73,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .fallback(layers::nothing_here)
 }
 
-use Access::{Client, Key, Open};
+use Access::{Client, Key, Open, Signed};
 use KeyScope::{Admin, EventsWrite, Exchange, Read, Respond};
 
 const PAGE: &[&str] = &["limit", "cursor"];
@@ -232,6 +234,10 @@ pub(super) static ROUTES: &[Route] = &[
     route(("get", "/api/v1/revocations/{id}"), Key(Read), "One revocation, step by step", || get(revocations::show)),
     route(("post", "/api/v1/revocations/{id}/retry"), Key(Respond), "Try failed steps again", || {
         post(revocations::retry)
+    })
+    .answers(&[202]),
+    route(("post", "/api/v1/security-events"), Signed, "Tell of a security event (RFC 8935)", || {
+        post(security_events::receive)
     })
     .answers(&[202]),
     route(("get", "/api/v1/approvals"), Key(Read), "List what waits for a person", || get(approvals::list))

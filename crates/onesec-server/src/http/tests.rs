@@ -71,6 +71,7 @@ impl Bench {
             std::collections::BTreeMap::new(),
             Arc::default(),
         );
+        let revocations = Arc::new(revocations);
         let app = App::new(AppParts {
             core: core.clone(),
             keys: KeyRing::default(),
@@ -82,7 +83,8 @@ impl Bench {
             identity,
             possession: onesec_telemetry::Possession::None,
             executors: Arc::new(crate::enforce::Executors::new(core.clone(), Arc::default())),
-            revocations: Arc::new(revocations),
+            transmitters: crate::signals::Transmitters::new(core.clone(), revocations.clone()),
+            revocations,
             able: crate::enforce::Able::new(Arc::default()),
             tls: false,
             stopping,
@@ -174,6 +176,7 @@ async fn every_route_of_the_document_is_there_and_behind_its_scope() {
         let bare = bench.send(request(&method, &path).body(Body::empty()).expect("request")).await;
         match route.access {
             Access::Open => assert!(bare.status == 200 || bare.status == 503, "{path}"),
+            Access::Signed => assert!(bare.status == 400 && bare.json()["err"] == "invalid_request", "{path}"),
             Access::Client(scope) => {
                 assert!(bare.status == 400 && bare.headers["content-type"] == "application/json", "{path}");
                 assert_eq!(operation["x-onesec-scope"], scope.as_str());

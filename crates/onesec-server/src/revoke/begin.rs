@@ -15,6 +15,8 @@ use crate::core::CoreError;
 /// What is asked for.
 pub(crate) struct Wish {
     pub(crate) target: Target,
+    /// Whether what was lent counts no more here; for people it is always so.
+    pub(crate) own: bool,
     /// The stations; the usual ones where absent.
     pub(crate) parts: Option<Vec<Part>>,
     /// Refresh tokens of these clients only.
@@ -133,7 +135,7 @@ impl Revocations {
             None => Ulid::generate().to_string().to_lowercase(),
         };
         let id = Name::new(&format!("rev_{id}")).map_err(|_| NotBegun::Core(CoreError::UnknownTenant))?;
-        let said = json!({"target": target, "parts": parts, "clients": wish.clients}).to_string();
+        let said = json!({"target": target, "own": wish.own, "parts": parts, "clients": wish.clients}).to_string();
         let mut steps = vec![Step::pending(OWN, None, now)];
         // Where tokens of providers may be is found out in the first step.
         let others = parts.iter().filter(|part| **part != Part::Provider);
@@ -142,6 +144,7 @@ impl Revocations {
             id,
             state: State::Running,
             target,
+            own: wish.own,
             parts,
             clients: wish.clients.clone(),
             reason: wish.reason.clone(),

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use onesec_actions::{AtProvider, Clients, HeldTokens};
+use onesec_actions::{Answered, AtProvider, Clients, HeldTokens};
 use onesec_auth0::Management;
 use onesec_journal::{JournalError, LedgerFilter, LedgerTable, LedgerWrite};
 use onesec_telemetry::event::Json;
@@ -131,12 +131,13 @@ impl Revocations {
         let permit = self.room.acquire().await;
         let key = (tenant.clone(), id.clone());
         match self.read(tenant, id).await {
-            Ok(Some(revocation)) if revocation.next_at().is_some_and(|next| next <= self.core.now()) => {
-                if let Err(error) = self.work(tenant, revocation).await {
+            Ok(Some(revocation)) if revocation.state == State::Running => {
+                // Nothing is left to do where its first step was its only one.
+                let is_due = revocation.next_at().is_none_or(|next| next <= self.core.now());
+                if is_due && let Err(error) = self.work(tenant, revocation).await {
                     tracing::error!(%id, %error, "a revocation cannot be recorded: it goes on later");
                 }
             }
-            Ok(Some(revocation)) if revocation.next_at().is_some() => {}
             Ok(_) => drop(self.open.lock().remove(&key)),
             Err(error) => tracing::error!(%id, %error, "a revocation cannot be read: it goes on later"),
         }
@@ -180,7 +181,11 @@ impl Revocations {
         }
         let given_out = given_out(&self.core, tenant, &revocation.target).await?;
         let seen = connections(&given_out);
-        let answered = stop::stop(&self.core, tenant, (&revocation, &seen)).await;
+        let answered = if revocation.own {
+            stop::stop(&self.core, tenant, (&revocation, &seen)).await
+        } else {
+            Answered::Unneeded("what was lent stays: less than that was asked for".to_owned())
+        };
         if let Some(step) = revocation.step_mut(report::OWN, None) {
             step.note(&answered, self.core.now());
         }

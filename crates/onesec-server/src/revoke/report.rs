@@ -50,6 +50,8 @@ pub(crate) struct Revocation {
     pub(crate) state: State,
     #[serde(flatten)]
     pub(crate) target: Target,
+    /// What was lent counts no more here.
+    pub(crate) own: bool,
     pub(crate) parts: Vec<Part>,
     /// Refresh tokens of these clients only.
     #[serde(default)]

@@ -69,7 +69,7 @@ impl Providers {
         let (mut taken, mut ended) = (Taken::new(), Vec::new());
         let due = revocation.steps.iter().filter(|step| step.step.as_str() == Part::Provider.as_str());
         for connection in due.filter(|step| step.is_due(now)).filter_map(|step| step.connection.as_ref()) {
-            let (answer, more) = self.end_at(tenant, (revocation, connection), given_out, now).await;
+            let (answer, more) = self.end_at(tenant, (revocation, connection), (given_out, now)).await;
             taken.push((Part::Provider, Some(connection.clone()), answer));
             ended.extend(more);
         }
@@ -80,8 +80,7 @@ impl Providers {
         &self,
         tenant: &TenantId,
         (revocation, connection): (&Revocation, &ConnectionName),
-        given_out: &[GivenOut],
-        now: Timestamp,
+        (given_out, now): (&[GivenOut], Timestamp),
     ) -> (Answered, Vec<Thumbprint>) {
         let held = self.held(tenant, (revocation, connection), now);
         let there: BTreeSet<Thumbprint> = held.iter().map(|held| held.token.thumbprint()).collect();

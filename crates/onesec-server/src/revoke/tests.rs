@@ -14,6 +14,7 @@ fn revocation() -> Revocation {
         id: Name::new("rev_1").expect("a name"),
         state: State::Running,
         target: Target { user_id: UserId::new("auth0|ana").ok(), connection: None, agent_id: None },
+        own: true,
         parts: Part::ALL.to_vec(),
         clients: Vec::new(),
         reason: None,

@@ -1,0 +1,39 @@
+//! Whom the server knows and reaches: agents, users, Auth0, providers, transmitters.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use onesec_telemetry::TenantId;
+
+use super::StartError;
+use super::auth0::at_auth0;
+use super::identity::identity;
+use super::revocation::{revocations, to_providers};
+use super::signals::transmitters;
+use super::vaults::vaults;
+use crate::config::Config;
+use crate::core::Core;
+use crate::enforce::AtAuth0;
+use crate::http::TenantVault;
+use crate::identity::Identity;
+use crate::revoke::Revocations;
+use crate::signals::Transmitters;
+
+pub(super) struct Reach {
+    pub(super) identity: Arc<Identity>,
+    pub(super) vaults: BTreeMap<TenantId, TenantVault>,
+    pub(super) auth0: AtAuth0,
+    pub(super) revocations: Arc<Revocations>,
+    pub(super) transmitters: Transmitters,
+}
+
+/// As configured. Nobody is asked yet.
+pub(super) fn reach(config: &Config, core: &Core) -> Result<Reach, StartError> {
+    let identity = Arc::new(identity(config, core)?);
+    let providers = to_providers(config)?;
+    let vaults = vaults(config, core, (&identity, &providers.held))?;
+    let auth0 = at_auth0(config, core)?;
+    let revocations = revocations((core, &identity), &auth0, providers);
+    let transmitters = transmitters(config, (core, &revocations))?;
+    Ok(Reach { identity, vaults, auth0, revocations, transmitters })
+}
