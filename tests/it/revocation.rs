@@ -1,5 +1,6 @@
 //! Access is taken back: here at once, at Auth0, at the provider; and each answer is what was seen.
 
+mod accounts;
 mod cascade;
 mod crash;
 mod signals;

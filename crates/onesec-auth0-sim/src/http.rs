@@ -26,7 +26,7 @@ use tower::ServiceExt as _;
 
 use crate::fault::{CloseConnection, Endpoint};
 use crate::state::{RequestKind, State};
-use crate::{accounts, answer, grants, management, revocation};
+use crate::{accounts, answer, connect, grants, management, revocation};
 
 /// What handlers and the handle share.
 pub(crate) struct Shared {
@@ -43,6 +43,9 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/oauth/token", post(token))
         .route("/.well-known/jwks.json", get(jwks))
         .route("/.well-known/openid-configuration", get(discovery))
+        .route("/me/v1/connected-accounts/connect", post(connect::connect))
+        .route("/me/v1/connected-accounts/complete", post(connect::complete))
+        .route("/connect", get(connect::browser))
         .route("/me/v1/connected-accounts/accounts", get(accounts::list_mine))
         .route("/me/v1/connected-accounts/accounts/{id}", delete(accounts::delete_mine))
         .route("/api/v2/users/{id}/connected-accounts", get(accounts::list_as_admin))

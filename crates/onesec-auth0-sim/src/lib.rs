@@ -34,6 +34,7 @@ mod accounts;
 mod answer;
 mod clients;
 mod config;
+mod connect;
 mod exchange;
 mod fault;
 mod form;

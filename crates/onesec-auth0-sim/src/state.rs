@@ -71,6 +71,8 @@ pub(crate) struct State {
     pub(crate) users: HashSet<String>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) refresh_tokens: HashMap<Thumbprint, RefreshToken>,
+    /// Connections that were begun, by their session.
+    pub(crate) connecting: BTreeMap<String, crate::connect::Connecting>,
     /// Sessions and their users.
     pub(crate) sessions: BTreeMap<String, String>,
     /// Consents by id: the user and the client.
@@ -107,6 +109,7 @@ impl State {
             users: HashSet::new(),
             accounts: Vec::new(),
             refresh_tokens: HashMap::new(),
+            connecting: BTreeMap::new(),
             sessions: BTreeMap::new(),
             grants: BTreeMap::new(),
             can_revoke_access: true,

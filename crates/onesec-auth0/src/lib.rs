@@ -66,7 +66,10 @@ pub use error::{ExchangeError, OAuthCode};
 pub use http::{HttpClient, HttpError, HttpOptions, Roots, http_client, http_client_resolving};
 pub use jwks::{Jwks, JwksError, JwksOptions, VerifyError};
 pub use management::{GrantInfo, Management, RefreshTokenInfo, SessionInfo, UserFlag};
-pub use my_account::{ConnectedAccount, MyAccount};
+pub use my_account::{
+    AccountInfo, Complaint, ConnectError, ConnectParams, ConnectRequest, ConnectedAccount, Connecting, MyAccount,
+    ValidationError,
+};
 pub use origin::{Forwarded, Origin, OriginOptions, ToForward};
 pub use pass_through::{PassThrough, PassedThrough};
 pub use resolver::{ProofError, ProofKind, ResolvedUser, Subject, SubjectResolver};

@@ -28,6 +28,7 @@ mod causes;
 mod cli;
 pub mod clock;
 pub mod config;
+mod connect;
 pub mod core;
 mod demo;
 mod enforce;

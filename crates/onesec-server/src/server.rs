@@ -113,8 +113,9 @@ async fn finish(
     let metrics = Metrics::new();
     let (stop, stopping) = watch::channel(false);
     let token_vault = config.token_vault.is_some();
-    let Reach { identity, vaults, auth0, revocations, transmitters } = reach(&config, &core)?;
+    let Reach { identity, vaults, auth0, revocations, transmitters, redirect_uris } = reach(&config, &core)?;
     let outside = (config.hooks.as_slice(), config.public_url.as_ref());
+    let my_account = auth0.my_account.clone();
     let (mut actions, webhooks) = outside_actions(&core, outside, auth0)?;
     actions.extend(own_actions(&core, &config.trusted_proxies, config.firewall));
     let actions = Arc::new(actions);
@@ -134,6 +135,8 @@ async fn finish(
         executors: executors.clone(),
         revocations: revocations.clone(),
         transmitters,
+        my_account,
+        redirect_uris,
         able: able.clone(),
         tls: tls.is_some(),
         stopping: stopping.clone(),

@@ -52,6 +52,7 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("token_vault.proxy.origin", Type::Text),
     ("token_vault.proxy.origin_host", Type::Text),
     ("token_vault.proxy.api_key", Type::Secret),
+    ("token_vault.connect_redirect_uris", Type::Texts),
     ("token_vault.revoke_at_provider", Type::Sections(super::revocation::REVOKE_AT)),
     ("token_vault.exclusive", Type::Connections),
     ("token_vault.ledger_complete", Type::Connections),

@@ -209,6 +209,7 @@ fn token_vault(said: &Said) -> Result<Option<TokenVaultConfig>, ConfigError> {
         audiences: said.texts("token_vault.audience"),
         unproven_subject,
         request_timeout: said.duration("token_vault.request_timeout").unwrap_or(Duration::from_secs(10)),
+        connect_redirect_uris: said.texts("token_vault.connect_redirect_uris"),
         revoke_at_provider: super::revocation::revoke_at(said)?,
         extra_root_ca: said.text("token_vault.extra_root_ca").map(PathBuf::from),
     }))

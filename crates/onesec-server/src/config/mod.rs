@@ -200,6 +200,8 @@ pub struct TokenVaultConfig {
     pub unproven_subject: UnprovenSubject,
     /// The longest that one upstream request may take.
     pub request_timeout: Duration,
+    /// Where browsers may come back to when accounts are connected through us, each exactly so.
+    pub connect_redirect_uris: Vec<String>,
     /// Providers that may be asked to end their own tokens; those tokens are held while they live.
     pub revoke_at_provider: Vec<RevokeAt>,
     /// A file of root certificates in PEM, trusted besides the system's.

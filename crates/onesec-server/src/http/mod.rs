@@ -9,6 +9,7 @@ mod canaries;
 mod catalogue;
 mod client;
 mod client_certificates;
+mod connected_accounts;
 mod connections;
 mod contain;
 mod custom_domain;
@@ -51,6 +52,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
+use onesec_actions::Clients;
+use onesec_auth0::MyAccount;
 use onesec_journal::{JournalError, Reader};
 use onesec_telemetry::{Possession, TenantId, Timestamp};
 use onesec_text::Scorer;
@@ -64,6 +67,7 @@ use self::exchange::Vault;
 use self::gate::Hosts;
 use self::problem::Problem;
 use crate::config::Network;
+use crate::connect::Connections;
 use crate::core::Core;
 use crate::enforce::{Able, Executors};
 use crate::identity::Identity;
@@ -86,6 +90,10 @@ pub(crate) struct App {
     executors: Arc<Executors>,
     revocations: Arc<Revocations>,
     transmitters: Transmitters,
+    my_account: Clients<MyAccount>,
+    /// Where browsers may come back to with a code.
+    redirect_uris: BTreeMap<TenantId, Vec<String>>,
+    connecting: Connections,
     /// What can be carried out here.
     able: Able,
     /// We speak TLS ourselves.
@@ -118,6 +126,8 @@ pub(crate) struct AppParts {
     pub(crate) executors: Arc<Executors>,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) transmitters: Transmitters,
+    pub(crate) my_account: Clients<MyAccount>,
+    pub(crate) redirect_uris: BTreeMap<TenantId, Vec<String>>,
     pub(crate) able: Able,
     pub(crate) tls: bool,
     pub(crate) stopping: watch::Receiver<bool>,
@@ -141,6 +151,9 @@ impl App {
             executors: parts.executors,
             revocations: parts.revocations,
             transmitters: parts.transmitters,
+            my_account: parts.my_account,
+            redirect_uris: parts.redirect_uris,
+            connecting: Connections::default(),
             able: parts.able,
             tls: parts.tls,
             scorer: Arc::new(Scorer::new()),

@@ -124,7 +124,12 @@ fn parameters(route: &Route) -> Vec<Value> {
         let description = "For operators: the tenant that is meant";
         json!({"name": "tenant", "in": "query", "description": description, "schema": {"type": "string"}})
     });
-    path.chain(query).chain(tenant).collect()
+    let own_token = route.path.starts_with("/api/v1/connected-accounts").then(|| {
+        let description = "The user's own access token for the My Account API";
+        json!({"name": "X-My-Account-Token", "in": "header", "required": true, "description": description,
+            "schema": {"type": "string"}})
+    });
+    path.chain(query).chain(tenant).chain(own_token).collect()
 }
 
 fn query_schema(name: &str) -> Value {
@@ -214,6 +219,12 @@ const BODIES: &[BodyMembers] = &[
     (("post", "/api/v1/enforcement/test"), &["alert"], &["address"]),
     (("post", "/api/v1/responses/{id}/complete"), &["my_account_token"], &[]),
     (
+        ("post", "/api/v1/connected-accounts/connect"),
+        &["connection", "redirect_uri", "state"],
+        &["scopes", "authorization_params"],
+    ),
+    (("post", "/api/v1/connected-accounts/complete"), &["auth_session", "connect_code", "state"], &[]),
+    (
         ("post", "/api/v1/revocations"),
         &[],
         &["user_id", "connection", "agent_id", "parts", "client_ids", "reason", "request_id"],
@@ -232,7 +243,7 @@ fn member_schema(name: &str) -> Value {
         "scopes" | "client_ids" => texts(),
         "parts" => json!({"type": "array", "items": {"enum": ["refresh_tokens", "sessions", "grants", "provider"]}}),
         "expires_at" => time(),
-        "alert" | "match" | "approval" | "never" => json!({"type": "object"}),
+        "alert" | "match" | "approval" | "never" | "authorization_params" => json!({"type": "object"}),
         "actions" => json!({"type": "array"}),
         "request" => json!({"enum": ["allow", "deny", "hold", "withhold"]}),
         "max_per_minute" | "days" => json!({"type": "integer"}),

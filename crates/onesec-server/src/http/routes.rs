@@ -6,9 +6,9 @@ use axum::Router;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
-    App, agents, alerts, approvals, canaries, catalogue, connections, contain, decide, delegations, discovery,
-    enforcement, events, exceptions, exchange, going_live, health, keys, layers, openapi, policies, processes,
-    registrations, rehearsal, responses, revocations, security_events, stream, token, tools, users,
+    App, agents, alerts, approvals, canaries, catalogue, connected_accounts, connections, contain, decide, delegations,
+    discovery, enforcement, events, exceptions, exchange, going_live, health, keys, layers, openapi, policies,
+    processes, registrations, rehearsal, responses, revocations, security_events, stream, token, tools, users,
 };
 use crate::keys::KeyScope;
 
@@ -74,7 +74,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
 }
 
 use Access::{Client, Key, Open, Signed};
-use KeyScope::{Admin, EventsWrite, Exchange, Read, Respond};
+use KeyScope::{Admin, EventsTrust, EventsWrite, Exchange, Read, Respond};
 
 const PAGE: &[&str] = &["limit", "cursor"];
 
@@ -166,6 +166,31 @@ pub(super) static ROUTES: &[Route] = &[
         "connection",
         "state",
     ]),
+    route(
+        ("post", "/api/v1/connected-accounts/connect"),
+        Key(EventsTrust),
+        "Begin to connect an account, as its user",
+        || post(connected_accounts::connect),
+    )
+    .answers(&[201]),
+    route(
+        ("post", "/api/v1/connected-accounts/complete"),
+        Key(EventsTrust),
+        "Complete what was begun, as the same user",
+        || post(connected_accounts::complete),
+    )
+    .answers(&[201]),
+    route(("get", "/api/v1/connected-accounts"), Key(EventsTrust), "A user's own accounts at Auth0", || {
+        get(connected_accounts::list)
+    })
+    .query(&["connection"]),
+    route(
+        ("delete", "/api/v1/connected-accounts/{id}"),
+        Key(EventsTrust),
+        "Disconnect an account, as its user",
+        || delete(connected_accounts::remove),
+    )
+    .answers(&[204]),
     route(("get", "/api/v1/users/{id}/agents"), Key(Read), "Agents that act for a user", || get(users::agents))
         .query(PAGE),
     route(("get", "/api/v1/users/{id}/can"), Key(Read), "Whether an agent may, and why", || get(users::can)).query(&[

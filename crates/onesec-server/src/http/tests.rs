@@ -84,6 +84,8 @@ impl Bench {
             possession: onesec_telemetry::Possession::None,
             executors: Arc::new(crate::enforce::Executors::new(core.clone(), Arc::default())),
             transmitters: crate::signals::Transmitters::new(core.clone(), revocations.clone()),
+            my_account: onesec_actions::Clients::new([]),
+            redirect_uris: std::collections::BTreeMap::new(),
             revocations,
             able: crate::enforce::Able::new(Arc::default()),
             tls: false,

@@ -25,6 +25,7 @@ pub(super) struct Reach {
     pub(super) auth0: AtAuth0,
     pub(super) revocations: Arc<Revocations>,
     pub(super) transmitters: Transmitters,
+    pub(super) redirect_uris: BTreeMap<TenantId, Vec<String>>,
 }
 
 /// As configured. Nobody is asked yet.
@@ -35,5 +36,8 @@ pub(super) fn reach(config: &Config, core: &Core) -> Result<Reach, StartError> {
     let auth0 = at_auth0(config, core)?;
     let revocations = revocations((core, &identity), &auth0, providers);
     let transmitters = transmitters(config, (core, &revocations))?;
-    Ok(Reach { identity, vaults, auth0, revocations, transmitters })
+    let own = config.token_vault.iter().map(|vault| (TenantId::default_tenant(), vault));
+    let others = config.tenants.iter().filter_map(|tenant| Some((tenant.name.clone(), tenant.token_vault.as_ref()?)));
+    let redirect_uris = own.chain(others).map(|(name, vault)| (name, vault.connect_redirect_uris.clone())).collect();
+    Ok(Reach { identity, vaults, auth0, revocations, transmitters, redirect_uris })
 }
