@@ -210,7 +210,7 @@ fn scopes_that_look_like_phishing_are_told_or_refused_first() {
         "{}",
         begun.text()
     );
-    let policies = json!([{"name": "no-phishing", "match": {"detectors": ["consent-phishing"]}, "request": "deny"}]);
+    let policies = json!([{"name": "no-phishing", "match": {"detectors": ["consent-phishing"], "min_severity": "MEDIUM"}, "request": "deny"}]);
     let world = with(&json!({})).live().with("enforcement", json!({"policies": policies})).start();
     let (ana, mut app) = (mine(&world, ANA), world.client(&["events:trust"]));
     let refused = send(&mut app, ("POST", CONNECT), &ana, &wanted(&risky));

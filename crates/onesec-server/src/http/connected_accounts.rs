@@ -113,7 +113,8 @@ async fn judged(app: &App, (caller, user): (&Caller, &UserId), wanted: &Wanted) 
         return Ok(json!([]));
     }
     let scopes = scopes(&wanted.scopes, &wanted.connection)?;
-    let sender = caller.sender(Channel::Api);
+    // A question, not a report: it has not happened yet.
+    let sender = Sender { channel: Channel::Decide, ..caller.sender(Channel::Api) };
     let app_id = sender.owner.as_ref().map_or("connect", Name::as_str);
     let details = Details::OauthConsent(OauthConsent {
         app_id: AppId::new(app_id).map_err(|_| Problem::internal())?,
