@@ -4,6 +4,7 @@ mod accounts;
 mod cascade;
 mod crash;
 mod signals;
+mod transmit;
 
 use onesec_auth0_sim::ClientSpec;
 use onesec_e2e::world::{ANA, CALENDAR, CLIENT, GOOGLE};

@@ -43,8 +43,8 @@ pub use firewall::Firewall;
 pub use log::Log;
 pub use process::{KillProcess, Process, Processes, identify, is_protected};
 pub use revocation::{
-    Answered, AtProvider, Held, HeldTokens, Provider, ProviderError, WhoseTokens, end_sessions_and_tokens,
-    revoke_tokens_of, withdraw_grants,
+    Answered, AtProvider, EventPush, Held, HeldTokens, Provider, ProviderError, Pushed, WhoseTokens,
+    end_sessions_and_tokens, revoke_tokens_of, withdraw_grants,
 };
 pub use tenant::{Clients, FlagUser, RevokeConnectedAccount, RevokeRefreshTokens};
 pub use webhook::{ClientFor, Hook, Webhooks};

@@ -5,6 +5,7 @@
 mod at_provider;
 mod at_tenant;
 mod held;
+mod push;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 pub use at_provider::{AtProvider, Provider, ProviderError};
 pub use at_tenant::{end_sessions_and_tokens, revoke_tokens_of, withdraw_grants};
 pub use held::{Held, HeldTokens, WhoseTokens};
+pub use push::{EventPush, Pushed};
 
 /// What one step of a revocation came to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -113,7 +113,7 @@ async fn finish(
     let metrics = Metrics::new();
     let (stop, stopping) = watch::channel(false);
     let token_vault = config.token_vault.is_some();
-    let Reach { identity, vaults, auth0, revocations, transmitters, redirect_uris } = reach(&config, &core)?;
+    let Reach { identity, vaults, auth0, revocations, transmitters, teller, redirect_uris } = reach(&config, &core)?;
     let outside = (config.hooks.as_slice(), config.public_url.as_ref());
     let my_account = auth0.my_account.clone();
     let (mut actions, webhooks) = outside_actions(&core, outside, auth0)?;
@@ -135,6 +135,7 @@ async fn finish(
         executors: executors.clone(),
         revocations: revocations.clone(),
         transmitters,
+        teller: teller.clone(),
         my_account,
         redirect_uris,
         able: able.clone(),
@@ -143,7 +144,10 @@ async fn finish(
     });
     let service = Service { router: router(app), metrics: metrics.clone(), tls: tls.clone() };
     let executing = tokio::spawn(executors.run(stopping.clone()));
-    let revoking = tokio::spawn(revocations.run(stopping.clone()));
+    let beyond = (revocations.run(stopping.clone()), teller.run(stopping.clone()));
+    let revoking = tokio::spawn(async move {
+        tokio::join!(beyond.0, beyond.1);
+    });
     let counting = tokio::spawn(count_alerts(core.clone(), metrics, stopping.clone()));
     let serving = tokio::spawn(serve(listener, service, limits, stopping));
     tracing::info!(

@@ -170,7 +170,7 @@ impl AtProvider {
     }
 }
 
-fn checked(url: &str) -> Result<Url, ProviderError> {
+pub(super) fn checked(url: &str) -> Result<Url, ProviderError> {
     let url = Url::parse(url).map_err(|_| ProviderError("its address cannot be read"))?;
     let local = match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -224,7 +224,7 @@ fn refused(status: u16) -> Answered {
 /// Between attempts that got no answer.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
 /// For one request.
-const TOTAL: Duration = Duration::from_secs(5);
+pub(super) const TOTAL: Duration = Duration::from_secs(5);
 /// Bytes of an answer that are read.
 const MOST_READ: usize = 16 * 1024;
 /// Seconds, where the provider does not say.

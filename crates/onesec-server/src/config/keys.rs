@@ -115,6 +115,8 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("security_events.transmitters", Type::Sections(super::signals::TRANSMITTER)),
     ("security_events.responses", Type::Sections(super::signals::RESPONSE)),
     ("security_events.max_age", Type::Duration),
+    ("security_events.issuer", Type::Text),
+    ("security_events.receivers", Type::Sections(super::signals::RECEIVER)),
     ("journal.retention.events", Type::Duration),
     ("journal.retention.alerts", Type::Duration),
     ("journal.retention.responses", Type::Duration),

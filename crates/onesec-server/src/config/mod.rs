@@ -23,7 +23,7 @@ use url::Url;
 use crate::core::Retention;
 pub use crate::gateway::{ClientUse, PassRule, UnprovenSubject};
 pub use crate::identity::IssuerConfig;
-pub use crate::signals::{SignalPart, SignalsConfig, TransmitterConfig, TransmitterKeys};
+pub use crate::signals::{ReceiverConfig, SignalPart, SignalsConfig, TransmitterConfig, TransmitterKeys};
 pub use onesec_telemetry::network::Network;
 pub use onesec_telemetry::time::parse_duration;
 pub use revocation::RevokeAt;

@@ -5,7 +5,7 @@ use onesec_telemetry::{ConnectionName, Secret};
 use super::ConfigError;
 use super::keys::Type;
 use super::said::Said;
-use crate::signals::{Known, SignalPart, SignalsConfig, TransmitterConfig, TransmitterKeys};
+use crate::signals::{Known, ReceiverConfig, SignalPart, SignalsConfig, TransmitterConfig, TransmitterKeys};
 
 /// One of `security_events.transmitters`.
 pub(super) const TRANSMITTER: &[(&str, Type)] = &[
@@ -24,6 +24,10 @@ pub(super) const TRANSMITTER: &[(&str, Type)] = &[
 /// One of `security_events.responses`.
 pub(super) const RESPONSE: &[(&str, Type)] = &[("event", Type::Text), ("parts", Type::Texts)];
 
+/// One of `security_events.receivers`.
+pub(super) const RECEIVER: &[(&str, Type)] =
+    &[("name", Type::Text), ("audience", Type::Text), ("url", Type::Text), ("authorization", Type::Secret)];
+
 pub(super) fn signals(said: &Said) -> Result<SignalsConfig, ConfigError> {
     let all = said.sections("security_events.transmitters").into_iter().enumerate();
     let transmitters = all.map(transmitter).collect::<Result<Vec<_>, _>>()?;
@@ -32,6 +36,16 @@ pub(super) fn signals(said: &Said) -> Result<SignalsConfig, ConfigError> {
     let mut signals = SignalsConfig::default();
     (signals.transmitters, signals.responses) = (transmitters, responses);
     signals.max_age = said.duration("security_events.max_age");
+    let all = said.sections("security_events.receivers").into_iter().enumerate();
+    signals.receivers = all.map(receiver).collect::<Result<Vec<_>, _>>()?;
+    signals.issuer = said.text("security_events.issuer").or_else(|| said.text("server.public_url"));
+    if !signals.receivers.is_empty() && signals.issuer.is_none() {
+        return Err(ConfigError::value("security_events.issuer", "is needed, or `server.public_url`"));
+    }
+    let names: std::collections::BTreeSet<&str> = signals.receivers.iter().map(|one| one.name.as_str()).collect();
+    if names.len() < signals.receivers.len() {
+        return Err(ConfigError::value("security_events.receivers", "must have names of their own"));
+    }
     Ok(signals)
 }
 
@@ -61,6 +75,17 @@ fn transmitter((index, said): (usize, Said)) -> Result<TransmitterConfig, Config
         untyped: said.switch("untyped").unwrap_or(false),
         authorization: said.text("authorization").map(Secret::new),
     })
+}
+
+fn receiver((index, said): (usize, Said)) -> Result<ReceiverConfig, ConfigError> {
+    let wrong = |name: &str, why: &str| ConfigError::value(&format!("security_events.receivers[{index}].{name}"), why);
+    let needed = |name: &str| said.text(name).filter(|text| !text.is_empty()).ok_or_else(|| wrong(name, "is needed"));
+    let (name, audience) = (needed("name")?, needed("audience")?);
+    if onesec_telemetry::Name::new(&name).map_or(true, |own| own.as_str() != name) {
+        return Err(wrong("name", "must be a plain name"));
+    }
+    let authorization = said.text("authorization").map(Secret::new);
+    Ok(ReceiverConfig { name, audience, url: said.text("url"), authorization })
 }
 
 fn response((index, said): (usize, Said)) -> Result<(String, Vec<SignalPart>), ConfigError> {

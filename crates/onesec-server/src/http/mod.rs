@@ -74,7 +74,7 @@ use crate::identity::Identity;
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
 use crate::revoke::Revocations;
-use crate::signals::Transmitters;
+use crate::signals::{Teller, Transmitters};
 
 /// What handlers share.
 pub(crate) struct App {
@@ -90,6 +90,7 @@ pub(crate) struct App {
     executors: Arc<Executors>,
     revocations: Arc<Revocations>,
     transmitters: Transmitters,
+    teller: Arc<Teller>,
     my_account: Clients<MyAccount>,
     /// Where browsers may come back to with a code.
     redirect_uris: BTreeMap<TenantId, Vec<String>>,
@@ -126,6 +127,7 @@ pub(crate) struct AppParts {
     pub(crate) executors: Arc<Executors>,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) transmitters: Transmitters,
+    pub(crate) teller: Arc<Teller>,
     pub(crate) my_account: Clients<MyAccount>,
     pub(crate) redirect_uris: BTreeMap<TenantId, Vec<String>>,
     pub(crate) able: Able,
@@ -151,6 +153,7 @@ impl App {
             executors: parts.executors,
             revocations: parts.revocations,
             transmitters: parts.transmitters,
+            teller: parts.teller,
             my_account: parts.my_account,
             redirect_uris: parts.redirect_uris,
             connecting: Connections::default(),

@@ -223,6 +223,7 @@ const BODIES: &[BodyMembers] = &[
         &["connection", "redirect_uri", "state"],
         &["scopes", "authorization_params"],
     ),
+    (("post", "/api/v1/security-events/poll"), &[], &["maxEvents", "returnImmediately", "ack", "setErrs"]),
     (("post", "/api/v1/connected-accounts/complete"), &["auth_session", "connect_code", "state"], &[]),
     (
         ("post", "/api/v1/revocations"),
@@ -240,10 +241,12 @@ const POLICY_OF_PATH: &[&str] = &["name", "request", "actions", "approval", "coo
 
 fn member_schema(name: &str) -> Value {
     match name {
-        "scopes" | "client_ids" => texts(),
+        "scopes" | "client_ids" | "ack" => texts(),
+        "maxEvents" => json!({"type": "integer"}),
+        "returnImmediately" => json!({"type": "boolean", "default": false}),
         "parts" => json!({"type": "array", "items": {"enum": ["refresh_tokens", "sessions", "grants", "provider"]}}),
         "expires_at" => time(),
-        "alert" | "match" | "approval" | "never" | "authorization_params" => json!({"type": "object"}),
+        "alert" | "match" | "approval" | "never" | "authorization_params" | "setErrs" => json!({"type": "object"}),
         "actions" => json!({"type": "array"}),
         "request" => json!({"enum": ["allow", "deny", "hold", "withhold"]}),
         "max_per_minute" | "days" => json!({"type": "integer"}),

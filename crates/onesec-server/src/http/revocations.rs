@@ -43,6 +43,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, caller: Caller, request:
     let wish = Wish {
         target: Target { user_id: wanted.user_id, connection: wanted.connection, agent_id: wanted.agent_id },
         own: true,
+        told: false,
         parts: wanted.parts,
         clients: wanted.client_ids,
         reason: note(wanted.reason)?,

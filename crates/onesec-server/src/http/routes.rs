@@ -265,6 +265,13 @@ pub(super) static ROUTES: &[Route] = &[
         post(security_events::receive)
     })
     .answers(&[202]),
+    route(("get", "/api/v1/security-events"), Key(Read), "Security events that wait, or were given up", || {
+        get(security_events::list)
+    })
+    .query(&["limit", "cursor", "user_id", "state"]),
+    route(("post", "/api/v1/security-events/poll"), Key(Read), "Fetch security events (RFC 8936)", || {
+        post(security_events::poll)
+    }),
     route(("get", "/api/v1/approvals"), Key(Read), "List what waits for a person", || get(approvals::list))
         .query(&["status"]),
     route(("get", "/api/v1/approvals/{id}"), Key(Read), "What waits for a person", || get(approvals::show)),

@@ -1,17 +1,25 @@
-//! Security events by push (RFC 8935).
+//! Security events: taken by push (RFC 8935), given to those who fetch (RFC 8936).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use onesec_identity::MAX_TOKEN_BYTES;
-use onesec_telemetry::Secret;
-use serde_json::json;
+use onesec_journal::LedgerTable;
+use onesec_telemetry::{Channel, Secret};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use super::App;
+use super::answer::{self, Answer};
 use super::body;
+use super::params::Params;
+use super::problem::Problem;
+use crate::keys::Caller;
 use crate::signals::NotTaken;
 
 /// `POST /api/v1/security-events`: 202 once what the event asks for is durable. The same token again is taken as well, and
@@ -34,6 +42,57 @@ pub(super) async fn receive(State(app): State<Arc<App>>, request: Request) -> Re
         Ok(_) => StatusCode::ACCEPTED.into_response(),
         Err(why) => not_taken(&why),
     }
+}
+
+/// `GET /api/v1/security-events`: what we have to tell and nobody took yet.
+pub(super) async fn list(State(app): State<Arc<App>>, caller: Caller, params: Params) -> Answer {
+    answer::ledger_page(&app, (LedgerTable::SecurityEvents, caller.tenant), &params, "security_events").await
+}
+
+/// RFC 8936, section 2.2.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Poll {
+    max_events: Option<usize>,
+    #[serde(default)]
+    return_immediately: bool,
+    #[serde(default)]
+    ack: Vec<String>,
+    #[serde(default)]
+    set_errs: BTreeMap<String, SetError>,
+}
+
+#[derive(Deserialize)]
+struct SetError {
+    err: String,
+    #[serde(default)]
+    description: String,
+}
+
+/// `POST /api/v1/security-events/poll`: for the receiver that the key's owner is called like. What is not acknowledged comes
+/// again; without `returnImmediately` an answer waits a while for something to say.
+pub(super) async fn poll(State(app): State<Arc<App>>, caller: Caller, request: Request) -> Answer {
+    let wanted: Poll = body::json(request).await?;
+    let name = caller.sender(Channel::Api).owner;
+    let none = || Problem::new(StatusCode::FORBIDDEN, "no-receiver", "the key's owner is no receiver that polls");
+    let name = name.ok_or_else(none)?;
+    let most = wanted.max_events.unwrap_or(MOST_EVENTS).min(MOST_EVENTS);
+    let errors: Vec<(String, String)> =
+        wanted.set_errs.into_iter().map(|(jti, error)| (jti, format!("{} {}", error.err, error.description))).collect();
+    let (mut ack, mut refused) = (wanted.ack.as_slice(), errors.as_slice());
+    let mut patience = if wanted.return_immediately || most == 0 { 0 } else { LOOKS };
+    let (sets, more) = loop {
+        let found = app.teller.poll((&caller.tenant, name.as_str()), (ack, refused), most).await?;
+        let (sets, more) = found.ok_or_else(none)?;
+        if !sets.is_empty() || patience == 0 || *app.stopping.borrow() {
+            break (sets, more);
+        }
+        (ack, refused, patience) = (&[], &[], patience - 1);
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    };
+    let sets: Map<String, Value> =
+        sets.iter().map(|(jti, token)| (jti.clone(), json!(token.expose_to_wire()))).collect();
+    answer::ok(&json!({"sets": sets, "moreAvailable": more}))
 }
 
 fn not_taken(why: &NotTaken) -> Response {
@@ -61,3 +120,9 @@ fn refused(status: StatusCode, err: &str, description: &str) -> Response {
     let headers = [(CONTENT_TYPE, "application/json"), (axum::http::header::CONTENT_LANGUAGE, "en")];
     (status, headers, body).into_response()
 }
+
+/// In one answer.
+const MOST_EVENTS: usize = 100;
+/// For twenty seconds.
+const LOOKS: u32 = 40;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);

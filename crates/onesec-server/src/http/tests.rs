@@ -65,11 +65,13 @@ impl Bench {
         let core = Core::start(options).expect("core");
         let (stop, stopping) = watch::channel(false);
         let identity = Arc::new(Identity::without_past(dir.path(), core.now()));
+        let streams = std::collections::BTreeMap::new();
+        let teller = Arc::new(crate::signals::Teller::new((core.clone(), identity.signer.clone()), streams));
         let revocations = crate::revoke::Revocations::new(
             (core.clone(), identity.clone()),
             onesec_actions::Clients::new([]),
             std::collections::BTreeMap::new(),
-            Arc::default(),
+            (Arc::default(), teller.clone()),
         );
         let revocations = Arc::new(revocations);
         let app = App::new(AppParts {
@@ -84,6 +86,7 @@ impl Bench {
             possession: onesec_telemetry::Possession::None,
             executors: Arc::new(crate::enforce::Executors::new(core.clone(), Arc::default())),
             transmitters: crate::signals::Transmitters::new(core.clone(), revocations.clone()),
+            teller,
             my_account: onesec_actions::Clients::new([]),
             redirect_uris: std::collections::BTreeMap::new(),
             revocations,

@@ -17,6 +17,8 @@ pub(crate) struct Wish {
     pub(crate) target: Target,
     /// Whether what was lent counts no more here; for people it is always so.
     pub(crate) own: bool,
+    /// Whether somebody told us: then we tell nobody, or two who tell each other would never end.
+    pub(crate) told: bool,
     /// The stations; the usual ones where absent.
     pub(crate) parts: Option<Vec<Part>>,
     /// Refresh tokens of these clients only.
@@ -145,6 +147,7 @@ impl Revocations {
             state: State::Running,
             target,
             own: wish.own,
+            told: wish.told,
             parts,
             clients: wish.clients.clone(),
             reason: wish.reason.clone(),

@@ -29,6 +29,7 @@ use self::remaining::{connections, given_out, remaining};
 use self::stations::{Providers, Taken, at_tenant};
 use crate::core::{Core, CoreError, Order};
 use crate::identity::Identity;
+use crate::signals::{Happened, Teller, What};
 
 pub(crate) use begin::{NotBegun, Wish};
 pub(crate) use report::{Part, Revocation, State, Target};
@@ -39,6 +40,7 @@ pub(crate) struct Revocations {
     identity: Arc<Identity>,
     management: Clients<Management>,
     providers: Providers,
+    teller: Arc<Teller>,
     /// Those that somebody is at.
     under_way: Mutex<HashSet<(TenantId, Name)>>,
     /// Those that are not over.
@@ -52,13 +54,14 @@ impl Revocations {
         (core, identity): (Core, Arc<Identity>),
         management: Clients<Management>,
         providers: BTreeMap<(TenantId, ConnectionName), AtProvider>,
-        held: Arc<HeldTokens>,
+        (held, teller): (Arc<HeldTokens>, Arc<Teller>),
     ) -> Self {
         Self {
             core,
             identity,
             management,
             providers: Providers { of: providers, held },
+            teller,
             under_way: Mutex::default(),
             open: Mutex::default(),
             woken: Notify::new(),
@@ -192,8 +195,29 @@ impl Revocations {
         // Where tokens may be is known once nothing new is given out.
         self.name_providers(tenant, &mut revocation, seen);
         revocation.remaining = remaining(&given_out, &revocation.ended, revocation.target.user_id.is_some());
-        self.core.keep(tenant, vec![revocation.put(tenant)]).await?;
+        let mut rows = vec![revocation.put(tenant)];
+        if matches!(answered, Answered::Confirmed(_)) {
+            rows.extend(self.tell(tenant, &revocation, What::CredentialChange));
+        }
+        self.core.keep(tenant, rows).await?;
+        self.teller.wake();
         Ok(revocation)
+    }
+
+    /// Rows that have others told.
+    fn tell(&self, tenant: &TenantId, revocation: &Revocation, what: What) -> Vec<LedgerWrite> {
+        if revocation.told {
+            return Vec::new();
+        }
+        let happened = Happened {
+            what,
+            id: revocation.id.clone(),
+            reason: revocation.reason.clone(),
+            connection: revocation.target.connection.clone(),
+            agent: revocation.target.agent_id.clone(),
+            at: self.core.now(),
+        };
+        self.teller.rows(tenant, revocation.target.user_id.as_ref(), &happened)
     }
 
     fn name_providers(
@@ -253,13 +277,18 @@ impl Revocations {
         let now = self.core.now();
         revocation.settle(now);
         revocation.remaining = remaining(given_out, &revocation.ended, revocation.target.user_id.is_some());
-        let rows = vec![revocation.put(tenant)];
+        let mut rows = vec![revocation.put(tenant)];
         if revocation.state == State::Running {
             return self.core.keep(tenant, rows).await;
+        }
+        let ended = |step: &report::Step| matches!(step.state.as_str(), "confirmed" | "accepted");
+        if revocation.step_mut(Part::Sessions.as_str(), None).is_some_and(|step| ended(step)) {
+            rows.extend(self.tell(tenant, &revocation, What::SessionRevoked));
         }
         let steps: Vec<_> = revocation.steps.iter().map(shown).collect();
         let command = Command::AccessRevoked { id: revocation.id.clone(), steps: Json::redacted(json!(steps)) };
         self.order((tenant, Sender::system()), command, rows).await?;
+        self.teller.wake();
         if revocation.state == State::Incomplete {
             tracing::warn!(id = %revocation.id, "a revocation could not be carried out everywhere");
         }

@@ -52,6 +52,9 @@ pub(crate) struct Revocation {
     pub(crate) target: Target,
     /// What was lent counts no more here.
     pub(crate) own: bool,
+    /// Somebody told us; whoever is told by us knows already.
+    #[serde(default)]
+    pub(crate) told: bool,
     pub(crate) parts: Vec<Part>,
     /// Refresh tokens of these clients only.
     #[serde(default)]

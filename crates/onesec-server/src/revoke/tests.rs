@@ -15,6 +15,7 @@ fn revocation() -> Revocation {
         state: State::Running,
         target: Target { user_id: UserId::new("auth0|ana").ok(), connection: None, agent_id: None },
         own: true,
+        told: false,
         parts: Part::ALL.to_vec(),
         clients: Vec::new(),
         reason: None,

@@ -9,7 +9,7 @@ use super::StartError;
 use super::auth0::at_auth0;
 use super::identity::identity;
 use super::revocation::{revocations, to_providers};
-use super::signals::transmitters;
+use super::signals::{teller, transmitters};
 use super::vaults::vaults;
 use crate::config::Config;
 use crate::core::Core;
@@ -17,7 +17,7 @@ use crate::enforce::AtAuth0;
 use crate::http::TenantVault;
 use crate::identity::Identity;
 use crate::revoke::Revocations;
-use crate::signals::Transmitters;
+use crate::signals::{Teller, Transmitters};
 
 pub(super) struct Reach {
     pub(super) identity: Arc<Identity>,
@@ -25,6 +25,7 @@ pub(super) struct Reach {
     pub(super) auth0: AtAuth0,
     pub(super) revocations: Arc<Revocations>,
     pub(super) transmitters: Transmitters,
+    pub(super) teller: Arc<Teller>,
     pub(super) redirect_uris: BTreeMap<TenantId, Vec<String>>,
 }
 
@@ -34,10 +35,11 @@ pub(super) fn reach(config: &Config, core: &Core) -> Result<Reach, StartError> {
     let providers = to_providers(config)?;
     let vaults = vaults(config, core, (&identity, &providers.held))?;
     let auth0 = at_auth0(config, core)?;
-    let revocations = revocations((core, &identity), &auth0, providers);
+    let teller = teller(config, (core, &identity))?;
+    let revocations = revocations((core, &identity), &auth0, (providers, teller.clone()));
     let transmitters = transmitters(config, (core, &revocations))?;
     let own = config.token_vault.iter().map(|vault| (TenantId::default_tenant(), vault));
     let others = config.tenants.iter().filter_map(|tenant| Some((tenant.name.clone(), tenant.token_vault.as_ref()?)));
     let redirect_uris = own.chain(others).map(|(name, vault)| (name, vault.connect_redirect_uris.clone())).collect();
-    Ok(Reach { identity, vaults, auth0, revocations, transmitters, redirect_uris })
+    Ok(Reach { identity, vaults, auth0, revocations, transmitters, teller, redirect_uris })
 }

@@ -14,6 +14,7 @@ use crate::core::Core;
 use crate::enforce::AtAuth0;
 use crate::identity::Identity;
 use crate::revoke::Revocations;
+use crate::signals::Teller;
 
 /// The way to providers, and the tokens that are held for it.
 pub(super) struct ToProviders {
@@ -45,8 +46,8 @@ fn provider(
 pub(super) fn revocations(
     (core, identity): (&Core, &Arc<Identity>),
     auth0: &AtAuth0,
-    providers: ToProviders,
+    (providers, teller): (ToProviders, Arc<Teller>),
 ) -> Arc<Revocations> {
     let parts = (core.clone(), identity.clone());
-    Arc::new(Revocations::new(parts, auth0.management.clone(), providers.of, providers.held))
+    Arc::new(Revocations::new(parts, auth0.management.clone(), providers.of, (providers.held, teller)))
 }

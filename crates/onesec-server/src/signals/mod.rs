@@ -2,10 +2,12 @@
 
 mod receive;
 mod respond;
+mod transmit;
 
 pub(crate) use receive::{NotTaken, Transmitters};
 pub(crate) use respond::Known;
 pub use respond::SignalPart;
+pub(crate) use transmit::{Happened, Receiver, Stream, Teller, What};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -55,4 +57,22 @@ pub struct SignalsConfig {
     pub responses: Vec<(String, Vec<SignalPart>)>,
     /// How long after `iat` an event is still taken.
     pub max_age: Option<Duration>,
+    /// Who is told what we did.
+    pub receivers: Vec<ReceiverConfig>,
+    /// Our own name in what we tell.
+    pub issuer: Option<String>,
+}
+
+/// One who is told what we did.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ReceiverConfig {
+    /// Its name; who fetches by itself has a key whose owner is called so.
+    pub name: String,
+    /// What `aud` says.
+    pub audience: String,
+    /// Where tokens are pushed to; it fetches by itself where absent.
+    pub url: Option<String>,
+    /// Sent along as `Authorization`.
+    pub authorization: Option<Secret>,
 }

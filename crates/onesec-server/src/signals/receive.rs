@@ -208,6 +208,7 @@ impl Transmitters {
             target: Target { user_id: Some(user), connection: transmitter.config.connection.clone(), agent_id: None },
             parts: Some(response.parts),
             own: response.own,
+            told: true,
             clients: Vec::new(),
             reason: Some(Text::redacted(&format!("{} told by {}", known.map_or("", Known::as_str), event.issuer()))),
             request_id: Some(format!("set\u{1f}{}\u{1f}{}", event.issuer(), event.jti())),
