@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::detectors::{assemble, check_detectors};
-use self::reach::{Reach, reach};
+use self::reach::{Reach, at_work, reach};
 use crate::config::Config;
 use crate::core::{Core, CoreError, CoreOptions, Order, SharedAssemble, TenantSetup};
 use crate::enforce::{Able, Executors, know, outside_actions, own_actions};
@@ -113,15 +113,15 @@ async fn finish(
     let metrics = Metrics::new();
     let (stop, stopping) = watch::channel(false);
     let token_vault = config.token_vault.is_some();
-    let Reach { identity, vaults, auth0, revocations, transmitters, teller, redirect_uris } = reach(&config, &core)?;
+    let Reach { identity, vaults, auth0, beyond } = reach(&config, &core)?;
     let outside = (config.hooks.as_slice(), config.public_url.as_ref());
-    let my_account = auth0.my_account.clone();
     let (mut actions, webhooks) = outside_actions(&core, outside, auth0)?;
     actions.extend(own_actions(&core, &config.trusted_proxies, config.firewall));
     let actions = Arc::new(actions);
     let able = Able::new(actions.clone());
     able.check(&config.settings, &config.hooks)?;
     let executors = Arc::new(Executors::new(core.clone(), actions));
+    let revoking = at_work(&beyond, &stopping);
     let app = App::new(AppParts {
         core: core.clone(),
         keys,
@@ -133,21 +133,13 @@ async fn finish(
         identity,
         possession: config.possession,
         executors: executors.clone(),
-        revocations: revocations.clone(),
-        transmitters,
-        teller: teller.clone(),
-        my_account,
-        redirect_uris,
+        beyond,
         able: able.clone(),
         tls: tls.is_some(),
         stopping: stopping.clone(),
     });
     let service = Service { router: router(app), metrics: metrics.clone(), tls: tls.clone() };
     let executing = tokio::spawn(executors.run(stopping.clone()));
-    let beyond = (revocations.run(stopping.clone()), teller.run(stopping.clone()));
-    let revoking = tokio::spawn(async move {
-        tokio::join!(beyond.0, beyond.1);
-    });
     let counting = tokio::spawn(count_alerts(core.clone(), metrics, stopping.clone()));
     let serving = tokio::spawn(serve(listener, service, limits, stopping));
     tracing::info!(

@@ -229,6 +229,10 @@ fn one_agent_is_stopped_with_the_clients_that_are_its_own() {
     assert_eq!(step(&seen, "refresh_tokens").0, "not_possible", "it has no client of its own: {seen:#}");
     assert_eq!(step(&seen, "onesec").0, "confirmed");
     assert_eq!((world.sim.refresh_tokens_of(ANA, None), writer.exchange(GOOGLE, &refresh).status), (1, 200));
+    // Both agents have the same token: it is left to the other one, and said until when it lives.
+    assert!(!provider.ended(&token) && step(&seen, "provider").0.is_empty(), "{seen:#}");
+    let left = seen["remaining"].as_array().expect("a list").iter().find(|left| left["agent_id"] == "helper");
+    assert!(left.is_some_and(|left| left["until"].is_string()), "{seen:#}");
     // With one of its own, those tokens go and no others.
     world.sim.create_client(ClientSpec::regular("writers-own", "s3cret"));
     world.sim.issue_refresh_token(ANA, "writers-own").expect("issued");
@@ -239,6 +243,9 @@ fn one_agent_is_stopped_with_the_clients_that_are_its_own() {
     let left = |client: &str| world.sim.refresh_tokens_of(ANA, Some(client));
     assert_eq!((left(CLIENT), left("writers-own")), (1, 0));
     assert_eq!(writer.exchange(GOOGLE, &refresh).status, 403);
+    // Unless that is asked for: of everybody's, too.
+    let seen = over(&world, &ask(&world, &json!({"agent_id": "writer", "parts": ["provider"]})));
+    assert_eq!((step(&seen, "provider").0.as_str(), provider.ended(&token)), ("confirmed", true), "{seen:#}");
     let wrong = world.admin().post("/api/v1/revocations", &json!({"agent_id": "writer", "parts": ["sessions"]}));
     assert_eq!((wrong.status, &wrong.json()["code"]), (422, &json!("not-an-agents")));
 }

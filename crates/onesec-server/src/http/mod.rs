@@ -112,6 +112,15 @@ pub(crate) struct App {
     stopping: watch::Receiver<bool>,
 }
 
+/// Whom we tell, ask and believe beyond this server.
+pub(crate) struct Beyond {
+    pub(crate) revocations: Arc<Revocations>,
+    pub(crate) transmitters: Transmitters,
+    pub(crate) teller: Arc<Teller>,
+    pub(crate) my_account: Clients<MyAccount>,
+    pub(crate) redirect_uris: BTreeMap<TenantId, Vec<String>>,
+}
+
 /// What an [`App`] is made of.
 pub(crate) struct AppParts {
     pub(crate) core: Core,
@@ -125,11 +134,7 @@ pub(crate) struct AppParts {
     pub(crate) identity: Arc<Identity>,
     pub(crate) possession: Possession,
     pub(crate) executors: Arc<Executors>,
-    pub(crate) revocations: Arc<Revocations>,
-    pub(crate) transmitters: Transmitters,
-    pub(crate) teller: Arc<Teller>,
-    pub(crate) my_account: Clients<MyAccount>,
-    pub(crate) redirect_uris: BTreeMap<TenantId, Vec<String>>,
+    pub(crate) beyond: Beyond,
     pub(crate) able: Able,
     pub(crate) tls: bool,
     pub(crate) stopping: watch::Receiver<bool>,
@@ -151,11 +156,11 @@ impl App {
             identity: parts.identity,
             possession: parts.possession,
             executors: parts.executors,
-            revocations: parts.revocations,
-            transmitters: parts.transmitters,
-            teller: parts.teller,
-            my_account: parts.my_account,
-            redirect_uris: parts.redirect_uris,
+            revocations: parts.beyond.revocations,
+            transmitters: parts.beyond.transmitters,
+            teller: parts.beyond.teller,
+            my_account: parts.beyond.my_account,
+            redirect_uris: parts.beyond.redirect_uris,
             connecting: Connections::default(),
             able: parts.able,
             tls: parts.tls,

@@ -177,11 +177,13 @@ impl Revocations {
     }
 }
 
-/// A user is stopped everywhere; where it is about one account or one agent, the user stays logged in.
+/// A user is stopped everywhere; where it is about one account, the user stays logged in. Where it is about one agent,
+/// tokens of the provider are left alone: the tenant may have given the same to others, and would go on doing so.
 fn usual(target: &Target) -> Vec<Part> {
     match (&target.user_id, &target.connection, &target.agent_id) {
         (Some(_), None, None) => Part::ALL.to_vec(),
-        (Some(_), None, Some(_)) => vec![Part::RefreshTokens, Part::Provider],
+        (Some(_), None, Some(_)) => vec![Part::RefreshTokens],
+        (_, _, Some(_)) => Vec::new(),
         _ => vec![Part::Provider],
     }
 }

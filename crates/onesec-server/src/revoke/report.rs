@@ -210,7 +210,7 @@ pub(super) fn word(text: &'static str) -> Name {
 /// The step that is our own.
 pub(crate) const OWN: &str = "onesec";
 const PENDING: &str = "pending";
-/// About five minutes of an outage; a person may have it tried again.
+/// About four minutes of an outage; a person may have it tried again.
 const MOST_ATTEMPTS: u32 = 8;
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use onesec_telemetry::TenantId;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::StartError;
 use super::auth0::at_auth0;
@@ -14,19 +16,14 @@ use super::vaults::vaults;
 use crate::config::Config;
 use crate::core::Core;
 use crate::enforce::AtAuth0;
-use crate::http::TenantVault;
+use crate::http::{Beyond, TenantVault};
 use crate::identity::Identity;
-use crate::revoke::Revocations;
-use crate::signals::{Teller, Transmitters};
 
 pub(super) struct Reach {
     pub(super) identity: Arc<Identity>,
     pub(super) vaults: BTreeMap<TenantId, TenantVault>,
     pub(super) auth0: AtAuth0,
-    pub(super) revocations: Arc<Revocations>,
-    pub(super) transmitters: Transmitters,
-    pub(super) teller: Arc<Teller>,
-    pub(super) redirect_uris: BTreeMap<TenantId, Vec<String>>,
+    pub(super) beyond: Beyond,
 }
 
 /// As configured. Nobody is asked yet.
@@ -41,5 +38,16 @@ pub(super) fn reach(config: &Config, core: &Core) -> Result<Reach, StartError> {
     let own = config.token_vault.iter().map(|vault| (TenantId::default_tenant(), vault));
     let others = config.tenants.iter().filter_map(|tenant| Some((tenant.name.clone(), tenant.token_vault.as_ref()?)));
     let redirect_uris = own.chain(others).map(|(name, vault)| (name, vault.connect_redirect_uris.clone())).collect();
-    Ok(Reach { identity, vaults, auth0, revocations, transmitters, teller, redirect_uris })
+    let my_account = auth0.my_account.clone();
+    let beyond = Beyond { revocations, transmitters, teller, my_account, redirect_uris };
+    Ok(Reach { identity, vaults, auth0, beyond })
+}
+
+/// Takes back and tells, until told to stop.
+pub(super) fn at_work(beyond: &Beyond, stopping: &watch::Receiver<bool>) -> JoinHandle<()> {
+    let revoking = beyond.revocations.clone().run(stopping.clone());
+    let telling = beyond.teller.clone().run(stopping.clone());
+    tokio::spawn(async move {
+        tokio::join!(revoking, telling);
+    })
 }

@@ -112,7 +112,7 @@ impl Queued {
         self
     }
 
-    /// It is tried again, for about half a day.
+    /// It is tried again, for about four hours.
     pub(crate) fn later(&mut self, why: &str, now: Timestamp) -> &Self {
         if self.attempts + 1 >= MOST_ATTEMPTS {
             return self.dead(&format!("{why}; given up after {MOST_ATTEMPTS} attempts"), now);
