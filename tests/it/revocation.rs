@@ -22,7 +22,7 @@ fn plan_with(provider: &Provider) -> Plan {
     plan()
         .with("enforcement", json!({"auth0": {"client_id": ADMIN, "client_secret": SECRET}}))
         .with("token_vault", json!({"revoke_at_provider": at(provider)}))
-        .env("ONESEC_LOG", "debug")
+        .env("ONESEC_LOG", "trace")
 }
 
 fn at(provider: &Provider) -> Value {

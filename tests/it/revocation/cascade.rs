@@ -343,3 +343,27 @@ fn a_tenant_that_hangs_delays_neither_the_answer_nor_anybody_elses_exchange() {
     assert!(begun.elapsed() < std::time::Duration::from_secs(9), "{:?}: not after a time-out", begun.elapsed());
     world.sim.clear_faults();
 }
+
+/// Revoked while the tenant is being asked: what it issues then is given to nobody.
+#[test]
+fn a_token_that_is_issued_meanwhile_is_not_released() {
+    let provider = Provider::start();
+    let (world, _helper, refresh, _) = lent(&provider);
+    let pause = world.sim.pause_exchanges();
+    let seen = world.sim.requests(RequestKind::TokenExchange);
+    let (url, key) = (
+        world.process.url().to_owned(),
+        world.key(&json!({
+        "name": "late", "scopes": ["exchange"], "agent_id": "helper"})),
+    );
+    let asking = std::thread::spawn(move || {
+        let wanted = json!({"subject_token": refresh, "connection": GOOGLE});
+        onesec_e2e::Http::new(&url, Some(&key)).post(EXCHANGE, &wanted)
+    });
+    eventually("the tenant is being asked", || (world.sim.requests(RequestKind::TokenExchange) > seen).then_some(()));
+    let begun = ask(&world, &json!({"user_id": ANA}));
+    drop(pause);
+    let answer = asking.join().expect("it ends");
+    assert_eq!((answer.status, &answer.json()["issued_not_released"]), (403, &json!(true)), "{}", answer.text());
+    assert_eq!(over(&world, &begun)["state"], "done");
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use onesec_actions::{EventPush, Pushed};
 use onesec_journal::{JournalError, LedgerFilter, LedgerRow, LedgerTable, LedgerWrite};
-use onesec_telemetry::{Secret, TenantId, UserId};
+use onesec_telemetry::{Secret, TenantId, Timestamp, UserId};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
@@ -77,17 +77,44 @@ impl Teller {
         if self.streams.is_empty() {
             return;
         }
+        let mut next = Some(self.core.now());
         loop {
-            for tenant in self.streams.keys() {
-                if let Err(error) = self.push_due(tenant).await {
-                    tracing::error!(%error, "security events cannot be sent now");
-                }
+            // The queue is read when something is due, and not to find out whether it is.
+            if next.is_some_and(|next| next <= self.core.now()) {
+                next = self.push_all().await;
             }
             tokio::select! {
-                () = self.woken.notified() => {}
+                () = self.woken.notified() => next = Some(self.core.now()),
                 () = tokio::time::sleep(LOOK) => {}
                 _ = stopping.wait_for(|stopping| *stopping) => return,
             }
+        }
+    }
+
+    /// When there is something to do again.
+    async fn push_all(&self) -> Option<Timestamp> {
+        let mut next: Option<Timestamp> = None;
+        for tenant in self.streams.keys() {
+            let due = match self.push_due(tenant).await {
+                Ok(()) => self.next_of(tenant).await,
+                Err(error) => {
+                    tracing::error!(%error, "security events cannot be sent now");
+                    Some(self.core.now() + LOOK)
+                }
+            };
+            next = next.into_iter().chain(due).min();
+        }
+        next
+    }
+
+    async fn next_of(&self, tenant: &TenantId) -> Option<Timestamp> {
+        let stream = self.streams.get(tenant)?;
+        let pushed = |queued: &&Queued| {
+            stream.receivers.iter().any(|receiver| receiver.name == queued.receiver && receiver.push.is_some())
+        };
+        match self.queued(tenant).await {
+            Ok(all) => all.iter().filter(pushed).map(Queued::next_at).min(),
+            Err(_) => Some(self.core.now() + LOOK),
         }
     }
 

@@ -75,6 +75,10 @@ impl Queued {
         self.next_at <= now
     }
 
+    pub(crate) const fn next_at(&self) -> Timestamp {
+        self.next_at
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         self.state.as_str() == DEAD
     }
