@@ -157,6 +157,7 @@ fn two_who_tell_each_other_come_to_an_end() {
     let second = plan_with(&provider).with("security_events", events).start();
     second.sim.create_client(ClientSpec::regular(ADMIN, SECRET));
     let (mut helper, refresh) = second.lent("helper");
+    second.sim.log_in(ANA);
     over(&first, &ask(&first, &json!({"user_id": ANA, "connection": GOOGLE})));
     let token = receiver.at_least(1)[0].body.clone();
     let pushed = second.nobody().send(
@@ -169,7 +170,7 @@ fn two_who_tell_each_other_come_to_an_end() {
     let begun = second.listed("/api/v1/revocations", "revocations");
     assert_eq!((begun.len(), &begun[0]["requested_by"]), (1, &json!(ISSUER)));
     let seen = over(&second, &begun[0]);
-    assert_eq!(seen["state"], "done", "{seen:#}");
+    assert_eq!((&seen["state"], super::step(&seen, "sessions").0.as_str()), (&json!("done"), "confirmed"), "{seen:#}");
     assert_eq!(helper.exchange(GOOGLE, &refresh).status, 403, "her refresh tokens are gone");
     std::thread::sleep(std::time::Duration::from_millis(1_500));
     assert!(receiver.messages().iter().all(|message| message.path != "/back"), "it tells nobody what it was told");
