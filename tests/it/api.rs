@@ -103,6 +103,11 @@ fn without_a_good_key_nothing_is_told() {
         for key in [None, Some("os_made-up"), Some(""), Some(gone_key.as_str()), Some(own.as_str())] {
             let mut http = Http::new(world.process.url(), key);
             let answer = http.send(&method, &path, &[("content-type", "application/json")], b"{}");
+            if path == "/api/v1/security-events" && method == "POST" {
+                // Whoever sends events signs them: by that, and by no key, they are believed.
+                assert_eq!((answer.status, &answer.json()["err"]), (400, &json!("invalid_request")));
+                continue;
+            }
             if open {
                 assert!([200, 503].contains(&answer.status), "{method} {path}");
                 continue;
@@ -130,7 +135,8 @@ fn a_key_opens_what_its_scopes_say() {
         ("POST", "/api/v1/agents/x/keys") | ("GET", "/api/v1/delegations/x/link") => &["exchange"],
         ("POST", "/api/v1/auth0/logs/pull" | "/api/v1/accounts/reconcile") => &[],
         ("DELETE", "/api/v1/agents/x") | ("POST", "/api/v1/signing-keys/rotate") => &[],
-        ("POST", "/api/v1/enforcement/test") => &["read"],
+        ("POST", "/api/v1/enforcement/test" | "/api/v1/security-events/poll") => &["read"],
+        (_, path) if path.starts_with("/api/v1/connected-accounts") => &["events:trust"],
         ("POST" | "DELETE", path) if path.starts_with("/api/v1/enforcement/policies") => &[],
         ("POST" | "DELETE", path) if path.contains("/processes") => &[],
         ("POST" | "DELETE", path) if path.starts_with("/api/v1/enforcement/policies") => &[],

@@ -25,6 +25,8 @@ use onesec_e2e::world::GOOGLE;
 use onesec_e2e::{Answer, Http, Plan, Receiver, World};
 use serde_json::{Value, json};
 
+pub(crate) use preset::refused_start;
+
 use crate::plan;
 
 /// Signs messages.

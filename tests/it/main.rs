@@ -15,6 +15,7 @@ mod gateway;
 mod identity;
 mod reach;
 mod recompute;
+mod revocation;
 mod secrets;
 mod ways;
 

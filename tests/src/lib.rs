@@ -12,6 +12,7 @@ pub mod logs;
 pub mod power;
 pub mod process;
 pub mod proofs;
+pub mod provider;
 pub mod receiver;
 pub mod tls;
 pub mod world;
@@ -19,6 +20,7 @@ pub mod world;
 pub use http::{Answer, Http};
 pub use process::{Process, Start};
 pub use proofs::Key;
+pub use provider::{Mood, Provider};
 pub use receiver::{Receiver, Reply};
 pub use world::{Agent, Plan, World};
 

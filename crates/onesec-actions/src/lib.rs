@@ -3,6 +3,7 @@
 //! **What this is.** One [`Action`](onesec_enforcement::Action) per file: [`Log`], [`Webhooks`], [`KillProcess`],
 //! [`RunCommand`], and at Auth0 [`RevokeRefreshTokens`], [`RevokeConnectedAccount`], [`FlagUser`]; and [`Firewall`], of which
 //! `block_ip` is made together with the gateway.
+//! Beside them the stations of a revocation: [`end_sessions_and_tokens`], [`withdraw_grants`], [`AtProvider`].
 //!
 //! **What it is not.** No policy and no outbox: whoever calls decides whether, when and how often, has claimed the job
 //! durably, and keeps the receipt.
@@ -30,6 +31,7 @@ mod command;
 mod firewall;
 mod log;
 mod process;
+mod revocation;
 mod tenant;
 mod webhook;
 
@@ -40,5 +42,9 @@ pub use command::RunCommand;
 pub use firewall::Firewall;
 pub use log::Log;
 pub use process::{KillProcess, Process, Processes, identify, is_protected};
+pub use revocation::{
+    Answered, AtProvider, EventPush, Held, HeldTokens, Provider, ProviderError, Pushed, WhoseTokens,
+    end_sessions_and_tokens, revoke_tokens_of, withdraw_grants,
+};
 pub use tenant::{Clients, FlagUser, RevokeConnectedAccount, RevokeRefreshTokens};
 pub use webhook::{ClientFor, Hook, Webhooks};

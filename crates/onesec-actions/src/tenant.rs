@@ -30,6 +30,12 @@ impl<C> Clients<C> {
         Self(clients.into_iter().collect())
     }
 
+    /// The client of a tenant, where it has one.
+    #[must_use]
+    pub fn get(&self, tenant: &TenantId) -> Option<&Arc<C>> {
+        self.0.get(tenant)
+    }
+
     fn of(&self, tenant: &TenantId) -> Result<&C, Outcome> {
         let client = self.0.get(tenant).map(AsRef::as_ref);
         client.ok_or_else(|| failed(&format!("no client at Auth0 is configured for tenant `{tenant}`")))
@@ -69,7 +75,7 @@ fn misdirected() -> Outcome {
 }
 
 /// Looks a few times whether something is so: what a tenant has done may take a moment to be seen everywhere.
-async fn eventually<T, F>(mut look: impl FnMut() -> F, is_so: impl Fn(&T) -> bool) -> Result<T, ApiError>
+pub(crate) async fn eventually<T, F>(mut look: impl FnMut() -> F, is_so: impl Fn(&T) -> bool) -> Result<T, ApiError>
 where
     F: Future<Output = Result<T, ApiError>>,
 {

@@ -87,7 +87,7 @@ fn page<'a>(name: &str, accounts: impl Iterator<Item = &'a Account>, query: &Has
     answer::json(StatusCode::OK, &Value::Object(body))
 }
 
-fn describe(account: &Account) -> Value {
+pub(crate) fn describe(account: &Account) -> Value {
     let scopes: Vec<&str> = account.scopes.iter().map(Scope::as_str).collect();
     json!({"id": account.id, "connection": account.connection, "access_type": "offline", "scopes": scopes,
         "created_at": account.created_at.to_string()})
@@ -109,7 +109,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<Secret> {
 }
 
 /// The user whose My Account token with `scope` the request carries.
-fn user_of(shared: &Shared, headers: &HeaderMap, scope: &str) -> Result<String, Box<Response>> {
+pub(crate) fn user_of(shared: &Shared, headers: &HeaderMap, scope: &str) -> Result<String, Box<Response>> {
     let refuse = |status, title| Box::new(answer::problem(status, title));
     let now = (shared.clock)();
     let mut state = shared.state.lock();
@@ -127,7 +127,7 @@ fn user_of(shared: &Shared, headers: &HeaderMap, scope: &str) -> Result<String, 
     }
 }
 
-fn next_fault(shared: &Shared) -> Fault {
+pub(crate) fn next_fault(shared: &Shared) -> Fault {
     shared.state.lock().faults.next(Endpoint::MyAccount)
 }
 

@@ -29,6 +29,10 @@ pub enum Endpoint {
     Discovery,
     /// `/api/v2/…`: refresh tokens and metadata of users.
     Management,
+    /// `/api/v2/…/sessions` and `…/revoke-access`; where nothing is set, as [`Endpoint::Management`].
+    Sessions,
+    /// `/api/v2/grants`; where nothing is set, as [`Endpoint::Management`].
+    Grants,
     /// `/me/v1/connected-accounts/accounts…`.
     MyAccount,
 }

@@ -26,7 +26,7 @@ use tower::ServiceExt as _;
 
 use crate::fault::{CloseConnection, Endpoint};
 use crate::state::{RequestKind, State};
-use crate::{accounts, answer, grants, logs, management};
+use crate::{accounts, answer, connect, grants, logs, management, revocation};
 
 /// What handlers and the handle share.
 pub(crate) struct Shared {
@@ -43,11 +43,17 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/oauth/token", post(token))
         .route("/.well-known/jwks.json", get(jwks))
         .route("/.well-known/openid-configuration", get(discovery))
+        .route("/me/v1/connected-accounts/connect", post(connect::connect))
+        .route("/me/v1/connected-accounts/complete", post(connect::complete))
+        .route("/connect", get(connect::browser))
         .route("/me/v1/connected-accounts/accounts", get(accounts::list_mine))
         .route("/me/v1/connected-accounts/accounts/{id}", delete(accounts::delete_mine))
         .route("/api/v2/users/{id}/connected-accounts", get(accounts::list_as_admin))
         .route("/api/v2/users/{id}/refresh-tokens", get(management::refresh_tokens).delete(management::refresh_tokens))
         .route("/api/v2/refresh-tokens/{id}", delete(management::delete_refresh_token))
+        .route("/api/v2/users/{id}/revoke-access", post(revocation::revoke_access))
+        .route("/api/v2/users/{id}/sessions", get(revocation::sessions).delete(revocation::sessions))
+        .route("/api/v2/grants", get(revocation::grants).delete(revocation::grants))
         .route("/api/v2/users/{id}", get(management::user).patch(management::change_user))
         .route("/api/v2/users", get(management::users))
         .route("/api/v2/logs", get(logs::list))

@@ -143,10 +143,20 @@ fn listing(state: &State, user: &str, query: &HashMap<String, String>) -> Respon
 
 /// Whether the request may pass, and whether its answer will be a lie.
 pub(crate) async fn admit(shared: &Shared, headers: &HeaderMap, scope: &str) -> Result<bool, Box<Response>> {
+    admit_at(shared, Endpoint::Management, (headers, scope)).await
+}
+
+/// The same, where faults of its own may be set.
+pub(crate) async fn admit_at(
+    shared: &Shared,
+    endpoint: Endpoint,
+    (headers, scope): (&HeaderMap, &str),
+) -> Result<bool, Box<Response>> {
     let fault = {
         let mut state = shared.state.lock();
         state.count(RequestKind::Management);
-        state.faults.next(Endpoint::Management)
+        let own = if endpoint == Endpoint::Management { Fault::None } else { state.faults.next(endpoint) };
+        if own == Fault::None { state.faults.next(Endpoint::Management) } else { own }
     };
     if let Some(answer) = fault.instead().await {
         return Err(Box::new(answer));
@@ -174,11 +184,11 @@ fn refusal(status: StatusCode, (error, message): (&str, &str), code: &str) -> Re
     answer::json(status, &body)
 }
 
-fn not_found() -> Response {
+pub(crate) fn not_found() -> Response {
     refusal(StatusCode::NOT_FOUND, ("Not Found", "The user does not exist."), "inexistent_user")
 }
 
-fn no_content(status: StatusCode) -> Response {
+pub(crate) fn no_content(status: StatusCode) -> Response {
     let mut answer = Response::default();
     *answer.status_mut() = status;
     answer

@@ -197,6 +197,13 @@ impl AccessTokenSpec {
         self
     }
 
+    /// Another `typ`.
+    #[must_use]
+    pub fn with_typ(mut self, typ: &str) -> Self {
+        self.typ = typ.to_owned();
+        self
+    }
+
     /// Sets or replaces a claim; `null` removes it.
     #[must_use]
     pub fn with_claim(mut self, name: &str, value: Value) -> Self {

@@ -1,6 +1,6 @@
 //! What the tenant knows.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -74,6 +74,14 @@ pub(crate) struct State {
     pub(crate) signed_up: Vec<(Timestamp, String)>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) refresh_tokens: HashMap<Thumbprint, RefreshToken>,
+    /// Connections that were begun, by their session.
+    pub(crate) connecting: BTreeMap<String, crate::connect::Connecting>,
+    /// Sessions and their users.
+    pub(crate) sessions: BTreeMap<String, String>,
+    /// Consents by id: the user and the client.
+    pub(crate) grants: BTreeMap<String, (String, String)>,
+    /// `POST …/revoke-access` is there.
+    pub(crate) can_revoke_access: bool,
     /// Until when they count, and for what; for everything where that is not said.
     pub(crate) management_tokens: HashMap<Thumbprint, (Timestamp, Option<Vec<String>>)>,
     /// The same, as they were given out, so that a test can look for them where they must not be.
@@ -106,6 +114,10 @@ impl State {
             signed_up: Vec::new(),
             accounts: Vec::new(),
             refresh_tokens: HashMap::new(),
+            connecting: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            grants: BTreeMap::new(),
+            can_revoke_access: true,
             management_tokens: HashMap::new(),
             management_texts: Vec::new(),
             metadata: HashMap::new(),

@@ -67,8 +67,11 @@ pub use error::{ExchangeError, OAuthCode};
 pub use http::{HttpClient, HttpError, HttpOptions, Roots, http_client, http_client_resolving};
 pub use jwks::{Jwks, JwksError, JwksOptions, VerifyError};
 pub use logs::{LogEntry, Meaning, log_elements, log_mapping, log_types, read_log};
-pub use management::{AccountInfo, Management, RefreshTokenInfo, UserFlag, UserPage};
-pub use my_account::{ConnectedAccount, MyAccount};
+pub use management::{AccountInfo, GrantInfo, Management, RefreshTokenInfo, SessionInfo, UserFlag, UserPage};
+pub use my_account::{
+    Complaint, ConnectError, ConnectParams, ConnectRequest, ConnectedAccount, Connecting, MyAccount, OwnAccount,
+    ValidationError,
+};
 pub use origin::{Forwarded, Origin, OriginOptions, ToForward};
 pub use pass_through::{PassThrough, PassedThrough};
 pub use resolver::{ProofError, ProofKind, ResolvedUser, Subject, SubjectResolver};

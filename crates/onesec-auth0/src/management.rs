@@ -1,5 +1,7 @@
 //! The Management API of one tenant: what an administrator can do for a user in trouble.
 
+mod revocation;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use crate::clock::Clock;
 use crate::config::Auth0Config;
 use crate::endpoint::{Grant, TokenEndpoint, TokenSource};
 use crate::rest::{ApiError, Call, Reply, below, call};
+
+pub use revocation::{GrantInfo, SessionInfo};
 
 /// A token is fetched anew so long before it expires.
 const MARGIN: Duration = Duration::from_secs(60);

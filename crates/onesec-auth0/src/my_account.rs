@@ -1,5 +1,7 @@
 //! The My Account API of one tenant: what only the user can do, with the user's own token in hand.
 
+mod connect;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,12 +15,14 @@ use crate::config::Auth0Config;
 use crate::jwks::Jwks;
 use crate::rest::{ApiError, Call, below, call};
 
+pub use connect::{Complaint, ConnectError, ConnectParams, ConnectRequest, Connecting, OwnAccount, ValidationError};
+
 /// Pages of a listing that are read.
 const MOST_PAGES: usize = 20;
 /// Items on a page: the most that the interface gives.
 const PAGE: usize = 20;
 
-/// Removes connected accounts. A token is used for the one request that it was handed in for, and not kept.
+/// Connects accounts, lists and removes them. A token is used for the one request that it was handed in for, and not kept.
 pub struct MyAccount {
     config: Auth0Config,
     http: reqwest::Client,

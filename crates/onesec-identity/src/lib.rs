@@ -52,6 +52,7 @@ mod possession;
 mod public_key;
 mod refused;
 mod replay;
+mod security_event;
 mod signing;
 mod strict_json;
 #[cfg(test)]
@@ -79,6 +80,9 @@ pub use possession::{Binding, Presented};
 pub use public_key::PublicKey;
 pub use refused::TokenRefused;
 pub use replay::{ReplayCache, ReplayRefused};
+pub use security_event::{
+    EventSubject, SECURITY_EVENT_TYPE, SecurityEventPolicy, VerifiedSecurityEvent, verify_security_event,
+};
 pub use signing::{SignError, SigningKey};
 pub use worker::{
     MAX_WORKER_REQUEST_AGE, VerifiedWorkerRequest, WORKER_REQUEST_TYPE, WorkerExpect, WorkerRefused, WorkerRequest,

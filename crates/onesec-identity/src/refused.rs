@@ -82,6 +82,12 @@ pub enum TokenRefused {
     /// The token is a person's own, and a machine must say who it is.
     #[error("the token is not a machine's")]
     NotAMachine,
+    /// `iat` lies further back than is accepted.
+    #[error("the token was issued too long ago")]
+    TooOld,
+    /// `events` of a security event token holds none, or several (RFC 8417, section 2.2).
+    #[error("the token does not hold exactly one event")]
+    NotOneEvent,
     /// More nested `act` claims than [`crate::MAX_ACTORS`].
     #[error("the chain of actors is too long")]
     TooManyActors,
@@ -121,6 +127,8 @@ impl TokenRefused {
             Self::ProofMismatch => "proof_mismatch",
             Self::NotAPerson => "not_a_person",
             Self::NotAMachine => "not_a_machine",
+            Self::TooOld => "too_old",
+            Self::NotOneEvent => "not_one_event",
             Self::ActorCycle => "actor_cycle",
             Self::TooManyActors => "too_many_actors",
         }

@@ -36,11 +36,15 @@ pub enum LedgerTable {
     Apps,
     /// What was said about agents beforehand.
     Registrations,
+    /// What is, or was, taken back everywhere it can be.
+    Revocations,
+    /// Security events that receivers have not taken yet.
+    SecurityEvents,
 }
 
 impl LedgerTable {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Accounts,
         Self::Delegations,
         Self::Agents,
@@ -54,6 +58,8 @@ impl LedgerTable {
         Self::Settings,
         Self::Apps,
         Self::Registrations,
+        Self::Revocations,
+        Self::SecurityEvents,
     ];
 
     /// The table's name in the file.
@@ -73,6 +79,8 @@ impl LedgerTable {
             Self::Settings => "settings",
             Self::Apps => "apps",
             Self::Registrations => "registrations",
+            Self::Revocations => "revocations",
+            Self::SecurityEvents => "security_events",
         }
     }
 }

@@ -10,7 +10,7 @@ pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// The migration at index `n` turns a file of version `n` into one of version `n + 1`.
 /// Never edit one that was released: append.
-const MIGRATIONS: &[Migration] = &[version_1, version_2, version_3];
+const MIGRATIONS: &[Migration] = &[version_1, version_2, version_3, version_4];
 
 type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
@@ -40,9 +40,12 @@ pub(crate) fn check_version(conn: &Connection, supported: i64) -> Result<i64, Jo
     if (0..=supported).contains(&found) { Ok(found) } else { Err(JournalError::NewerVersion { found, supported }) }
 }
 
+/// Tables that came after the first version.
+const LATER: [LedgerTable; 3] = [LedgerTable::Registrations, LedgerTable::Revocations, LedgerTable::SecurityEvents];
+
 fn version_1(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     tx.execute_batch(VERSION_1)?;
-    LedgerTable::ALL.into_iter().filter(|table| *table != LedgerTable::Registrations).try_for_each(|t| create(tx, t))
+    LedgerTable::ALL.into_iter().filter(|table| !LATER.contains(table)).try_for_each(|t| create(tx, t))
 }
 
 fn version_2(tx: &Transaction<'_>) -> rusqlite::Result<()> {
@@ -56,6 +59,12 @@ fn version_3(tx: &Transaction<'_>) -> rusqlite::Result<()> {
          DROP INDEX outbox_due;
          CREATE INDEX outbox_due ON outbox (state, urgent, due_at, created_at);",
     )
+}
+
+/// What is taken back, and who is told, outlives a restart.
+fn version_4(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    create(tx, LedgerTable::Revocations)?;
+    create(tx, LedgerTable::SecurityEvents)
 }
 
 fn create(tx: &Transaction<'_>, table: LedgerTable) -> rusqlite::Result<()> {

@@ -29,6 +29,7 @@ mod causes;
 mod cli;
 pub mod clock;
 pub mod config;
+mod connect;
 pub mod core;
 mod demo;
 mod enforce;
@@ -38,6 +39,8 @@ pub mod http;
 mod identity;
 pub mod keys;
 pub mod metrics;
+mod revoke;
 pub mod server;
+mod signals;
 
 pub use cli::main_with;

@@ -6,6 +6,9 @@ mod detectors;
 mod error;
 mod identity;
 mod logs;
+mod reach;
+mod revocation;
+mod signals;
 mod vaults;
 
 use std::net::SocketAddr;
@@ -23,7 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::detectors::{assemble, check_detectors};
-use self::vaults::vaults;
+use self::reach::{Reach, at_work, reach};
 use crate::config::Config;
 use crate::core::{Core, CoreError, CoreOptions, Order, SharedAssemble, TenantSetup};
 use crate::enforce::{Able, Executors, know, outside_actions, own_actions};
@@ -111,11 +114,9 @@ async fn finish(
     let metrics = Metrics::new();
     let (stop, stopping) = watch::channel(false);
     let token_vault = config.token_vault.is_some();
-    let identity = Arc::new(self::identity::identity(&config, &core)?);
-    let vaults = vaults(&config, &core, &identity)?;
+    let Reach { identity, vaults, admins, auth0, beyond } = reach(&config, &core)?;
     let outside = (config.hooks.as_slice(), config.public_url.as_ref());
-    let admins = auth0::administrators(&config, &core)?;
-    let (mut actions, webhooks) = outside_actions(&core, outside, auth0::at_auth0(&config, &core, &admins)?)?;
+    let (mut actions, webhooks) = outside_actions(&core, outside, auth0)?;
     actions.extend(own_actions(&core, &config.trusted_proxies, config.firewall));
     let actions = Arc::new(actions);
     let able = Able::new(actions.clone());
@@ -123,6 +124,7 @@ async fn finish(
     let executors = Arc::new(Executors::new(core.clone(), actions));
     let logs::Logs { intake, streams, puller, accounts, mut beside } =
         logs::logs(&config, (&core, &identity, &metrics), &admins, &stopping);
+    beside.push(at_work(&beyond, &stopping));
     let app = App::new(AppParts {
         core: core.clone(),
         keys,
@@ -138,6 +140,7 @@ async fn finish(
         log_streams: streams,
         puller,
         accounts,
+        beyond,
         able: able.clone(),
         tls: tls.is_some(),
         stopping: stopping.clone(),

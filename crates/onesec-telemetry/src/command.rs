@@ -210,6 +210,39 @@ pub enum Command {
         /// How far it is ahead of ours, in microseconds; negative where it is behind.
         by_micros: i64,
     },
+    /// What a user lent is taken back everywhere it can be; what that means here are events of their own.
+    RevokeAccess {
+        /// Of this revocation.
+        id: Name,
+        /// Whose; of every user where absent.
+        user: Option<UserId>,
+        /// Only there.
+        connection: Option<ConnectionName>,
+        /// Only what this agent has.
+        agent: Option<AgentId>,
+        /// Why.
+        reason: Option<Text>,
+    },
+    /// What came of that; for the audit.
+    AccessRevoked {
+        /// Of which revocation.
+        id: Name,
+        /// Each step and its outcome.
+        steps: Json,
+    },
+    /// A transmitter told of something that happened to a user (RFC 8417); for the audit.
+    SecurityEvent {
+        /// Who signed it.
+        issuer: Name,
+        /// Its `jti`.
+        jti: Text,
+        /// What happened: the URI.
+        event: Text,
+        /// To whom, where that is a user of ours.
+        user: Option<UserId>,
+        /// What was done about it.
+        outcome: Text,
+    },
 }
 
 /// A user, account or client that nobody has any business with: whoever touches it is looking for something.

@@ -140,7 +140,7 @@ fn a_preset_without_an_address_for_its_messages_is_refused_and_the_old_one_stays
 }
 
 /// What the server says where it does not start.
-pub(super) fn refused_start(config: &Value) -> String {
+pub(crate) fn refused_start(config: &Value) -> String {
     let dir = tempfile::tempdir().expect("directory");
     let path = dir.path().join("config.yaml");
     std::fs::write(&path, config.to_string()).expect("written");

@@ -169,3 +169,63 @@ fn nothing_shows_a_secret() {
     let management = Management::new(tenant, http(), Arc::new(ManualClock::new(Timestamp::EPOCH)));
     assert!(!format!("{management:?}").contains(CLIENT_SECRET));
 }
+
+#[tokio::test]
+async fn sessions_and_consents_go_for_one_user_and_each_needs_its_scope() {
+    let world = world().await;
+    let management = management(&world);
+    for _ in 0..51 {
+        world.sim.consent(ANA, "shop");
+    }
+    for who in [ANA, BOB] {
+        world.sim.log_in(who);
+        world.sim.consent(who, "shop");
+    }
+    assert_eq!(management.grants(&user(ANA)).await.expect("listed").len(), 52, "both pages");
+    assert_eq!(management.sessions(&user(ANA)).await.expect("listed").len(), 1);
+    management.withdraw_grants(&user(ANA)).await.expect("withdrawn");
+    management.revoke_access(&user(ANA)).await.expect("revoked");
+    assert_eq!((world.sim.sessions_and_grants_of(ANA), world.sim.sessions_and_grants_of(BOB)), ((0, 0), (1, 1)));
+    assert_eq!((world.sim.refresh_tokens_of(ANA, None), world.sim.refresh_tokens_of(BOB, None)), (0, 1));
+    world.sim.can_revoke_access(false);
+    assert_eq!(management.revoke_access(&user(BOB)).await, Err(ApiError::NotFound));
+    let weak = ClientSpec::regular("admin", CLIENT_SECRET).with_management_scopes(&["read:sessions"]);
+    world.sim.create_client(weak);
+    world.sim.forget_management_tokens();
+    let error = management.end_sessions(&user(BOB)).await.expect_err("not allowed");
+    assert_eq!(error.to_string(), "the tenant answered 403 with `insufficient_scope`");
+    assert_eq!(management.sessions(&user("..")).await, Err(ApiError::Unsendable));
+}
+
+#[tokio::test]
+async fn what_the_account_interface_complains_of_is_kept_and_no_secret_with_it() {
+    let world = world().await;
+    let accounts = my_account(&world);
+    let audience = format!("{}me/", world.sim.issuer());
+    let spec = AccessTokenSpec::new(ANA, &audience, "app").with_scopes("create:me:connected_accounts");
+    let token = world.sim.mint_access_token(&spec).expect("minted");
+    assert_eq!(accounts.user_of(&token).await, Ok(user(ANA)));
+    let connection = ConnectionName::new("github").expect("a name");
+    let asked = onesec_auth0::ConnectRequest {
+        connection: &connection,
+        redirect_uri: "https://app.example/cb",
+        state: "a-state-of-ours",
+        scopes: &[],
+        code_challenge: "short",
+        authorization_params: None,
+    };
+    let Err(onesec_auth0::ConnectError::Refused(complaint)) = accounts.connect(&token, &asked).await else {
+        panic!("refused")
+    };
+    assert_eq!((complaint.status, complaint.validation_errors.len()), (400, 1), "{complaint:?}");
+    assert_eq!(complaint.validation_errors[0].field.as_deref(), Some("code_challenge"));
+    let body = json!({"title": "No", "detail": "the token ya29.a0Pl4ntedPl4ntedPl4ntedPl4nted is bad", "validation_errors":
+        [{"detail": "Bearer Pl4ntedPl4ntedPl4ntedPl4nted", "field": "x"}]});
+    world.sim.set_fault_on(Endpoint::MyAccount, Fault::Custom { status: 409, body: body.to_string() });
+    let error = accounts.connect(&token, &asked).await.map(drop).expect_err("refused");
+    assert!(!format!("{error:?} {error}").contains("Pl4nted"), "{error:?}");
+    // 200 is none of its statuses.
+    world.sim.set_fault_on(Endpoint::MyAccount, Fault::Custom { status: 200, body: "{}".into() });
+    let error = accounts.connect(&token, &asked).await.map(drop).expect_err("no answer");
+    assert!(matches!(error, onesec_auth0::ConnectError::Api(ApiError::Undecodable { status: 200, .. })), "{error:?}");
+}

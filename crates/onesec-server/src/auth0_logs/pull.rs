@@ -80,7 +80,7 @@ impl Puller {
             pulled.ignored += receipt.ignored;
             pulled.rejected += receipt.rejected;
             // After what came before it is durable: a crash in between takes a page twice, and none is lost.
-            inner.core.note(tenant, checkpoint_row(tenant, &last)).await?;
+            inner.core.keep(tenant, vec![checkpoint_row(tenant, &last)]).await?;
             let stuck = pulled.checkpoint.replace(last.clone()) == Some(last);
             if stuck {
                 return Ok(pulled);

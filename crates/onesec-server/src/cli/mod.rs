@@ -20,6 +20,7 @@ pub(crate) mod out;
 mod policies;
 mod replay;
 mod respond;
+mod revoke;
 mod run;
 mod schemas;
 mod stage;
@@ -120,6 +121,8 @@ async fn ask(command: Command, client: &Client, out: &mut Out) -> Result<Ended, 
         Command::Connections(args) => canary::connections(args.act, client, out).await,
         Command::Enforce(args) => manage::enforce(args, client, out).await,
         Command::Contain(args) => contain::contain(args, client, out).await,
+        Command::Revoke(args) => revoke::revoke(args, client, out).await,
+        Command::Revocations(args) => revoke::revocations(args, client, out).await,
         Command::Responses(args) => respond::responses(args, client, out).await,
         Command::Approvals(args) => respond::approvals(args, client, out).await,
         Command::Tools(args) => tools::tools(args, client, out).await,

@@ -74,9 +74,9 @@ fn fresh(terminal: bool) -> Table {
 fn cell(text: &str) -> Cell {
     let cell = Cell::new(text);
     match text {
-        "CRITICAL" | "HIGH" | "suspended" | "NOT MET" => cell.fg(Color::Red),
-        "MEDIUM" | "dormant" => cell.fg(Color::Yellow),
-        "met" | "live" | "linked" | "active" => cell.fg(Color::Green),
+        "CRITICAL" | "HIGH" | "suspended" | "NOT MET" | "refused" | "failed" => cell.fg(Color::Red),
+        "MEDIUM" | "dormant" | "accepted" | "not_possible" => cell.fg(Color::Yellow),
+        "met" | "live" | "linked" | "active" | "confirmed" => cell.fg(Color::Green),
         _ => cell,
     }
 }

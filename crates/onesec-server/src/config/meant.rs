@@ -48,6 +48,7 @@ pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
         possession: possession(said),
         link_lifetime: link_lifetime(said)?,
         root_keys: said.text("delegations.root_keys").map(PathBuf::from),
+        signals: super::signals::signals(said)?,
     };
     check_streams(&config)?;
     Ok(config)
@@ -224,6 +225,8 @@ fn token_vault(said: &Said) -> Result<Option<TokenVaultConfig>, ConfigError> {
         pull_logs: every(said, "token_vault.pull_logs.every", Duration::from_secs(1))?,
         reconcile: every(said, "token_vault.reconcile.every", Duration::from_secs(60))?,
         request_timeout: said.duration("token_vault.request_timeout").unwrap_or(Duration::from_secs(10)),
+        connect_redirect_uris: said.texts("token_vault.connect_redirect_uris"),
+        revoke_at_provider: super::revocation::revoke_at(said)?,
         extra_root_ca: said.text("token_vault.extra_root_ca").map(PathBuf::from),
     }))
 }
@@ -343,9 +346,10 @@ fn tenants(said: &Said) -> Result<Vec<TenantConfig>, ConfigError> {
         })?;
         let token_vault = token_vault(&said).map_err(|error| error.below(&path))?;
         let agent_issuers = agent_issuers(&said).map_err(|error| error.below(&path))?;
+        let signals = super::signals::signals(&said).map_err(|error| error.below(&path))?;
         let exclusive = said.connections("token_vault.exclusive");
         let ledger_complete = said.connections("token_vault.ledger_complete");
-        tenants.push(TenantConfig { name, token_vault, agent_issuers, exclusive, ledger_complete });
+        tenants.push(TenantConfig { name, token_vault, agent_issuers, signals, exclusive, ledger_complete });
     }
     Ok(tenants)
 }

@@ -3,7 +3,9 @@
 mod enforcement;
 mod keys;
 mod meant;
+mod revocation;
 mod said;
+mod signals;
 #[cfg(test)]
 mod tests;
 mod units;
@@ -21,8 +23,10 @@ use url::Url;
 use crate::core::Retention;
 pub use crate::gateway::{ClientUse, PassRule, UnprovenSubject};
 pub use crate::identity::IssuerConfig;
+pub use crate::signals::{ReceiverConfig, SignalPart, SignalsConfig, TransmitterConfig, TransmitterKeys};
 pub use onesec_telemetry::network::Network;
 pub use onesec_telemetry::time::parse_duration;
+pub use revocation::RevokeAt;
 pub use units::parse_size;
 
 /// What the server is to do. Made by [`Config::load`]; the fields are public so that an embedder or the command line
@@ -68,6 +72,8 @@ pub struct Config {
     pub link_lifetime: Duration,
     /// A file of public keys (JWKS) that may sign for users, besides ours.
     pub root_keys: Option<PathBuf>,
+    /// Whose security events are believed.
+    pub signals: SignalsConfig,
 }
 
 /// Files of a certificate and its key, in PEM.
@@ -105,6 +111,8 @@ pub struct TenantConfig {
     pub token_vault: Option<TokenVaultConfig>,
     /// Its own issuers of agents' tokens.
     pub agent_issuers: Vec<IssuerConfig>,
+    /// Whose security events are believed about its users.
+    pub signals: SignalsConfig,
     /// Connections of it at which every exchange goes through us; `*` is all.
     pub exclusive: Vec<String>,
     /// Connections of it whose links are all known; `*` is all.
@@ -198,6 +206,10 @@ pub struct TokenVaultConfig {
     pub reconcile: Option<Duration>,
     /// The longest that one upstream request may take.
     pub request_timeout: Duration,
+    /// Where browsers may come back to when accounts are connected through us, each exactly so.
+    pub connect_redirect_uris: Vec<String>,
+    /// Providers that may be asked to end their own tokens; those tokens are held while they live.
+    pub revoke_at_provider: Vec<RevokeAt>,
     /// A file of root certificates in PEM, trusted besides the system's.
     pub extra_root_ca: Option<PathBuf>,
 }

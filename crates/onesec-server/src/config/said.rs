@@ -9,7 +9,7 @@ use super::keys::{KEYS, Type};
 use super::{parse_duration, parse_size};
 
 /// Sections whose keys a tenant may say again.
-const TENANT_SECTIONS: [&str; 4] = ["token_vault", "agents", "retention", "quotas"];
+const TENANT_SECTIONS: [&str; 5] = ["token_vault", "agents", "security_events", "retention", "quotas"];
 
 /// What was said, checked key by key; values are read with [`Said::text`] and its like.
 /// No `Debug`: it may hold a secret.

@@ -14,6 +14,9 @@ use crate::clock::Clock;
 
 /// Blocks indexed at a time.
 const INDEX_BLOCKS: usize = 64;
+/// Rows that go once they are out of date.
+const EXPIRING: [LedgerTable; 4] =
+    [LedgerTable::UsedJti, LedgerTable::Exceptions, LedgerTable::Revocations, LedgerTable::SecurityEvents];
 /// How often retention looks.
 const RETENTION_EVERY: Duration = Duration::from_secs(600);
 
@@ -111,7 +114,7 @@ impl Keeper {
                 Err(error) => tracing::warn!(%tenant, %error, "retention does not advance"),
             }
         }
-        for table in [LedgerTable::UsedJti, LedgerTable::Exceptions] {
+        for table in EXPIRING {
             if let Err(error) = self.maintenance.purge_expired(table, now, 10_000) {
                 tracing::debug!(%error, "expired rows stay");
             }

@@ -249,15 +249,15 @@ impl Core {
         answer.await.unwrap_or(Err(CoreError::Stopping))
     }
 
-    /// Writes a row of the ledger that is no record's. Durable when it returns.
+    /// Writes rows that no record changes: how far something has got. Durable when it returns.
     ///
     /// # Errors
-    /// [`CoreError`]; nothing is written then.
-    pub(crate) async fn note(&self, tenant: &TenantId, write: LedgerWrite) -> Result<(), CoreError> {
+    /// [`CoreError`]; nothing of it is written then.
+    pub(crate) async fn keep(&self, tenant: &TenantId, rows: Vec<LedgerWrite>) -> Result<(), CoreError> {
         let shard = *self.0.shard_of.get(tenant).ok_or(CoreError::UnknownTenant)?;
         let (reply, answer) = oneshot::channel();
         let mut pending = Pending::default();
-        pending.batch.ledger.push(write);
+        pending.batch.ledger.extend(rows);
         pending.answers.push(Held::Receipt(reply));
         self.0.port.give(shard, pending);
         answer.await.unwrap_or(Err(CoreError::Stopping))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use onesec_actions::Held;
 use onesec_auth0::{ExchangeError, ExchangeRequest as UpstreamRequest, IssuedToken, SubjectKind, WorkerExchange};
 use onesec_telemetry::event::{TokenExchange, TokenExchangeResponse};
 use onesec_telemetry::{
@@ -158,12 +159,34 @@ impl Inner {
             token_thumbprint: Some(token.access_token.thumbprint()),
             account_id: None,
         });
+        // Before the question: whoever takes the right back after the answer finds the token here.
+        self.hold(way, &token);
         let told = self.tell(way, &format!("{}-issued", way.id), details).await;
         match asked.wait().await.and(told) {
             Err(_) => GatewayAnswer::unavailable("journal", Some(way.id.clone())),
             Ok(ruling) if !ruling.answer.applies.passes() => GatewayAnswer::refused(way.id.clone(), &ruling, true),
             Ok(_) => GatewayAnswer::issued(Issued { token, exchange_id: way.id.clone() }),
         }
+    }
+
+    /// Holds a token for as long as it lives, where its provider may be asked to end it.
+    fn hold(&self, way: &Way, token: &IssuedToken) {
+        let (Some((held, connections)), Some(user), Some(life)) = (&self.held, &way.user, token.expires_in) else {
+            return;
+        };
+        if !connections.contains(&way.request.connection) {
+            return;
+        }
+        let now = self.core.now();
+        let it = Held {
+            tenant: self.tenant.clone(),
+            user: user.clone(),
+            connection: way.request.connection.clone(),
+            agent: way.agent.agent.clone(),
+            token: token.access_token.clone(),
+            until: now + life,
+        };
+        held.hold(it, now);
     }
 
     /// A failure is remembered, too. That it cannot be is no reason to answer otherwise: no token is at stake.

@@ -8,10 +8,12 @@ mod lanes;
 mod subject;
 mod theirs;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use onesec_actions::HeldTokens;
 use onesec_auth0::{Auth0Config, HttpError, HttpOptions, Jwks, SubjectKind, SubjectResolver, http_client};
 use onesec_journal::LedgerWrite;
 use onesec_telemetry::catalogue::Catalogue;
@@ -131,6 +133,8 @@ pub struct GatewayOptions {
     pub unproven: UnprovenSubject,
     /// Time-outs, pool, trust.
     pub http: HttpOptions,
+    /// Where tokens of these connections are held while they live, so that they can be taken back.
+    pub held: Option<(Arc<HeldTokens>, BTreeSet<ConnectionName>)>,
     /// Scopes.
     pub catalogue: Arc<Catalogue>,
 }
@@ -147,6 +151,7 @@ impl GatewayOptions {
             audiences: Vec::new(),
             unproven: UnprovenSubject::default(),
             http: HttpOptions::default(),
+            held: None,
             catalogue: Arc::new(Catalogue::builtin().clone()),
         }
     }
@@ -167,6 +172,7 @@ struct Inner {
     shown: Cache<Thumbprint, Timestamp>,
     unproven: UnprovenSubject,
     pass_through: Vec<PassRule>,
+    held: Option<(Arc<HeldTokens>, BTreeSet<ConnectionName>)>,
     catalogue: Arc<Catalogue>,
 }
 
@@ -199,6 +205,7 @@ impl Gateway {
             shown: Cache::new(REMEMBERED_CLIENTS),
             unproven: options.unproven,
             pass_through: options.pass_through,
+            held: options.held,
             catalogue: options.catalogue,
         })))
     }

@@ -88,7 +88,7 @@ pub(super) fn guarded(route: &'static Route, app: &Arc<App>) -> MethodRouter<Arc
 /// Checks key and parameters, and leaves both for the handler.
 async fn admit(app: &App, route: &Route, request: &mut Request) -> Result<(), Problem> {
     let known = match route.access {
-        Access::Open | Access::Client(_) | Access::LogStream => None,
+        Access::Open | Access::Client(_) | Access::LogStream | Access::Signed => None,
         Access::Key(scope) => Some(who(app, route, scope, Head::of(request)).await?),
     };
     let params = Params::read(request.uri().query().unwrap_or_default(), route.query)?;

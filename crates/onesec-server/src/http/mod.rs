@@ -11,6 +11,7 @@ mod canaries;
 mod catalogue;
 mod client;
 mod client_certificates;
+mod connected_accounts;
 mod connections;
 mod contain;
 mod custom_domain;
@@ -36,7 +37,9 @@ mod records;
 mod registrations;
 mod rehearsal;
 mod responses;
+mod revocations;
 mod routes;
+mod security_events;
 mod serve;
 mod stream;
 #[cfg(test)]
@@ -51,6 +54,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
+use onesec_actions::Clients;
+use onesec_auth0::MyAccount;
 use onesec_journal::{JournalError, Reader};
 use onesec_telemetry::{Possession, TenantId, Timestamp};
 use onesec_text::Scorer;
@@ -65,11 +70,14 @@ use self::gate::Hosts;
 use self::problem::Problem;
 use crate::auth0_logs::{Accounts, Intake, Puller};
 use crate::config::Network;
+use crate::connect::Connections;
 use crate::core::Core;
 use crate::enforce::{Able, Executors};
 use crate::identity::Identity;
 use crate::keys::KeyRing;
 use crate::metrics::Metrics;
+use crate::revoke::Revocations;
+use crate::signals::{Teller, Transmitters};
 
 /// What handlers share.
 pub(crate) struct App {
@@ -88,6 +96,13 @@ pub(crate) struct App {
     log_streams: LogStreams,
     puller: Puller,
     accounts: Accounts,
+    revocations: Arc<Revocations>,
+    transmitters: Transmitters,
+    teller: Arc<Teller>,
+    my_account: Clients<MyAccount>,
+    /// Where browsers may come back to with a code.
+    redirect_uris: BTreeMap<TenantId, Vec<String>>,
+    connecting: Connections,
     /// What can be carried out here.
     able: Able,
     /// We speak TLS ourselves.
@@ -103,6 +118,15 @@ pub(crate) struct App {
     started: Timestamp,
     /// Turns `true` when the server stops: streams end then.
     stopping: watch::Receiver<bool>,
+}
+
+/// Whom we tell, ask and believe beyond this server.
+pub(crate) struct Beyond {
+    pub(crate) revocations: Arc<Revocations>,
+    pub(crate) transmitters: Transmitters,
+    pub(crate) teller: Arc<Teller>,
+    pub(crate) my_account: Clients<MyAccount>,
+    pub(crate) redirect_uris: BTreeMap<TenantId, Vec<String>>,
 }
 
 /// What an [`App`] is made of.
@@ -122,6 +146,7 @@ pub(crate) struct AppParts {
     pub(crate) log_streams: LogStreams,
     pub(crate) puller: Puller,
     pub(crate) accounts: Accounts,
+    pub(crate) beyond: Beyond,
     pub(crate) able: Able,
     pub(crate) tls: bool,
     pub(crate) stopping: watch::Receiver<bool>,
@@ -148,6 +173,12 @@ impl App {
             log_streams: parts.log_streams,
             puller: parts.puller,
             accounts: parts.accounts,
+            revocations: parts.beyond.revocations,
+            transmitters: parts.beyond.transmitters,
+            teller: parts.beyond.teller,
+            my_account: parts.beyond.my_account,
+            redirect_uris: parts.beyond.redirect_uris,
+            connecting: Connections::default(),
             able: parts.able,
             tls: parts.tls,
             scorer: Arc::new(Scorer::new()),

@@ -50,6 +50,10 @@ pub fn openapi() -> Value {
                     "description": "What went wrong (RFC 9457), with a stable `code`",
                     "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
                 },
+                "EventError": {
+                    "description": "Why a security event is not taken (RFC 8935, section 2.3)",
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/EventError"}}},
+                },
                 "OAuthError": {
                     "description": "An OAuth error (RFC 6749, section 5.2)",
                     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/OAuthError"}}},
@@ -64,7 +68,11 @@ fn operation(route: &Route) -> Value {
     for status in route.ok {
         responses.insert(status.to_string(), success(route));
     }
-    let error = if route.oauth { "OAuthError" } else { "Problem" };
+    let error = match route.path {
+        "/api/v1/security-events" => "EventError",
+        _ if route.oauth => "OAuthError",
+        _ => "Problem",
+    };
     responses.insert("default".into(), json!({"$ref": format!("#/components/responses/{error}")}));
     let mut operation = json!({
         "operationId": operation_id(route),
@@ -75,7 +83,7 @@ fn operation(route: &Route) -> Value {
     });
     if let Value::Object(operation) = &mut operation {
         match route.access {
-            Access::Open => {
+            Access::Open | Access::Signed => {
                 operation.insert("security".into(), json!([]));
             }
             Access::LogStream => {
@@ -121,7 +129,12 @@ fn parameters(route: &Route) -> Vec<Value> {
         let description = "For operators: the tenant that is meant";
         json!({"name": "tenant", "in": "query", "description": description, "schema": {"type": "string"}})
     });
-    path.chain(query).chain(tenant).collect()
+    let own_token = route.path.starts_with("/api/v1/connected-accounts").then(|| {
+        let description = "The user's own access token for the My Account API";
+        json!({"name": "X-My-Account-Token", "in": "header", "required": true, "description": description,
+            "schema": {"type": "string"}})
+    });
+    path.chain(query).chain(tenant).chain(own_token).collect()
 }
 
 fn query_schema(name: &str) -> Value {
@@ -170,6 +183,9 @@ fn request_body(route: &Route) -> Option<Value> {
         let schema = json!({"type": "object", "description": "One event"});
         return Some(json!({"required": true, "content": {"application/json": {"schema": schema}}}));
     }
+    if (route.method, route.path) == ("post", "/api/v1/security-events") {
+        return Some(json!({"required": true, "content": {"application/secevent+jwt": {"schema": text()}}}));
+    }
     let (_, required, optional) = BODIES.iter().find(|((m, p), ..)| (*m, *p) == (route.method, route.path))?;
     let properties: Map<String, Value> =
         required.iter().chain(*optional).map(|name| ((*name).to_owned(), member_schema(name))).collect();
@@ -216,6 +232,18 @@ const BODIES: &[BodyMembers] = &[
     (("post", "/api/v1/approvals/{id}/reject"), &["action_digest"], &["note"]),
     (("post", "/api/v1/enforcement/test"), &["alert"], &["address"]),
     (("post", "/api/v1/responses/{id}/complete"), &["my_account_token"], &[]),
+    (
+        ("post", "/api/v1/connected-accounts/connect"),
+        &["connection", "redirect_uri", "state"],
+        &["scopes", "authorization_params"],
+    ),
+    (("post", "/api/v1/security-events/poll"), &[], &["maxEvents", "returnImmediately", "ack", "setErrs"]),
+    (("post", "/api/v1/connected-accounts/complete"), &["auth_session", "connect_code", "state"], &[]),
+    (
+        ("post", "/api/v1/revocations"),
+        &[],
+        &["user_id", "connection", "agent_id", "parts", "client_ids", "reason", "request_id"],
+    ),
     (("post", "/api/v1/enforcement/policies"), &["name", "match"], POLICY),
     (("put", "/api/v1/enforcement/policies/{name}"), &["match"], POLICY_OF_PATH),
     (("put", "/api/v1/enforcement/mode"), &["mode"], &["confirm", "days"]),
@@ -227,9 +255,12 @@ const POLICY_OF_PATH: &[&str] = &["name", "request", "actions", "approval", "coo
 
 fn member_schema(name: &str) -> Value {
     match name {
-        "scopes" => texts(),
+        "scopes" | "client_ids" | "ack" => texts(),
+        "maxEvents" => json!({"type": "integer"}),
+        "returnImmediately" => json!({"type": "boolean", "default": false}),
+        "parts" => json!({"type": "array", "items": {"enum": ["refresh_tokens", "sessions", "grants", "provider"]}}),
         "expires_at" => time(),
-        "alert" | "match" | "approval" | "never" => json!({"type": "object"}),
+        "alert" | "match" | "approval" | "never" | "authorization_params" | "setErrs" => json!({"type": "object"}),
         "actions" => json!({"type": "array"}),
         "request" => json!({"enum": ["allow", "deny", "hold", "withhold"]}),
         "max_per_minute" | "days" => json!({"type": "integer"}),
@@ -278,6 +309,7 @@ fn schemas() -> Value {
         "Problem": {"type": "object", "required": ["type", "title", "status", "detail", "code"], "properties": {
             "type": text(), "title": text(), "status": {"type": "integer"}, "detail": text(), "code": text(),
         }},
+        "EventError": {"type": "object", "required": ["err"], "properties": {"err": text(), "description": text()}},
         "OAuthError": {"type": "object", "required": ["error"], "properties": {
             "error": text(), "error_description": text(), "onesec_reason": text(), "exchange_id": text(),
             "alert_id": text(), "approval_id": text(),

@@ -6,9 +6,10 @@ use axum::Router;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::{
-    App, agents, alerts, approvals, auth0_accounts, auth0_logs, canaries, catalogue, connections, contain, decide,
-    delegations, discovery, enforcement, events, exceptions, exchange, going_live, health, keys, layers, openapi,
-    policies, processes, registrations, rehearsal, responses, stream, token, tools, users,
+    App, agents, alerts, approvals, auth0_accounts, auth0_logs, canaries, catalogue, connected_accounts, connections,
+    contain, decide, delegations, discovery, enforcement, events, exceptions, exchange, going_live, health, keys,
+    layers, openapi, policies, processes, registrations, rehearsal, responses, revocations, security_events, stream,
+    token, tools, users,
 };
 use crate::keys::KeyScope;
 
@@ -23,6 +24,8 @@ pub(super) enum Access {
     Client(KeyScope),
     /// A log stream of Auth0, by its own `Authorization`. The handler compares it.
     LogStream,
+    /// Whoever signed what is sent, with a key that is believed. The handler finds it.
+    Signed,
 }
 
 /// One route.
@@ -73,8 +76,8 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .fallback(layers::nothing_here)
 }
 
-use Access::{Client, Key, LogStream, Open};
-use KeyScope::{Admin, EventsWrite, Exchange, Read, Respond};
+use Access::{Client, Key, LogStream, Open, Signed};
+use KeyScope::{Admin, EventsTrust, EventsWrite, Exchange, Read, Respond};
 
 const PAGE: &[&str] = &["limit", "cursor"];
 
@@ -174,6 +177,31 @@ pub(super) static ROUTES: &[Route] = &[
     route(("post", "/api/v1/accounts/reconcile"), Key(Admin), "Compare accounts with Auth0's, step by step", || {
         post(auth0_accounts::reconcile)
     }),
+    route(
+        ("post", "/api/v1/connected-accounts/connect"),
+        Key(EventsTrust),
+        "Begin to connect an account, as its user",
+        || post(connected_accounts::connect),
+    )
+    .answers(&[201]),
+    route(
+        ("post", "/api/v1/connected-accounts/complete"),
+        Key(EventsTrust),
+        "Complete what was begun, as the same user",
+        || post(connected_accounts::complete),
+    )
+    .answers(&[201]),
+    route(("get", "/api/v1/connected-accounts"), Key(EventsTrust), "A user's own accounts at Auth0", || {
+        get(connected_accounts::list)
+    })
+    .query(&["connection"]),
+    route(
+        ("delete", "/api/v1/connected-accounts/{id}"),
+        Key(EventsTrust),
+        "Disconnect an account, as its user",
+        || delete(connected_accounts::remove),
+    )
+    .answers(&[204]),
     route(("get", "/api/v1/users/{id}/agents"), Key(Read), "Agents that act for a user", || get(users::agents))
         .query(PAGE),
     route(("get", "/api/v1/users/{id}/can"), Key(Read), "Whether an agent may, and why", || get(users::can)).query(&[
@@ -228,6 +256,32 @@ pub(super) static ROUTES: &[Route] = &[
     .answers(&[202]),
     route(("post", "/api/v1/responses/{id}/complete"), Key(Respond), "Hand in what an action waits for", || {
         post(responses::complete)
+    }),
+    route(("post", "/api/v1/revocations"), Key(Respond), "Take access back, everywhere", || post(revocations::create))
+        .answers(&[200, 202]),
+    route(("get", "/api/v1/revocations"), Key(Read), "List revocations", || get(revocations::list)).query(&[
+        "limit",
+        "cursor",
+        "user_id",
+        "agent_id",
+        "connection",
+        "state",
+    ]),
+    route(("get", "/api/v1/revocations/{id}"), Key(Read), "One revocation, step by step", || get(revocations::show)),
+    route(("post", "/api/v1/revocations/{id}/retry"), Key(Respond), "Try failed steps again", || {
+        post(revocations::retry)
+    })
+    .answers(&[202]),
+    route(("post", "/api/v1/security-events"), Signed, "Tell of a security event (RFC 8935)", || {
+        post(security_events::receive)
+    })
+    .answers(&[202]),
+    route(("get", "/api/v1/security-events"), Key(Read), "Security events that wait, or were given up", || {
+        get(security_events::list)
+    })
+    .query(&["limit", "cursor", "user_id", "state"]),
+    route(("post", "/api/v1/security-events/poll"), Key(Read), "Fetch security events (RFC 8936)", || {
+        post(security_events::poll)
     }),
     route(("get", "/api/v1/approvals"), Key(Read), "List what waits for a person", || get(approvals::list))
         .query(&["status"]),

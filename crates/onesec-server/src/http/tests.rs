@@ -64,6 +64,16 @@ impl Bench {
         options.assemble = Arc::new(|_| Ok(onesec_detectors::all(&onesec_detectors::Settings::default())));
         let core = Core::start(options).expect("core");
         let (stop, stopping) = watch::channel(false);
+        let identity = Arc::new(Identity::without_past(dir.path(), core.now()));
+        let streams = std::collections::BTreeMap::new();
+        let teller = Arc::new(crate::signals::Teller::new((core.clone(), identity.signer.clone()), streams));
+        let revocations = crate::revoke::Revocations::new(
+            (core.clone(), identity.clone()),
+            onesec_actions::Clients::new([]),
+            std::collections::BTreeMap::new(),
+            (Arc::default(), teller.clone()),
+        );
+        let revocations = Arc::new(revocations);
         let app = App::new(AppParts {
             core: core.clone(),
             keys: KeyRing::default(),
@@ -72,9 +82,16 @@ impl Bench {
             hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             vaults: std::collections::BTreeMap::new(),
-            identity: Arc::new(Identity::without_past(dir.path(), core.now())),
+            identity,
             possession: onesec_telemetry::Possession::None,
             executors: Arc::new(crate::enforce::Executors::new(core.clone(), Arc::default())),
+            beyond: super::Beyond {
+                transmitters: crate::signals::Transmitters::new(core.clone(), revocations.clone()),
+                teller,
+                my_account: onesec_actions::Clients::new([]),
+                redirect_uris: std::collections::BTreeMap::new(),
+                revocations,
+            },
             able: crate::enforce::Able::new(Arc::default()),
             tls: false,
             logs: crate::auth0_logs::Intake::new(
@@ -179,6 +196,7 @@ async fn every_route_of_the_document_is_there_and_behind_its_scope() {
         match route.access {
             Access::Open => assert!(bare.status == 200 || bare.status == 503, "{path}"),
             Access::LogStream => assert_eq!(bare.status, 503, "{path}: no stream is configured"),
+            Access::Signed => assert!(bare.status == 400 && bare.json()["err"] == "invalid_request", "{path}"),
             Access::Client(scope) => {
                 assert!(bare.status == 400 && bare.headers["content-type"] == "application/json", "{path}");
                 assert_eq!(operation["x-onesec-scope"], scope.as_str());

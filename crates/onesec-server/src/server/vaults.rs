@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use onesec_actions::HeldTokens;
 use onesec_auth0::{Auth0Config, ClientKey, HttpOptions, Origin, OriginOptions, Roots, http_client};
 use onesec_identity::SigningKey;
 use onesec_telemetry::TenantId;
@@ -18,13 +19,14 @@ use crate::identity::Identity;
 pub(super) fn vaults(
     config: &Config,
     core: &Core,
-    identity: &Arc<Identity>,
+    (identity, held): (&Arc<Identity>, &Arc<HeldTokens>),
 ) -> Result<BTreeMap<TenantId, TenantVault>, StartError> {
     let own = config.token_vault.iter().map(|vault| (TenantId::default_tenant(), vault));
     let others = config.tenants.iter().filter_map(|tenant| Some((tenant.name.clone(), tenant.token_vault.as_ref()?)));
     let mut vaults = BTreeMap::new();
     for (tenant, vault) in own.chain(others) {
-        let gateway = if vault.is_configured() { Some(gateway((&tenant, vault), core, identity)?) } else { None };
+        let gateway =
+            if vault.is_configured() { Some(gateway((&tenant, vault), core, (identity, held))?) } else { None };
         let proxy = vault.proxy.as_ref().map(|proxy| custom_domain((&tenant, vault), proxy)).transpose()?;
         vaults.insert(tenant, TenantVault { domain: vault.domain.clone(), gateway, proxy });
     }
@@ -38,13 +40,17 @@ pub(super) fn unusable(tenant: &TenantId, why: impl std::fmt::Display) -> StartE
 fn gateway(
     (tenant, vault): (&TenantId, &TokenVaultConfig),
     core: &Core,
-    identity: &Arc<Identity>,
+    (identity, held): (&Arc<Identity>, &Arc<HeldTokens>),
 ) -> Result<Gateway, StartError> {
     let (auth0, clients) = clients(tenant, vault)?;
     let mut options = GatewayOptions::new(tenant.clone(), auth0);
     options.clients = clients;
     options.pass_through.clone_from(&vault.pass_through);
     options.audiences.clone_from(&vault.audiences);
+    if !vault.revoke_at_provider.is_empty() {
+        let at = vault.revoke_at_provider.iter().map(|at| at.connection.clone()).collect();
+        options.held = Some((held.clone(), at));
+    }
     options.unproven = vault.unproven_subject;
     options.http = HttpOptions { origin: origin_for(vault), ..http_options(vault)? };
     Gateway::new(core.clone(), identity.clone(), options).map_err(|error| unusable(tenant, error))

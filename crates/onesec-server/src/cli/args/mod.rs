@@ -5,6 +5,7 @@ mod auth0;
 mod identity;
 mod manage;
 mod respond;
+mod revoke;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub(crate) use auth0::*;
 pub(crate) use identity::*;
 pub(crate) use manage::*;
 pub(crate) use respond::*;
+pub(crate) use revoke::*;
 
 /// The security layer between AI agents and the accounts that people lend them.
 #[derive(Debug, Parser)]
@@ -93,6 +95,10 @@ pub(crate) enum Command {
     Approvals(ApprovalsArgs),
     /// Stop an agent, or everything for a user, at once; says how it knows. `--undo` ends it.
     Contain(ContainArgs),
+    /// Take back what a user lent: here at once, then at Auth0 and the providers; says of each step what came of it.
+    Revoke(RevokeArgs),
+    /// Revocations, or one of them step by step; `--retry` has failed steps tried again.
+    Revocations(RevocationsArgs),
     /// Run a program as an agent's process: with a key of its own, and known to `kill_process`.
     Run(RunArgs),
     /// Part of `run`.
