@@ -7,6 +7,7 @@ mod containment;
 mod contract;
 mod crash;
 mod detectors;
+mod doctor;
 mod enforce;
 mod faults;
 mod gateway;

@@ -64,13 +64,10 @@ pub(crate) async fn list_as_admin(
     headers: HeaderMap,
     (Path(user), Query(q)): (Path<String>, Params),
 ) -> Response {
-    let now = (shared.clock)();
-    let mut state = shared.state.lock();
-    state.count(RequestKind::Management);
-    let live = bearer(&headers).and_then(|token| state.management_tokens.get(&token.thumbprint()));
-    if live.is_none_or(|(expires_at, _)| *expires_at <= now) {
-        return answer::problem(StatusCode::UNAUTHORIZED, "Unauthorized");
+    if let Err(refused) = crate::management::admit(&shared, &headers, "read:users").await {
+        return *refused;
     }
+    let state = shared.state.lock();
     if !state.users.contains(&user) {
         return answer::problem(StatusCode::NOT_FOUND, "Not Found");
     }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::config::{KeySource, SimError};
 use crate::fault::Faults;
 use crate::pause::Gate;
+use crate::setup::Setup;
 use crate::specs::{AccessTokenSpec, ClientSpec};
 
 /// What kind of request was seen.
@@ -83,6 +84,7 @@ pub(crate) struct State {
     pub(crate) faults: Faults,
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) seen: HashMap<RequestKind, usize>,
+    pub(crate) setup: Setup,
     pub(crate) provider_token_lifetime: Duration,
     made: u64,
 }
@@ -110,6 +112,7 @@ impl State {
             faults: Faults::default(),
             gate: None,
             seen: HashMap::new(),
+            setup: Setup::default(),
             provider_token_lifetime: Duration::from_secs(3600),
             made: 0,
         };

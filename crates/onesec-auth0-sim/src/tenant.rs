@@ -20,7 +20,7 @@ use crate::state::{Account, RefreshToken, RequestKind, State, random_text};
 
 /// A running simulated tenant. Dropping it stops it.
 pub struct SimTenant {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     base_url: String,
     domain: String,
     issuer: String,

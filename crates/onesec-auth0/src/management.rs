@@ -1,5 +1,7 @@
 //! The Management API of one tenant: what an administrator can do for a user in trouble.
 
+mod setup;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

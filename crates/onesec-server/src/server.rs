@@ -3,6 +3,7 @@
 mod auth0;
 mod descriptors;
 mod detectors;
+pub(crate) mod doctor;
 mod error;
 mod identity;
 mod vaults;

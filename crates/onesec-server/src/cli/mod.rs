@@ -8,6 +8,7 @@ pub(crate) mod client;
 mod connector;
 mod contain;
 mod coverage;
+mod doctor;
 pub(crate) mod error;
 pub(crate) mod exchange;
 mod explain;
@@ -87,6 +88,11 @@ fn run(cli: Cli, more: SharedAssemble, out: &mut Out) -> Result<Ended, CliError>
         Command::Agents(AgentsArgs { act: Some(AgentAct::Keygen(args)), .. }) => identity::keygen(&args, out),
         Command::Completions { shell } => completions(shell, out),
         Command::Enforce(EnforceArgs { act: Some(EnforceAct::Presets { act }), .. }) => respond::presets(act, out),
+        Command::Doctor(args) => {
+            // One that runs is asked along, and is not needed.
+            let client = connect(server).ok();
+            blocking(doctor::doctor(args, client.as_ref(), out))
+        }
         Command::Stage(args) => stage::stage(&args),
         Command::Guard(args) => stage::guard(&args),
         Command::Run(args) => {

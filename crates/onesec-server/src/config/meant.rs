@@ -305,7 +305,8 @@ fn tenants(said: &Said) -> Result<Vec<TenantConfig>, ConfigError> {
         let agent_issuers = agent_issuers(&said).map_err(|error| error.below(&path))?;
         let exclusive = said.connections("token_vault.exclusive");
         let ledger_complete = said.connections("token_vault.ledger_complete");
-        tenants.push(TenantConfig { name, token_vault, agent_issuers, exclusive, ledger_complete });
+        let management = management(&said).map_err(|error| error.below(&path))?;
+        tenants.push(TenantConfig { name, token_vault, agent_issuers, exclusive, ledger_complete, management });
     }
     Ok(tenants)
 }

@@ -109,9 +109,11 @@ pub struct TenantConfig {
     pub exclusive: Vec<String>,
     /// Connections of it whose links are all known; `*` is all.
     pub ledger_complete: Vec<String>,
+    /// Our client of its Management API.
+    pub management: Option<ManagementConfig>,
 }
 
-/// The machine client by which actions are carried out at Auth0, in tenant `default`.
+/// The machine client by which actions are carried out at one Auth0 tenant.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ManagementConfig {

@@ -9,7 +9,7 @@ use super::keys::{KEYS, Type};
 use super::{parse_duration, parse_size};
 
 /// Sections whose keys a tenant may say again.
-const TENANT_SECTIONS: [&str; 4] = ["token_vault", "agents", "retention", "quotas"];
+const TENANT_SECTIONS: [&str; 5] = ["token_vault", "agents", "enforcement", "retention", "quotas"];
 
 /// What was said, checked key by key; values are read with [`Said::text`] and its like.
 /// No `Debug`: it may hold a secret.
@@ -214,8 +214,13 @@ fn check_tenant(value: &Value, path: &str) -> Result<(), ConfigError> {
         if !TENANT_SECTIONS.contains(&name.as_str()) {
             return Err(unknown(path, name, &TENANT_SECTIONS));
         }
-        if !["token_vault", "agents"].contains(&name.as_str()) {
+        if !["token_vault", "agents", "enforcement"].contains(&name.as_str()) {
             return Err(ConfigError::value(&format!("{path}.{name}"), NOT_YET));
+        }
+        // What is enforced is one for all; by which client of the tenant, is not.
+        let other = value.as_object().into_iter().flatten().find(|(key, _)| name == "enforcement" && *key != "auth0");
+        if let Some((key, _)) = other.filter(|(key, _)| known_names(name).contains(&key.as_str())) {
+            return Err(ConfigError::value(&format!("{path}.{name}.{key}"), "is the same for all tenants"));
         }
         // Errors name the full path; the rules are those of the top level.
         check(value, name).map_err(|error| error.below(path))?;

@@ -24,12 +24,26 @@ pub(super) fn at_auth0(config: &Config, core: &Core) -> Result<AtAuth0, StartErr
         users.push((tenant, Arc::new(client)));
     }
     let mut administrators = Vec::new();
-    if let Some(said) = &config.management {
-        let tenant = TenantId::default_tenant();
-        let client = management((&tenant, said), config.token_vault.as_ref(), clock)?;
-        administrators.push((tenant, Arc::new(client)));
+    for tenant in config.tenant_names() {
+        if let Some(client) = administrator(config, &tenant, clock.clone())? {
+            administrators.push((tenant, Arc::new(client)));
+        }
     }
     Ok(AtAuth0 { management: Clients::new(administrators), my_account: Clients::new(users) })
+}
+
+/// Our client of the Management API of this tenant, where there is one. Nobody else's serves in its place.
+pub(super) fn administrator(
+    config: &Config,
+    tenant: &TenantId,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<Management>, StartError> {
+    let other = config.tenants.iter().find(|other| other.name == *tenant);
+    let (said, vault) = match other {
+        Some(own) => (own.management.as_ref(), own.token_vault.as_ref()),
+        None => (config.management.as_ref(), config.token_vault.as_ref()),
+    };
+    said.map(|said| management((tenant, said), vault, clock)).transpose()
 }
 
 fn management(

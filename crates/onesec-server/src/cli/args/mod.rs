@@ -1,6 +1,7 @@
 //! What can be said on the command line.
 
 mod ask;
+mod doctor;
 mod identity;
 mod manage;
 mod respond;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use ask::*;
+pub(crate) use doctor::*;
 pub(crate) use identity::*;
 pub(crate) use manage::*;
 pub(crate) use respond::*;
@@ -50,6 +52,8 @@ pub(crate) enum Command {
     Up(UpArgs),
     /// See what onesec does: a simulated tenant, honest agents, attacks.
     Demo(DemoArgs),
+    /// Whether Auth0 is set up as Token Vault and onesec need it: what to change, and where. Needs no server.
+    Doctor(DoctorArgs),
     /// How the server is doing.
     Status,
     /// What was found; also: show, ack, resolve, false-positive.
