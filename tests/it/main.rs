@@ -15,6 +15,7 @@ mod identity;
 mod reach;
 mod recompute;
 mod secrets;
+mod tenants;
 mod ways;
 
 /// The real binary in front of a simulated tenant.

@@ -115,7 +115,9 @@ async fn finish(
     let vaults = vaults(&config, &core, &identity)?;
     let outside = (config.hooks.as_slice(), config.public_url.as_ref());
     let (mut actions, webhooks) = outside_actions(&core, outside, auth0::at_auth0(&config, &core)?)?;
-    actions.extend(own_actions(&core, &config.trusted_proxies, config.firewall));
+    // The firewall is everybody's: whom one tenant refuses may be another's guest.
+    let firewall = config.firewall && core.tenants().len() == 1;
+    actions.extend(own_actions(&core, &config.trusted_proxies, firewall));
     let actions = Arc::new(actions);
     let able = Able::new(actions.clone());
     able.check(&config.settings, &config.hooks)?;
@@ -185,14 +187,10 @@ fn make_data_dir(dir: &Path) -> Result<(), StartError> {
 async fn start_core(config: &Config, assemble: SharedAssemble) -> Result<Core, StartError> {
     let mut options = CoreOptions::new(config.data_dir.clone());
     let setup = |name: TenantId| {
-        let mut settings = config.settings.clone();
-        // What is true of one tenant's Auth0 says nothing of another's.
-        if let Some(own) = config.tenants.iter().find(|tenant| tenant.name == name) {
-            (settings.exclusive, settings.ledger_complete) = (own.exclusive.clone(), own.ledger_complete.clone());
-        }
-        TenantSetup { name, settings, connections: Vec::new() }
+        let settings = settings_of(config, &name);
+        settings.map(|settings| TenantSetup { name, settings, connections: Vec::new() })
     };
-    options.tenants = config.tenant_names().into_iter().map(setup).collect();
+    options.tenants = config.tenant_names().into_iter().filter_map(setup).collect();
     options.assemble = assemble;
     options.retention = config.retention;
     options.journal.max_bytes = config.max_journal_bytes;
@@ -203,6 +201,17 @@ async fn start_core(config: &Config, assemble: SharedAssemble) -> Result<Core, S
         Ok(core) => Ok(core?),
         Err(_) => Err(StartError::FirstKey(CoreError::Stopping)),
     }
+}
+
+/// The settings of one tenant; nothing where the configuration has no such tenant. What is true of one tenant's Auth0 says
+/// nothing of another's.
+fn settings_of(config: &Config, name: &TenantId) -> Option<Settings> {
+    let mut settings = config.settings.clone();
+    if *name != TenantId::default_tenant() {
+        let own = config.tenants.iter().find(|tenant| tenant.name == *name)?;
+        (settings.exclusive, settings.ledger_complete) = (own.exclusive.clone(), own.ledger_complete.clone());
+    }
+    Some(settings)
 }
 
 /// The first key: good for everything but exchanges, in every tenant. The file comes first, so that a crash in between
@@ -306,13 +315,16 @@ impl Running {
         if let (Some(tls), Some(files)) = (&self.tls, &config.tls) {
             tls.renew(files)?;
         }
-        for tenant in self.core.tenants() {
-            self.core.check_settings(&tenant, &config.settings)?;
+        // A tenant that the configuration no longer has stays as it was until the next start.
+        let with = |tenant: TenantId| settings_of(config, &tenant).map(|settings| (tenant, settings));
+        let tenants: Vec<(TenantId, Settings)> = self.core.tenants().into_iter().filter_map(with).collect();
+        for (tenant, settings) in &tenants {
+            self.core.check_settings(tenant, settings)?;
         }
         know(&self.webhooks, &config.hooks);
         let mut changed = false;
-        for tenant in self.core.tenants() {
-            changed |= self.core.reconfigure(&tenant, &config.settings).await?;
+        for (tenant, settings) in &tenants {
+            changed |= self.core.reconfigure(tenant, settings).await?;
         }
         Ok(changed)
     }

@@ -65,13 +65,14 @@ pub(super) fn plan(options: &CoreOptions) -> Vec<Vec<TenantSetup>> {
     plan
 }
 
-pub(super) fn published(writer: &onesec_journal::Writer) -> Published {
+pub(super) fn published(writer: &onesec_journal::Writer, tenants: &[TenantSetup]) -> Published {
     let durable = writer.last_seqs().into_iter().map(|(tenant, seq)| (tenant, Seq(seq))).collect();
     Published {
         views: RwLock::default(),
         durable: RwLock::new(durable),
         errands: watch::Sender::new(()),
         news: broadcast::channel(NEWS_BACKLOG).0,
+        news_of: tenants.iter().map(|tenant| (tenant.name.clone(), broadcast::channel(NEWS_BACKLOG).0)).collect(),
         journal_down: RwLock::new(None),
     }
 }

@@ -24,6 +24,7 @@ mod going_live;
 mod health;
 mod keys;
 mod layers;
+mod machine;
 mod openapi;
 mod pairs;
 mod params;
