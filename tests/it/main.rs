@@ -1,6 +1,7 @@
 //! End to end: what is true for a user.
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod actions;
 mod api;
 mod bypass;
 mod containment;

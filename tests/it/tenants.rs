@@ -96,7 +96,7 @@ impl Two {
     }
 
     /// The operator, looking at a tenant.
-    pub(super) fn operator(&self, method: &str, tenant: &str, path: &str, body: &Value) -> Answer {
+    pub(super) fn operator(&self, (method, tenant): (&str, &str), path: &str, body: &Value) -> Answer {
         let mark = if path.contains('?') { '&' } else { '?' };
         self.world.admin().call(method, &format!("{path}{mark}tenant={tenant}"), body)
     }

@@ -21,9 +21,9 @@ fn who_administers_one_tenant_runs_nothing_on_the_machine() {
     drop(two.side(ACME, "amber"));
     assert!(!marker.exists());
     // An operator may, in that tenant and for it.
-    let made = two.operator("POST", ACME, "/api/v1/enforcement/policies", &program);
+    let made = two.operator(("POST", ACME), "/api/v1/enforcement/policies", &program);
     assert_eq!(made.status, 201, "{}", made.text());
-    assert_eq!(two.operator("GET", "default", "/api/v1/enforcement/policies/run", &Value::Null).status, 404);
+    assert_eq!(two.operator(("GET", "default"), "/api/v1/enforcement/policies/run", &Value::Null).status, 404);
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn an_operator_sees_each_by_its_name() {
     drop([two.side("default", "blue"), two.side(ACME, "amber")]);
     for (tenant, own, other) in [("default", "blue", "amber"), (ACME, "amber", "blue")] {
         for list in ["alerts", "agents", "accounts", "delegations", "canaries", "exceptions", "responses"] {
-            let answer = two.operator("GET", tenant, &format!("/api/v1/{list}"), &Value::Null);
+            let answer = two.operator(("GET", tenant), &format!("/api/v1/{list}"), &Value::Null);
             assert!(
                 answer.text().contains(own) && !answer.text().contains(other),
                 "{tenant} {list}: {}",

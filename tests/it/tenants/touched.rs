@@ -171,10 +171,10 @@ fn reading_the_configuration_again_mixes_nothing() {
         vault
     });
     assert!(said.contains("reloaded"), "{said}");
-    let mut severity = |tenant: &str| {
+    let severity = |tenant: &str| {
         let mut sender = two.key(tenant, json!({"scopes": ["events:write"]}));
         assert_eq!(sender.post("/api/v1/events", &stranger).status, 202);
-        let alerts = two.operator("GET", tenant, "/api/v1/alerts?detector=token-sharing", &Value::Null).json();
+        let alerts = two.operator(("GET", tenant), "/api/v1/alerts?detector=token-sharing", &Value::Null).json();
         alerts["alerts"][0]["severity"].clone()
     };
     assert_eq!((severity("default"), severity(ACME)), (json!("HIGH"), json!("LOW")));
