@@ -28,7 +28,7 @@ use crate::config::Config;
 use crate::core::{Core, CoreError, CoreOptions, Order, SharedAssemble, TenantSetup};
 use crate::enforce::{Able, Executors, know, outside_actions, own_actions};
 use crate::files::write_private;
-use crate::http::{App, AppParts, ServeLimits, Service, Tls, router, serve};
+use crate::http::{App, AppParts, Quotas, ServeLimits, Service, Tls, router, serve};
 use crate::keys::{KeyRing, KeyScope, KeyScopes, KeySpec, OPERATOR};
 use crate::metrics::Metrics;
 
@@ -122,6 +122,8 @@ async fn finish(
     let able = Able::new(actions.clone());
     able.check(&config.settings, &config.hooks)?;
     let executors = Arc::new(Executors::new(core.clone(), actions));
+    let others = config.tenants.iter().map(|tenant| (tenant.name.clone(), tenant.quotas));
+    let quotas = others.chain([(TenantId::default_tenant(), config.quotas)]).collect::<Vec<_>>();
     let app = App::new(AppParts {
         core: core.clone(),
         keys,
@@ -135,6 +137,7 @@ async fn finish(
         executors: executors.clone(),
         able: able.clone(),
         tls: tls.is_some(),
+        quotas: Quotas::new(quotas),
         stopping: stopping.clone(),
     });
     let service = Service { router: router(app), metrics: metrics.clone(), tls: tls.clone() };
@@ -188,7 +191,8 @@ async fn start_core(config: &Config, assemble: SharedAssemble) -> Result<Core, S
     let mut options = CoreOptions::new(config.data_dir.clone());
     let setup = |name: TenantId| {
         let settings = settings_of(config, &name);
-        settings.map(|settings| TenantSetup { name, settings, connections: Vec::new() })
+        let retention = config.tenants.iter().find(|tenant| tenant.name == name).and_then(|tenant| tenant.retention);
+        settings.map(|settings| TenantSetup { name, settings, connections: Vec::new(), retention })
     };
     options.tenants = config.tenant_names().into_iter().filter_map(setup).collect();
     options.assemble = assemble;

@@ -47,3 +47,28 @@ fn everything_is_contained_in_one_tenant_only() {
     assert_eq!(super::exchange(&mut amber.agent, &amber.token).status, 403);
     assert_eq!(super::exchange(&mut blue.agent, &blue.token).status, 200, "also where it comes from the same address");
 }
+
+#[test]
+fn what_one_may_ask_for_is_bounded_and_the_other_notices_nothing() {
+    let quotas = json!({"quotas": {"events_per_minute": 30, "exchanges_per_minute": 6}});
+    let two = Two::with(|plan| plan, quotas);
+    let (mut blue, mut amber) = (two.side("default", "blue"), two.side(ACME, "amber"));
+    let answers: Vec<onesec_e2e::Answer> = (0..12).map(|_| super::exchange(&mut amber.agent, &amber.token)).collect();
+    let last = answers.last().expect("asked");
+    assert_eq!((last.status, last.json()["error"].as_str()), (429, Some("too_many_requests")), "{}", last.text());
+    assert_eq!(last.json()["onesec_reason"], "quota");
+    assert!(last.header("retry-after").is_some_and(|after| after.parse::<u32>().is_ok_and(|after| after <= 60)));
+    assert_eq!(super::exchange(&mut blue.agent, &blue.token).status, 200);
+    // Events: whatever is in a batch counts, also what is rejected.
+    let event = |n: usize| json!({"type": "agent_goal", "details": {"agent_id": format!("a{n}"), "goal": "x"}});
+    let batch: Vec<Value> = (0..100).map(event).collect();
+    assert_eq!(amber.admin.post("/api/v1/events", &json!(batch)).status, 202);
+    let refused = amber.admin.post("/api/v1/events", &event(1));
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (429, Some("quota")), "{}", refused.text());
+    assert!(refused.header("retry-after").is_some());
+    for _ in 0..3 {
+        assert_eq!(blue.admin.post("/api/v1/events", &json!(batch)).status, 202);
+    }
+    // What a person decides has no quota.
+    assert_eq!(amber.admin.post("/api/v1/agents/amber-agent/suspend", &json!({})).status, 200);
+}

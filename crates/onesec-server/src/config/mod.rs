@@ -58,6 +58,8 @@ pub struct Config {
     pub max_journal_bytes: Option<u64>,
     /// Records after which a tenant's state is saved, so that a restart need not replay them.
     pub snapshot_every: Option<u64>,
+    /// How much tenant `default` may ask for.
+    pub quotas: Quotas,
     /// Tenants besides `default`.
     pub tenants: Vec<TenantConfig>,
     /// Issuers whose machine tokens say which agent is asking.
@@ -111,6 +113,20 @@ pub struct TenantConfig {
     pub ledger_complete: Vec<String>,
     /// Our client of its Management API.
     pub management: Option<ManagementConfig>,
+    /// How long things of it are kept; as those of tenant `default` where that is not said.
+    pub retention: Option<Retention>,
+    /// How much it may ask for.
+    pub quotas: Quotas,
+}
+
+/// How much one tenant may ask for; whatever is left out has no bound but the server's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_structs, reason = "an embedder fills it in")]
+pub struct Quotas {
+    /// Events, and questions before an act.
+    pub events_per_minute: Option<u64>,
+    /// Exchanges, whether they are granted or not.
+    pub exchanges_per_minute: Option<u64>,
 }
 
 /// The machine client by which actions are carried out at one Auth0 tenant.

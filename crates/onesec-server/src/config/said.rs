@@ -214,8 +214,9 @@ fn check_tenant(value: &Value, path: &str) -> Result<(), ConfigError> {
         if !TENANT_SECTIONS.contains(&name.as_str()) {
             return Err(unknown(path, name, &TENANT_SECTIONS));
         }
-        if !["token_vault", "agents", "enforcement"].contains(&name.as_str()) {
-            return Err(ConfigError::value(&format!("{path}.{name}"), NOT_YET));
+        if name == "retention" {
+            check_retention(value, &format!("{path}.{name}"))?;
+            continue;
         }
         // What is enforced is one for all; by which client of the tenant, is not.
         let other = value.as_object().into_iter().flatten().find(|(key, _)| name == "enforcement" && *key != "auth0");
@@ -224,6 +225,21 @@ fn check_tenant(value: &Value, path: &str) -> Result<(), ConfigError> {
         }
         // Errors name the full path; the rules are those of the top level.
         check(value, name).map_err(|error| error.below(path))?;
+    }
+    Ok(())
+}
+
+/// As `journal.retention` at the top.
+fn check_retention(value: &Value, path: &str) -> Result<(), ConfigError> {
+    let known = known_names("journal.retention");
+    let Value::Object(map) = value else {
+        return if value.is_null() { Ok(()) } else { Err(ConfigError::value(path, "must be a section")) };
+    };
+    for (name, value) in map {
+        if !known.contains(&name.as_str()) {
+            return Err(unknown(path, name, &known));
+        }
+        check_type(Type::Duration, value, &format!("{path}.{name}"))?;
     }
     Ok(())
 }

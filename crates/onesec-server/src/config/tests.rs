@@ -60,9 +60,8 @@ fn a_misspelt_key_is_an_error_with_a_suggestion() {
 
 #[test]
 fn what_this_version_cannot_do_is_refused_not_ignored() {
-    for yaml in ["token_vault: {log_stream_authorization: x}", "tenants: {acme: {quotas: {events: 3}}}"] {
-        assert!(complaint(yaml, &[]).ends_with("is not supported by this version"), "{yaml}");
-    }
+    let yaml = "token_vault: {log_stream_authorization: x}";
+    assert!(complaint(yaml, &[]).ends_with("is not supported by this version"), "{yaml}");
 }
 
 #[test]
@@ -193,4 +192,49 @@ fn no_two_keys_share_a_variable() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), KEYS.len());
+}
+
+#[test]
+fn a_tenant_has_quotas_retention_and_an_administrator_of_its_own() {
+    let yaml = "
+journal: {retention: {events: 2d, alerts: 60d}}
+quotas: {events_per_minute: 500}
+tenants:
+  acme:
+    token_vault: {auth0_domain: acme.eu.auth0.com}
+    enforcement: {auth0: {client_id: a, client_secret: hunter2}}
+    retention: {events: 30d}
+    quotas: {exchanges_per_minute: 7}
+  plain: {}
+";
+    let config = load(yaml, &[]).expect("valid");
+    let day = Duration::from_secs(86_400);
+    assert_eq!((config.quotas.events_per_minute, config.quotas.exchanges_per_minute), (Some(500), None));
+    let [acme, plain] = config.tenants.as_slice() else { panic!("{:?}", config.tenants) };
+    let kept = acme.retention.expect("said");
+    assert_eq!((kept.events, kept.alerts, kept.responses), (day * 30, day * 60, day * 365));
+    assert_eq!((acme.quotas.events_per_minute, acme.quotas.exchanges_per_minute), (None, Some(7)));
+    assert_eq!(acme.management.as_ref().map(|own| own.domain.as_str()), Some("acme.eu.auth0.com"));
+    assert_eq!((plain.retention, plain.quotas, plain.management.is_some()), (None, Quotas::default(), false));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    for (yaml, why) in [
+        ("tenants: {acme: {quotas: {events: 3}}}", "unknown key `tenants.acme.quotas.events`"),
+        (
+            "tenants: {acme: {quotas: {exchanges_per_minute: 0}}}",
+            "`tenants.acme.quotas.exchanges_per_minute` must be at least 1",
+        ),
+        ("quotas: {events_per_minute: often}", "`quotas.events_per_minute` must be a whole number"),
+        (
+            "tenants: {acme: {retention: {event: 3d}}}",
+            "unknown key `tenants.acme.retention.event`, did you mean `events`?",
+        ),
+        ("tenants: {acme: {retention: {events: soon}}}", "`tenants.acme.retention.events` must be a duration"),
+        (
+            "tenants: {acme: {enforcement: {preset: strict}}}",
+            "`tenants.acme.enforcement.preset` is the same for all tenants",
+        ),
+        ("tenants: {acme: {journal: {}}}", "unknown key `tenants.acme.journal`"),
+    ] {
+        assert!(complaint(yaml, &[]).contains(why), "{}", complaint(yaml, &[]));
+    }
 }

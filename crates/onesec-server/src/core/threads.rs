@@ -45,8 +45,9 @@ impl Beside {
         let write = move || housekeeping::write_snapshots(&receiver, &mut snapshots, &public);
         threads.snapshots = Some((sender, spawn("onesec-snapshot", write)?));
         let (wake, woken) = sync_channel::<()>(1);
-        let tenants = options.tenants.iter().map(|t| t.name.clone()).collect();
-        let keeper = Keeper { indexer, maintenance, clock, tenants, retention: options.retention };
+        let kept = |tenant: &TenantSetup| (tenant.name.clone(), tenant.retention.unwrap_or(options.retention));
+        let tenants = options.tenants.iter().map(kept).collect();
+        let keeper = Keeper { indexer, maintenance, clock, tenants };
         threads.keeper = Some((wake, spawn("onesec-keeper", move || keeper.run(&woken))?));
         Ok(())
     }

@@ -59,6 +59,7 @@ impl Bench {
             name: TenantId::new(name).expect("tenant"),
             settings: Settings::default(),
             connections: Vec::new(),
+            retention: None,
         };
         options.tenants = vec![setup("default"), setup("acme")];
         options.assemble = Arc::new(|_| Ok(onesec_detectors::all(&onesec_detectors::Settings::default())));
@@ -77,6 +78,7 @@ impl Bench {
             executors: Arc::new(crate::enforce::Executors::new(core.clone(), Arc::default())),
             able: crate::enforce::Able::new(Arc::default()),
             tls: false,
+            quotas: crate::http::Quotas::default(),
             stopping,
         });
         Self { router: router(app.clone()), core, app, stop, dir }
