@@ -87,3 +87,15 @@ fn failures_of_the_tenant_are_no_findings() {
     }
     assert_eq!(clinic.sim.requests(onesec_auth0_sim::RequestKind::Stolen), 0);
 }
+
+/// One that hangs is waited for once, and not by each question anew.
+#[test]
+fn a_tenant_that_hangs_is_waited_for_once() {
+    let mut clinic = Clinic::open();
+    clinic.configure("/token_vault/request_timeout", json!("500ms"));
+    clinic.sim.set_fault_on(Endpoint::Management, Fault::Hang);
+    let before = clinic.sim.requests(onesec_auth0_sim::RequestKind::Management);
+    let (code, checks) = clinic.checks(&["--user", ANA, "--connection", GOOGLE]);
+    assert_eq!((code, ids(&checks, "failed")), (Some(3), vec![]), "{checks:#?}");
+    assert_eq!(clinic.sim.requests(onesec_auth0_sim::RequestKind::Management) - before, 1, "asked once");
+}

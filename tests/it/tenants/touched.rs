@@ -187,3 +187,24 @@ impl Two {
             "auth0_client_secret": "client-s3cret-of-the-tests", "audience": onesec_e2e::world::AUDIENCE})
     }
 }
+
+/// What is said of a name in one tenant is not said of the same name in the other.
+#[test]
+fn decoys_exceptions_and_baselines_are_each_ones_own() {
+    let two = Two::with(|plan| plan.with("detectors", json!({"exchange-rate": {"limit": 3}})), json!({}));
+    let (mut blue, mut amber) = (two.side("default", "blue"), two.side(ACME, "amber"));
+    // A decoy of the first is an ordinary user of the second.
+    let decoy = json!({"what": "user", "value": amber.user(), "note": "nobody"});
+    assert_eq!(blue.admin.post("/api/v1/canaries", &decoy).status, 201);
+    assert_eq!(exchange(&mut amber.agent, &amber.token).status, 200);
+    assert_eq!(amber.admin.get("/api/v1/alerts?detector=canary").json()["alerts"], json!([]));
+    // An exception of the first silences nothing in the second.
+    let path = format!("/api/v1/exceptions/{}", amber.ids["exceptions"]);
+    assert_eq!(amber.admin.call("DELETE", &path, &Value::Null).status, 200);
+    let wanted = json!({"detector": "exchange-rate", "agent_id": amber.name("agent"), "reason": "x",
+        "expires_at": blue.admin.get(&format!("/api/v1/exceptions?limit=1")).json()["exceptions"][0]["expires_at"]});
+    let made = blue.admin.post("/api/v1/exceptions", &wanted);
+    assert_eq!(made.status, 201, "{}", made.text());
+    let statuses: Vec<u16> = (0..6).map(|_| exchange(&mut amber.agent, &amber.token).status).collect();
+    assert!(statuses.contains(&429), "{statuses:?}");
+}

@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use onesec_telemetry::Secret;
 use serde::Deserialize;
 
-use super::{ClientFacts, ClientUse, ConnectionFacts, Discovery, Facts, Probe, Seen, Server, Untold, UserFacts};
+use super::{
+    ClientFacts, ClientUse, ConnectionFacts, Discovery, Enabled, Facts, Probe, Seen, Server, Untold, UserFacts,
+};
 use crate::body::read_capped;
 use crate::clock::Clock;
 use crate::config::Auth0Config;
@@ -15,6 +18,7 @@ use crate::endpoint::{Grant, TokenEndpoint, TokenSource};
 use crate::error::ExchangeError;
 use crate::http::HttpClient;
 use crate::management::Management;
+use crate::rest::ApiError;
 use crate::vault::{GRANT, SubjectKind};
 
 /// The largest discovery document that is read.
@@ -83,6 +87,7 @@ pub async fn gather(plan: Plan) -> Facts {
     };
     let asker = Asker {
         management: management.filter(|_| matches!(token, Some(Ok(())))),
+        hangs: AtomicBool::new(false),
         otherwise: match (&plan.management, &token) {
             (None, _) => Untold::NoManagement,
             (Some(_), Some(_)) => Untold::Unasked("our client of the Management API gets no token"),
@@ -95,6 +100,8 @@ pub async fn gather(plan: Plan) -> Facts {
 /// Asks by the Management API, or says why it does not.
 struct Asker<'a> {
     management: Option<&'a Management>,
+    /// A question ran out of time: the others would, too, one after the other.
+    hangs: AtomicBool,
     otherwise: Untold,
 }
 
@@ -102,13 +109,21 @@ struct Asker<'a> {
 macro_rules! ask {
     ($asker:expr, $management:ident => $call:expr) => {
         match $asker.management {
-            Some($management) => Seen::of($call.await),
+            Some(_) if $asker.hangs.load(Ordering::Relaxed) => Seen::Untold(Untold::Unasked(HANGS)),
+            Some($management) => $asker.heard(Seen::of($call.await)),
             None => Seen::Untold($asker.otherwise.clone()),
         }
     };
 }
 
 impl Asker<'_> {
+    fn heard<T>(&self, seen: Seen<T>) -> Seen<T> {
+        if matches!(seen, Seen::Untold(Untold::Error(ApiError::Unreachable { timed_out: true }))) {
+            self.hangs.store(true, Ordering::Relaxed);
+        }
+        seen
+    }
+
     async fn ask(
         &self,
         plan: &Plan,
@@ -168,11 +183,7 @@ impl Asker<'_> {
             Some(only) => vec![only.clone()],
             None => plan.connections.clone(),
         };
-        let Some(management) = self.management else {
-            let untold = |name: String| (name, Seen::Untold(self.otherwise.clone()));
-            return (named.into_iter().map(untold).collect(), Seen::Untold(self.otherwise.clone()));
-        };
-        let all = match Seen::of(management.connections().await) {
+        let all = match ask!(self, m => m.connections()) {
             Seen::Is(all) => all,
             Seen::Missing => Vec::new(),
             Seen::Untold(why) => {
@@ -184,7 +195,12 @@ impl Asker<'_> {
         for connection in &all {
             let wanted = named.contains(&connection.name) || (plan.only.is_none() && connection.for_token_vault());
             if wanted && facts.len() < MOST_CONNECTIONS {
-                facts.push((connection.name.clone(), Seen::Is(management.connection_facts(connection).await)));
+                let enabled = match ask!(self, m => m.clients_of(connection)) {
+                    Seen::Is(clients) => Enabled::For(clients),
+                    Seen::Missing => Enabled::For(Vec::new()),
+                    Seen::Untold(why) => Enabled::Untold(why),
+                };
+                facts.push((connection.name.clone(), Seen::Is(connection.facts(enabled))));
             }
         }
         for name in named {
@@ -259,6 +275,7 @@ fn probed(error: ExchangeError) -> Probe {
     }
 }
 
+const HANGS: &str = "the tenant did not answer before in time";
 /// Connections that are looked at.
 const MOST_CONNECTIONS: usize = 50;
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{MOST_PAGES, Management};
 use crate::doctor::{
     Api, ClientGrant, ClientSettings, ClientSummary, ConnectionFacts, CustomDomain, Enabled, LogStream, NetworkAcl,
-    Untold, VaultAccount,
+    VaultAccount,
 };
 use crate::error::ExchangeError;
 use crate::rest::{ApiError, Call};
@@ -51,6 +51,18 @@ impl Connection {
     /// Whether it is there for Token Vault.
     pub(crate) fn for_token_vault(&self) -> bool {
         self.connected_accounts.as_ref().and_then(|purpose| purpose.active) == Some(true)
+    }
+
+    /// What is known of it.
+    pub(crate) fn facts(&self, enabled: Enabled) -> ConnectionFacts {
+        ConnectionFacts {
+            id: self.id.clone(),
+            strategy: self.strategy.clone(),
+            for_token_vault: self.connected_accounts.as_ref().and_then(|purpose| purpose.active),
+            offline: self.options.as_ref().map(Options::ask_offline),
+            provider_client_id: self.options.as_ref().and_then(|options| options.client_id.clone()),
+            enabled,
+        }
     }
 }
 
@@ -107,28 +119,13 @@ impl Management {
         self.numbered(&["connections"], &[]).await
     }
 
-    /// What is known of one, with the clients that it is switched on for.
-    pub(crate) async fn connection_facts(&self, of: &Connection) -> ConnectionFacts {
-        let enabled = match self.clients_of(&of.id).await {
-            Ok(clients) => Enabled::For(clients),
-            Err(error) => Enabled::Untold(Untold::Error(error)),
-        };
-        ConnectionFacts {
-            id: of.id.clone(),
-            strategy: of.strategy.clone(),
-            for_token_vault: of.connected_accounts.as_ref().and_then(|purpose| purpose.active),
-            offline: of.options.as_ref().map(Options::ask_offline),
-            provider_client_id: of.options.as_ref().and_then(|options| options.client_id.clone()),
-            enabled,
-        }
-    }
-
-    async fn clients_of(&self, connection: &str) -> Result<Vec<String>, ApiError> {
+    /// The clients that a connection is switched on for. Scope `read:connections`.
+    pub(crate) async fn clients_of(&self, connection: &Connection) -> Result<Vec<String>, ApiError> {
         #[derive(Deserialize)]
         struct Client {
             client_id: String,
         }
-        let clients: Vec<Client> = self.continued(&["connections", connection, "clients"], "clients").await?;
+        let clients: Vec<Client> = self.continued(&["connections", &connection.id, "clients"], "clients").await?;
         Ok(clients.into_iter().map(|client| client.client_id).collect())
     }
 
