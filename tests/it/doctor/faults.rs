@@ -221,3 +221,14 @@ fn an_audience_that_only_the_first_client_serves_takes_a_custom_api_client() {
     assert_eq!(ids(&checks, "failed"), ["client-custom-api"]);
     found(&checks, ("client-custom-api", "failed"), &["https://second.test", "use: access"], "second");
 }
+
+#[test]
+fn many_clients_are_read_page_by_page_and_not_all_named() {
+    let clinic = Clinic::open();
+    for n in 0..130 {
+        clinic.sim.create_client(onesec_auth0_sim::ClientSpec::regular(&format!("agent-{n:03}"), "s3cret"));
+    }
+    let (code, checks) = clinic.checks(&["--check", "bypass-clients"]);
+    let seen: Vec<&str> = checks.iter().filter_map(|check| check["seen"].as_str()).collect();
+    assert_eq!((code, checks.len(), seen.last().copied()), (Some(0), 21, Some("110 more clients have it")), "{seen:?}");
+}

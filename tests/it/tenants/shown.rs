@@ -172,3 +172,32 @@ fn an_operator_sees_each_by_its_name() {
         assert!(!answer.text().contains("amber"), "{nobody:?}");
     }
 }
+
+#[test]
+fn an_operators_command_line_means_the_tenant_that_it_names() {
+    let two = Two::start();
+    drop([two.side("default", "blue"), two.side(ACME, "amber")]);
+    let onesec = |tenant: &str, args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_onesec-under-test"));
+        command.args(["--for-tenant", tenant, "--json"]).args(args);
+        command.env("ONESEC_URL", two.world.process.url()).env("ONESEC_API_KEY", two.world.process.admin_key());
+        let output = command.output().expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    for (tenant, own, other) in [("default", "blue", "amber"), (ACME, "amber", "blue")] {
+        for args in [
+            &["agents"][..],
+            &["alerts", "--min-severity", "high"],
+            &["delegations"],
+            &["accounts"],
+            &["canary", "list"],
+        ] {
+            let (code, said) = onesec(tenant, args);
+            assert!(
+                code == Some(0) && said.contains(own) && !said.contains(other),
+                "{tenant} {args:?}: {code:?} {said}"
+            );
+        }
+    }
+    assert_eq!(onesec("nobody&tenant=acme", &["agents"]).0, Some(3));
+}

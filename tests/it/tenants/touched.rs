@@ -202,7 +202,7 @@ fn decoys_exceptions_and_baselines_are_each_ones_own() {
     let path = format!("/api/v1/exceptions/{}", amber.ids["exceptions"]);
     assert_eq!(amber.admin.call("DELETE", &path, &Value::Null).status, 200);
     let wanted = json!({"detector": "exchange-rate", "agent_id": amber.name("agent"), "reason": "x",
-        "expires_at": blue.admin.get(&format!("/api/v1/exceptions?limit=1")).json()["exceptions"][0]["expires_at"]});
+        "expires_at": blue.admin.get("/api/v1/exceptions?limit=1").json()["exceptions"][0]["expires_at"]});
     let made = blue.admin.post("/api/v1/exceptions", &wanted);
     assert_eq!(made.status, 201, "{}", made.text());
     let statuses: Vec<u16> = (0..6).map(|_| exchange(&mut amber.agent, &amber.token).status).collect();

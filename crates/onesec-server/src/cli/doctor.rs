@@ -83,8 +83,8 @@ fn known(ids: &[String]) -> Result<(), CliError> {
 /// What our own server has seen, where one runs and knows our key.
 async fn ask_server((tenant, plan): (&TenantId, &mut Plan), server: Option<&Client>) {
     let Some(server) = server else { return };
-    let query = Query::default().with("tenant", Some(tenant.as_str()));
-    let Ok(status) = server.get("/api/v1/status", &query).await else { return };
+    let server = server.of_tenant(Some(tenant.as_str().to_owned()));
+    let Ok(status) = server.get("/api/v1/status", &Query::default()).await else { return };
     if status.get("tenant").and_then(Value::as_str) != Some(tenant.as_str()) {
         return;
     }

@@ -145,7 +145,7 @@ fn completions(shell: clap_complete::Shell, out: &mut Out) -> Result<Ended, CliE
 fn connect(server: ServerArgs) -> Result<Client, CliError> {
     let key = server.key.map(onesec_telemetry::Secret::new);
     let key = key.or_else(|| client::key_from(&default_data_dir()?.join("admin.key")));
-    Client::new(&server.url, server.ca.as_deref(), key)
+    Ok(Client::new(&server.url, server.ca.as_deref(), key)?.of_tenant(server.for_tenant))
 }
 
 /// Where `onesec up` keeps its data when it is not told.

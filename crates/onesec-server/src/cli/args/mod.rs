@@ -41,6 +41,9 @@ pub(crate) struct ServerArgs {
     /// With https: a PEM file of authorities to trust beside the system's.
     #[arg(long, global = true, env = "ONESEC_CA", value_name = "FILE", help_heading = "Server")]
     pub(crate) ca: Option<PathBuf>,
+    /// With an operator's key: the tenant that is meant; without it, `default`.
+    #[arg(long, global = true, env = "ONESEC_TENANT", value_name = "TENANT", help_heading = "Server")]
+    pub(crate) for_tenant: Option<String>,
     /// The key to present; without one, `admin.key` of the default data directory.
     #[arg(long, global = true, env = "ONESEC_API_KEY", hide_env_values = true, help_heading = "Server")]
     pub(crate) key: Option<String>,
