@@ -56,12 +56,12 @@ impl Untold {
         let list: Vec<String> = scopes.iter().map(|scope| format!("`{scope}`")).collect();
         let list = list.join(" and ");
         match self {
+            // The same for all checks, so that people read it once.
             Self::NoManagement => (
                 "not asked: there is no client of the Management API".to_owned(),
-                format!(
-                    "Give onesec a machine-to-machine application that is granted the Management API with {list}, as \
-                     `enforcement.auth0`. `onesec doctor --scopes` lists all that the doctor reads with."
-                ),
+                "Give onesec a machine-to-machine application that is granted the Management API with the scopes that \
+                 `onesec doctor --scopes` prints, as `enforcement.auth0`."
+                    .to_owned(),
             ),
             Self::Unasked(why) => (format!("not asked: {why}"), "Mend what failed before, then ask again.".to_owned()),
             Self::Error(ApiError::Refused { status: 403, code }) => (

@@ -132,8 +132,10 @@ fn show(reports: &[(TenantId, String, Report)], out: &mut Out) -> Result<Ended, 
     } else {
         for (tenant, domain, report) in reports {
             out.line(Ink::Bold.on(format_args!("{domain}, tenant {tenant} of onesec")))?;
+            let mut said = "";
             for checked in report.checked() {
-                one(checked, out)?;
+                one(checked, said, out)?;
+                said = if checked.change.is_empty() { said } else { &checked.change };
             }
         }
         let counts = ALL.map(|status| format!("{} {status}", count(status)));
@@ -153,7 +155,8 @@ fn summary(count: impl Fn(Status) -> usize) -> Value {
         .into()
 }
 
-fn one(checked: &Checked, out: &mut Out) -> std::io::Result<()> {
+/// What to do is said once where it is the same for several in a row.
+fn one(checked: &Checked, said: &str, out: &mut Out) -> std::io::Result<()> {
     let (word, ink) = match checked.status {
         Status::Ok => ("ok", Ink::Green),
         Status::Failed => ("FAILED", Ink::Red),
@@ -165,7 +168,7 @@ fn one(checked: &Checked, out: &mut Out) -> std::io::Result<()> {
     let (word, id) = (ink.on(format_args!("{word:<8}")), checked.check.id);
     out.line(format_args!("{word} {id:<26} {about}{}", clean(&checked.seen, 400)))?;
     let details = [("do", &checked.change), ("where", &checked.dashboard), ("call", &checked.call)];
-    for (name, text) in details.into_iter().filter(|(_, text)| !text.is_empty()) {
+    for (name, text) in details.into_iter().filter(|(_, text)| !text.is_empty() && *text != said) {
         out.line(format_args!("         {name:<6} {}", clean(text, 1_000)))?;
     }
     Ok(())
