@@ -1,6 +1,7 @@
 //! End to end: what is true for a user.
 #![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod actions;
 mod api;
 mod auth0_logs;
 mod bypass;
@@ -8,6 +9,7 @@ mod containment;
 mod contract;
 mod crash;
 mod detectors;
+mod doctor;
 mod enforce;
 mod faults;
 mod flood;
@@ -17,6 +19,7 @@ mod reach;
 mod recompute;
 mod revocation;
 mod secrets;
+mod tenants;
 mod ways;
 
 /// The real binary in front of a simulated tenant.

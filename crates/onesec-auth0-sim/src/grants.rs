@@ -101,7 +101,8 @@ fn serve(state: &mut State, form: &Form, fault: &Fault, now: Timestamp) -> Resul
     let named = form.get("grant_type").ok_or((400, "invalid_request", "Missing required parameter: grant_type"))?;
     let client = authenticate(state, form, now)?;
     let grant = GrantType::from_urn(named).ok_or((403, "unsupported_grant_type", "Unsupported grant type."))?;
-    if !client.grants.contains(&grant) {
+    let withheld = state.setup.faults.iter().any(|fault| fault.withholds(&client.id, grant));
+    if withheld || !client.grants.contains(&grant) {
         let description = format!("Grant type '{named}' not allowed for the client.");
         return Ok(answer::error(403, "unauthorized_client", &description));
     }

@@ -26,7 +26,7 @@ use tower::ServiceExt as _;
 
 use crate::fault::{CloseConnection, Endpoint};
 use crate::state::{RequestKind, State};
-use crate::{accounts, answer, connect, grants, logs, management, revocation};
+use crate::{accounts, answer, connect, grants, logs, management, revocation, setup};
 
 /// What handlers and the handle share.
 pub(crate) struct Shared {
@@ -57,6 +57,16 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/v2/users/{id}", get(management::user).patch(management::change_user))
         .route("/api/v2/users", get(management::users))
         .route("/api/v2/logs", get(logs::list))
+        .route("/api/v2/clients", get(setup::clients))
+        .route("/api/v2/clients/{id}", get(setup::client))
+        .route("/api/v2/resource-servers/{id}", get(setup::api))
+        .route("/api/v2/guardian/policies", get(setup::mfa_policies))
+        .route("/api/v2/client-grants", get(setup::client_grants))
+        .route("/api/v2/connections", get(setup::connections))
+        .route("/api/v2/connections/{id}/clients", get(setup::connection_clients))
+        .route("/api/v2/log-streams", get(setup::log_streams))
+        .route("/api/v2/custom-domains", get(setup::custom_domains))
+        .route("/api/v2/network-acls", get(setup::network_acls))
         .fallback(other)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(Arc::clone(&shared), through_custom_domain))

@@ -28,7 +28,7 @@
 //! **Invariants.** Tokens are signed with real keys and checked by the same verifier as everybody's. Faults change
 //! answers only while they are set.
 //!
-//! **Where next.** [`Fault`] lists what can go wrong, [`Pause`] holds an answer back.
+//! **Where next.** [`Fault`] lists what can go wrong, [`SetupFault`] what can be set up wrongly, [`Pause`] holds an answer back.
 
 mod accounts;
 mod answer;
@@ -46,6 +46,8 @@ mod logs;
 mod management;
 mod pause;
 mod revocation;
+mod setup;
+mod setup_fault;
 mod specs;
 mod state;
 mod tenant;
@@ -55,6 +57,7 @@ pub use config::{KeySource, SimConfig, SimError};
 pub use fault::{Endpoint, Fault};
 pub use logs::Thumbprints;
 pub use pause::Pause;
+pub use setup_fault::SetupFault;
 pub use specs::{AccessTokenSpec, AccountSpec, ClientSpec, GrantType};
 pub use state::RequestKind;
 pub use tenant::SimTenant;

@@ -124,7 +124,11 @@ fn shown(state: &State, user: &str) -> Response {
         return not_found();
     }
     let metadata = state.metadata.get(user).cloned().unwrap_or_default();
-    answer::json(StatusCode::OK, &json!({"user_id": user, "app_metadata": Value::Object(metadata)}))
+    let logins = state.setup.identities.iter().filter(|(of, _)| of == user);
+    let identities: Vec<Value> =
+        logins.map(|(_, name)| json!({"connection": name, "user_id": "1", "provider": name})).collect();
+    let shown = json!({"user_id": user, "app_metadata": Value::Object(metadata), "identities": identities});
+    answer::json(StatusCode::OK, &shown)
 }
 
 fn listing(state: &State, user: &str, query: &HashMap<String, String>) -> Response {
@@ -168,7 +172,7 @@ pub(crate) async fn admit_at(
     Ok(fault == Fault::Lie)
 }
 
-fn allowed(shared: &Shared, headers: &HeaderMap, scope: &str) -> Result<bool, Box<Response>> {
+pub(crate) fn allowed(shared: &Shared, headers: &HeaderMap, scope: &str) -> Result<bool, Box<Response>> {
     let now = (shared.clock)();
     let state = shared.state.lock();
     let token = bearer(headers).and_then(|token| state.management_tokens.get(&token.thumbprint()));
@@ -185,7 +189,11 @@ fn refusal(status: StatusCode, (error, message): (&str, &str), code: &str) -> Re
 }
 
 pub(crate) fn not_found() -> Response {
-    refusal(StatusCode::NOT_FOUND, ("Not Found", "The user does not exist."), "inexistent_user")
+    not_there("The user does not exist.", "inexistent_user")
+}
+
+pub(crate) fn not_there(message: &str, code: &str) -> Response {
+    refusal(StatusCode::NOT_FOUND, ("Not Found", message), code)
 }
 
 pub(crate) fn no_content(status: StatusCode) -> Response {

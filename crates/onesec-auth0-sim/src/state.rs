@@ -14,6 +14,7 @@ use crate::config::{KeySource, SimError};
 use crate::fault::Faults;
 use crate::logs::Log;
 use crate::pause::Gate;
+use crate::setup::Setup;
 use crate::specs::{AccessTokenSpec, ClientSpec};
 
 /// What kind of request was seen.
@@ -95,6 +96,7 @@ pub(crate) struct State {
     pub(crate) gate: Option<Arc<Gate>>,
     pub(crate) seen: HashMap<RequestKind, usize>,
     pub(crate) log: Log,
+    pub(crate) setup: Setup,
     pub(crate) provider_token_lifetime: Duration,
     made: u64,
 }
@@ -128,6 +130,7 @@ impl State {
             gate: None,
             seen: HashMap::new(),
             log: Log::default(),
+            setup: Setup::default(),
             provider_token_lifetime: Duration::from_secs(3600),
             made: 0,
         };

@@ -42,6 +42,7 @@ mod clock;
 mod config;
 mod credentials;
 mod discovery;
+pub mod doctor;
 mod endpoint;
 mod error;
 mod http;

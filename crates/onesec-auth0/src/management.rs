@@ -1,6 +1,7 @@
 //! The Management API of one tenant: what an administrator can do for a user in trouble.
 
 mod revocation;
+mod setup;
 
 use std::fmt;
 use std::sync::Arc;

@@ -336,10 +336,11 @@ impl KeyRing {
         self.0.read().is_empty()
     }
 
-    /// How many keys.
+    /// How many keys: of `tenant`, and in all.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.read().len()
+    pub fn count(&self, tenant: &TenantId) -> (usize, usize) {
+        let all = self.0.read();
+        (all.values().filter(|record| record.tenant == *tenant).count(), all.len())
     }
 
     /// From now on this key works.

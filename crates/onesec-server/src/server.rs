@@ -3,6 +3,7 @@
 mod auth0;
 mod descriptors;
 mod detectors;
+pub(crate) mod doctor;
 mod error;
 mod identity;
 mod logs;
@@ -31,7 +32,7 @@ use crate::config::Config;
 use crate::core::{Core, CoreError, CoreOptions, Order, SharedAssemble, TenantSetup};
 use crate::enforce::{Able, Executors, know, outside_actions, own_actions};
 use crate::files::write_private;
-use crate::http::{App, AppParts, ServeLimits, Service, Tls, router, serve};
+use crate::http::{App, AppParts, Quotas, ServeLimits, Service, Tls, router, serve};
 use crate::keys::{KeyRing, KeyScope, KeyScopes, KeySpec, OPERATOR};
 use crate::metrics::Metrics;
 
@@ -117,7 +118,9 @@ async fn finish(
     let Reach { identity, vaults, admins, auth0, beyond } = reach(&config, &core)?;
     let outside = (config.hooks.as_slice(), config.public_url.as_ref());
     let (mut actions, webhooks) = outside_actions(&core, outside, auth0)?;
-    actions.extend(own_actions(&core, &config.trusted_proxies, config.firewall));
+    // The firewall is everybody's: whom one tenant refuses may be another's guest.
+    let firewall = config.firewall && core.tenants().len() == 1;
+    actions.extend(own_actions(&core, &config.trusted_proxies, firewall));
     let actions = Arc::new(actions);
     let able = Able::new(actions.clone());
     able.check(&config.settings, &config.hooks)?;
@@ -125,6 +128,8 @@ async fn finish(
     let logs::Logs { intake, streams, puller, accounts, mut beside } =
         logs::logs(&config, (&core, &identity, &metrics), &admins, &stopping);
     beside.push(at_work(&beyond, &stopping));
+    let others = config.tenants.iter().map(|tenant| (tenant.name.clone(), tenant.quotas));
+    let quotas = others.chain([(TenantId::default_tenant(), config.quotas)]).collect::<Vec<_>>();
     let app = App::new(AppParts {
         core: core.clone(),
         keys,
@@ -143,6 +148,7 @@ async fn finish(
         beyond,
         able: able.clone(),
         tls: tls.is_some(),
+        quotas: Quotas::new(quotas),
         stopping: stopping.clone(),
     });
     let service = Service { router: router(app), metrics: metrics.clone(), tls: tls.clone() };
@@ -183,9 +189,12 @@ fn make_data_dir(dir: &Path) -> Result<(), StartError> {
 
 async fn start_core(config: &Config, assemble: SharedAssemble) -> Result<Core, StartError> {
     let mut options = CoreOptions::new(config.data_dir.clone());
-    // What is true of one tenant's Auth0 says nothing of another's.
-    let setup = |name: TenantId| TenantSetup { settings: config.settings_of(&name), name, connections: Vec::new() };
-    options.tenants = config.tenant_names().into_iter().map(setup).collect();
+    let setup = |name: TenantId| {
+        let settings = config.settings_of(&name);
+        let retention = config.tenants.iter().find(|tenant| tenant.name == name).and_then(|tenant| tenant.retention);
+        settings.map(|settings| TenantSetup { name, settings, connections: Vec::new(), retention })
+    };
+    options.tenants = config.tenant_names().into_iter().filter_map(setup).collect();
     options.assemble = assemble;
     options.retention = config.retention;
     options.journal.max_bytes = config.max_journal_bytes;
@@ -300,13 +309,16 @@ impl Running {
         if let (Some(tls), Some(files)) = (&self.tls, &config.tls) {
             tls.renew(files)?;
         }
-        for tenant in self.core.tenants() {
-            self.core.check_settings(&tenant, &config.settings_of(&tenant))?;
+        // A tenant that the configuration no longer has stays as it was until the next start.
+        let with = |tenant: TenantId| config.settings_of(&tenant).map(|settings| (tenant, settings));
+        let tenants: Vec<(TenantId, Settings)> = self.core.tenants().into_iter().filter_map(with).collect();
+        for (tenant, settings) in &tenants {
+            self.core.check_settings(tenant, settings)?;
         }
         know(&self.webhooks, &config.hooks);
         let mut changed = false;
-        for tenant in self.core.tenants() {
-            changed |= self.core.reconfigure(&tenant, &config.settings_of(&tenant)).await?;
+        for (tenant, settings) in &tenants {
+            changed |= self.core.reconfigure(tenant, settings).await?;
         }
         Ok(changed)
     }

@@ -66,7 +66,10 @@ fn an_agent_of_the_same_name_elsewhere_is_another() {
     let key = json!({"name": "o", "scopes": ["admin"], "tenant": "other", "owner": "olga"});
     let mut elsewhere = Http::new(world.process.url(), Some(&world.key(&key)));
     let (mut theirs, mut ours) = (Victim::start("sleep 300"), Victim::start("sleep 300"));
-    assert_eq!(register(&mut elsewhere, "mallory", &theirs.described()), 201);
+    let path = "/api/v1/agents/mallory/processes?tenant=other";
+    assert_eq!(world.admin().post(path, &theirs.described()).status, 201);
+    // Who administers one tenant could otherwise have another's processes ended.
+    assert_eq!(register(&mut elsewhere, "mallory", &ours.described()), 403);
     ours.belongs_to(&world, "mallory");
     let listed = |http: &mut Http| http.get("/api/v1/agents/mallory/processes").json()["processes"].clone();
     assert_eq!(listed(&mut elsewhere)[0]["pid"], theirs.id());

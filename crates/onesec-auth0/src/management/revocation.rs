@@ -57,7 +57,7 @@ impl Management {
             if let Some(from) = &from {
                 url.query_pairs_mut().append_pair("from", from);
             }
-            let page: Page = self.read(url).await?;
+            let page: Page = self.read_at(url).await?;
             sessions.extend(page.sessions);
             from = page.next.filter(|next| !next.is_empty());
             if from.is_none() {
@@ -88,7 +88,7 @@ impl Management {
                 .append_pair("user_id", user.as_str())
                 .append_pair("per_page", &PAGE.to_string())
                 .append_pair("page", &number.to_string());
-            let page: Vec<GrantInfo> = self.read(url).await?;
+            let page: Vec<GrantInfo> = self.read_at(url).await?;
             let last = page.len() < PAGE;
             grants.extend(page);
             if last {
@@ -108,7 +108,7 @@ impl Management {
         self.call(&Call { method: Method::DELETE, url, body: None }).await.map(drop)
     }
 
-    async fn read<T: DeserializeOwned>(&self, url: url::Url) -> Result<T, ApiError> {
+    async fn read_at<T: DeserializeOwned>(&self, url: url::Url) -> Result<T, ApiError> {
         self.call(&Call { method: Method::GET, url, body: None }).await?.decode()
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Client {
     http: Hyper<Connector, Full<Bytes>>,
     url: String,
     key: Option<Secret>,
+    /// Whose an operator's calls are about; the key's own where it is not said.
+    tenant: Option<String>,
 }
 
 /// What the server said.
@@ -58,12 +60,17 @@ impl Client {
                 )));
             }
         };
-        Ok(Self { http: Hyper::builder(TokioExecutor::new()).build(connector(tls, ca)?), url, key })
+        Ok(Self { http: Hyper::builder(TokioExecutor::new()).build(connector(tls, ca)?), url, key, tenant: None })
     }
 
     /// The same server with another key.
     pub(crate) fn with_key(&self, key: Secret) -> Self {
         Self { key: Some(key), ..self.clone() }
+    }
+
+    /// The same, about one tenant.
+    pub(crate) fn of_tenant(&self, tenant: Option<String>) -> Self {
+        Self { tenant, ..self.clone() }
     }
 
     /// `GET`, and only a success is an answer.
@@ -106,9 +113,16 @@ impl Client {
         Err(Answer { status: status.as_u16(), retry_after: None, body }.refusal())
     }
 
+    /// The path, with the tenant that it is about.
+    fn about(&self, path: &str) -> String {
+        let Some(tenant) = &self.tenant else { return path.to_owned() };
+        let mark = if path.contains('?') { '&' } else { '?' };
+        format!("{path}{mark}tenant={}", segment(tenant))
+    }
+
     async fn start(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response<Incoming>, CliError> {
         let bytes = body.map(ToString::to_string).unwrap_or_default();
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        let mut request = Request::builder().method(method).uri(format!("{}{}", self.url, self.about(path)));
         if body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }

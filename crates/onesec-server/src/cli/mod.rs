@@ -9,6 +9,7 @@ pub(crate) mod client;
 mod connector;
 mod contain;
 mod coverage;
+mod doctor;
 pub(crate) mod error;
 pub(crate) mod exchange;
 mod explain;
@@ -89,6 +90,11 @@ fn run(cli: Cli, more: SharedAssemble, out: &mut Out) -> Result<Ended, CliError>
         Command::Agents(AgentsArgs { act: Some(AgentAct::Keygen(args)), .. }) => identity::keygen(&args, out),
         Command::Completions { shell } => completions(shell, out),
         Command::Enforce(EnforceArgs { act: Some(EnforceAct::Presets { act }), .. }) => respond::presets(act, out),
+        Command::Doctor(args) => {
+            // One that runs is asked along, and is not needed.
+            let client = connect(server).ok();
+            blocking(doctor::doctor(args, client.as_ref(), out))
+        }
         Command::Stage(args) => stage::stage(&args),
         Command::Guard(args) => stage::guard(&args),
         Command::Run(args) => {
@@ -145,7 +151,7 @@ fn completions(shell: clap_complete::Shell, out: &mut Out) -> Result<Ended, CliE
 fn connect(server: ServerArgs) -> Result<Client, CliError> {
     let key = server.key.map(onesec_telemetry::Secret::new);
     let key = key.or_else(|| client::key_from(&default_data_dir()?.join("admin.key")));
-    Client::new(&server.url, server.ca.as_deref(), key)
+    Ok(Client::new(&server.url, server.ca.as_deref(), key)?.of_tenant(server.for_tenant))
 }
 
 /// Where `onesec up` keeps its data when it is not told.

@@ -127,6 +127,8 @@ pub(super) const KEYS: &[(&str, Type)] = &[
     ("journal.retention.responses", Type::Duration),
     ("journal.max_size", Type::Size),
     ("journal.snapshot_every", Type::Number),
+    ("quotas.events_per_minute", Type::Number),
+    ("quotas.exchanges_per_minute", Type::Number),
 ];
 
 /// One client of ours at Auth0.

@@ -15,8 +15,8 @@ use url::Url;
 use super::enforcement::{enforcement, management};
 use super::said::{Said, as_switch};
 use super::{
-    ClientCertificates, ClientUse, Config, ConfigError, IssuerConfig, Network, PassRule, ProxyConfig, TenantConfig,
-    TlsFiles, TokenVaultConfig, UnprovenSubject, VaultClient, VaultCredential,
+    ClientCertificates, ClientUse, Config, ConfigError, IssuerConfig, Network, PassRule, ProxyConfig, Quotas,
+    TenantConfig, TlsFiles, TokenVaultConfig, UnprovenSubject, VaultClient, VaultCredential,
 };
 use super::{parse_duration, parse_size};
 use crate::core::Retention;
@@ -40,7 +40,8 @@ pub(super) fn config(said: &Said) -> Result<Config, ConfigError> {
         management: management(said)?,
         public_url: public_url(said)?,
         firewall: said.text("enforcement.firewall").as_deref() != Some("off"),
-        retention: retention(said),
+        retention: retention(said, "journal.retention", Retention::default()),
+        quotas: quotas(said)?,
         max_journal_bytes: said.get("journal.max_size").and_then(|v| v.as_u64().or_else(|| parse_size(v.as_str()?))),
         snapshot_every: snapshot_every(said)?,
         tenants: tenants(said)?,
@@ -326,17 +327,26 @@ fn detector_setting(name: &str, value: &Value) -> (String, Value) {
     (name.to_owned(), number.unwrap_or_else(|_| value.clone()))
 }
 
-fn retention(said: &Said) -> Retention {
-    let default = Retention::default();
+fn retention(said: &Said, at: &str, otherwise: Retention) -> Retention {
+    let duration = |name: &str| said.duration(&format!("{at}.{name}"));
     Retention {
-        events: said.duration("journal.retention.events").unwrap_or(default.events),
-        alerts: said.duration("journal.retention.alerts").unwrap_or(default.alerts),
-        responses: said.duration("journal.retention.responses").unwrap_or(default.responses),
+        events: duration("events").unwrap_or(otherwise.events),
+        alerts: duration("alerts").unwrap_or(otherwise.alerts),
+        responses: duration("responses").unwrap_or(otherwise.responses),
     }
+}
+
+fn quotas(said: &Said) -> Result<Quotas, ConfigError> {
+    let quota = |name: &str| match said.number(&format!("quotas.{name}")) {
+        Some(0) => Err(ConfigError::value(&format!("quotas.{name}"), "must be at least 1")),
+        other => Ok(other),
+    };
+    Ok(Quotas { events_per_minute: quota("events_per_minute")?, exchanges_per_minute: quota("exchanges_per_minute")? })
 }
 
 fn tenants(said: &Said) -> Result<Vec<TenantConfig>, ConfigError> {
     let mut tenants = Vec::new();
+    let common = retention(said, "journal.retention", Retention::default());
     for (name, said) in said.tenants() {
         let path = format!("tenants.{name}");
         let taken = matches!(name.as_str(), "default" | "*") || name.len() > 64;
@@ -349,7 +359,20 @@ fn tenants(said: &Said) -> Result<Vec<TenantConfig>, ConfigError> {
         let signals = super::signals::signals(&said).map_err(|error| error.below(&path))?;
         let exclusive = said.connections("token_vault.exclusive");
         let ledger_complete = said.connections("token_vault.ledger_complete");
-        tenants.push(TenantConfig { name, token_vault, agent_issuers, signals, exclusive, ledger_complete });
+        let management = management(&said).map_err(|error| error.below(&path))?;
+        let retention = said.get("retention").map(|_| retention(&said, "retention", common));
+        let quotas = quotas(&said).map_err(|error| error.below(&path))?;
+        tenants.push(TenantConfig {
+            name,
+            token_vault,
+            agent_issuers,
+            signals,
+            exclusive,
+            ledger_complete,
+            management,
+            retention,
+            quotas,
+        });
     }
     Ok(tenants)
 }

@@ -62,6 +62,8 @@ pub struct Config {
     pub max_journal_bytes: Option<u64>,
     /// Records after which a tenant's state is saved, so that a restart need not replay them.
     pub snapshot_every: Option<u64>,
+    /// How much tenant `default` may ask for.
+    pub quotas: Quotas,
     /// Tenants besides `default`.
     pub tenants: Vec<TenantConfig>,
     /// Issuers whose machine tokens say which agent is asking.
@@ -117,9 +119,25 @@ pub struct TenantConfig {
     pub exclusive: Vec<String>,
     /// Connections of it whose links are all known; `*` is all.
     pub ledger_complete: Vec<String>,
+    /// Our client of its Management API.
+    pub management: Option<ManagementConfig>,
+    /// How long things of it are kept; as those of tenant `default` where that is not said.
+    pub retention: Option<Retention>,
+    /// How much it may ask for.
+    pub quotas: Quotas,
 }
 
-/// The machine client by which actions are carried out at Auth0, in tenant `default`.
+/// How much one tenant may ask for; whatever is left out has no bound but the server's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_structs, reason = "an embedder fills it in")]
+pub struct Quotas {
+    /// Events, and questions before an act.
+    pub events_per_minute: Option<u64>,
+    /// Exchanges, whether they are granted or not.
+    pub exchanges_per_minute: Option<u64>,
+}
+
+/// The machine client by which actions are carried out at one Auth0 tenant.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ManagementConfig {
@@ -282,20 +300,23 @@ impl Config {
         Ok(config)
     }
 
-    /// The settings of one tenant: the same for all, but for what is true of its own Auth0 tenant.
+    /// The settings of one tenant, the same for all but for what is true of its own Auth0 tenant; nothing where the
+    /// configuration has no such tenant.
     #[must_use]
-    pub fn settings_of(&self, tenant: &TenantId) -> Settings {
+    pub fn settings_of(&self, tenant: &TenantId) -> Option<Settings> {
         let mut settings = self.settings.clone();
         let own = self.tenants.iter().find(|known| known.name == *tenant);
         if let Some(own) = own {
             (settings.exclusive, settings.ledger_complete) = (own.exclusive.clone(), own.ledger_complete.clone());
+        } else if *tenant != TenantId::default_tenant() {
+            return None;
         }
         let vault = own.map_or(self.token_vault.as_ref(), |own| own.token_vault.as_ref());
         // With a client of the Management API the log may be asked for at any time.
-        let asked = own.is_none() && self.management.is_some();
+        let asked = own.map_or(self.management.is_some(), |own| own.management.is_some());
         settings.told_by_auth0 = vault.is_some_and(|vault| vault.has_log() || asked);
         settings.gateway_clients = vault.map(TokenVaultConfig::client_ids).unwrap_or_default();
-        settings
+        Some(settings)
     }
 
     /// The tenants of this server: `default` first.

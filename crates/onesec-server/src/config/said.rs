@@ -9,7 +9,7 @@ use super::keys::{KEYS, Type};
 use super::{parse_duration, parse_size};
 
 /// Sections whose keys a tenant may say again.
-const TENANT_SECTIONS: [&str; 5] = ["token_vault", "agents", "security_events", "retention", "quotas"];
+const TENANT_SECTIONS: [&str; 6] = ["token_vault", "agents", "security_events", "enforcement", "retention", "quotas"];
 
 /// What was said, checked key by key; values are read with [`Said::text`] and its like.
 /// No `Debug`: it may hold a secret.
@@ -214,11 +214,32 @@ fn check_tenant(value: &Value, path: &str) -> Result<(), ConfigError> {
         if !TENANT_SECTIONS.contains(&name.as_str()) {
             return Err(unknown(path, name, &TENANT_SECTIONS));
         }
-        if !["token_vault", "agents"].contains(&name.as_str()) {
-            return Err(ConfigError::value(&format!("{path}.{name}"), NOT_YET));
+        if name == "retention" {
+            check_retention(value, &format!("{path}.{name}"))?;
+            continue;
+        }
+        // What is enforced is one for all; by which client of the tenant, is not.
+        let other = value.as_object().into_iter().flatten().find(|(key, _)| name == "enforcement" && *key != "auth0");
+        if let Some((key, _)) = other.filter(|(key, _)| known_names(name).contains(&key.as_str())) {
+            return Err(ConfigError::value(&format!("{path}.{name}.{key}"), "is the same for all tenants"));
         }
         // Errors name the full path; the rules are those of the top level.
         check(value, name).map_err(|error| error.below(path))?;
+    }
+    Ok(())
+}
+
+/// As `journal.retention` at the top.
+fn check_retention(value: &Value, path: &str) -> Result<(), ConfigError> {
+    let known = known_names("journal.retention");
+    let Value::Object(map) = value else {
+        return if value.is_null() { Ok(()) } else { Err(ConfigError::value(path, "must be a section")) };
+    };
+    for (name, value) in map {
+        if !known.contains(&name.as_str()) {
+            return Err(unknown(path, name, &known));
+        }
+        check_type(Type::Duration, value, &format!("{path}.{name}"))?;
     }
     Ok(())
 }
@@ -302,5 +323,3 @@ pub(super) fn as_switch(value: &Value) -> Option<bool> {
 fn as_number(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| value.as_str()?.trim().parse().ok())
 }
-
-const NOT_YET: &str = "is not supported by this version";

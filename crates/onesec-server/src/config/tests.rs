@@ -59,13 +59,6 @@ fn a_misspelt_key_is_an_error_with_a_suggestion() {
 }
 
 #[test]
-fn what_this_version_cannot_do_is_refused_not_ignored() {
-    for yaml in ["tenants: {acme: {quotas: {events: 3}}}", "tenants: {acme: {retention: {events: 3d}}}"] {
-        assert!(complaint(yaml, &[]).ends_with("is not supported by this version"), "{yaml}");
-    }
-}
-
-#[test]
 fn policies_are_read_strictly_and_no_secret_becomes_a_setting() {
     let yaml = |actions: &str| {
         format!(
@@ -200,7 +193,7 @@ fn a_log_streams_authorization_is_long_is_nobody_elses_and_is_never_shown() {
     let vault = |more: &str| format!("token_vault: {{auth0_domain: t.eu.auth0.com, {more}}}");
     let config = load(&vault("log_stream_authorization: 'Bearer 0123456789'"), &[]).expect("valid");
     assert!(!format!("{config:?}").contains("0123456789"));
-    let told = config.settings_of(&TenantId::default_tenant());
+    let told = config.settings_of(&TenantId::default_tenant()).expect("there");
     assert!(told.told_by_auth0 && !config.settings.told_by_auth0);
     for short in ["hunter2", "' 0123456789abcdef'", "'0123456789äbcdef'"] {
         let said = complaint(&vault(&format!("log_stream_authorization: {short}")), &[]);
@@ -226,11 +219,56 @@ fn the_gateways_clients_are_settings_of_their_tenant_and_stay_what_they_are() {
     );
     let config = load(&yaml, &[]).expect("valid");
     let (own, acme) = (TenantId::default_tenant(), TenantId::new("acme").expect("a tenant"));
-    let settings = config.settings_of(&own);
+    let settings = config.settings_of(&own).expect("there");
     assert_eq!(settings.gateway_clients, [id.to_owned(), format!("{id}2")]);
     let recorded = onesec_telemetry::event::Json::redacted(settings.to_json()).to_value();
     assert_eq!(recorded, settings.to_json());
-    let theirs = config.settings_of(&acme);
+    let theirs = config.settings_of(&acme).expect("there");
     assert_eq!((theirs.gateway_clients.as_slice(), theirs.exclusive.len()), (&["other".to_owned()][..], 1));
     assert!(settings.exclusive.is_empty());
+}
+
+#[test]
+fn a_tenant_has_quotas_retention_and_an_administrator_of_its_own() {
+    let yaml = "
+journal: {retention: {events: 2d, alerts: 60d}}
+quotas: {events_per_minute: 500}
+tenants:
+  acme:
+    token_vault: {auth0_domain: acme.eu.auth0.com}
+    enforcement: {auth0: {client_id: a, client_secret: hunter2}}
+    retention: {events: 30d}
+    quotas: {exchanges_per_minute: 7}
+  plain: {}
+";
+    let config = load(yaml, &[]).expect("valid");
+    let day = Duration::from_secs(86_400);
+    assert_eq!((config.quotas.events_per_minute, config.quotas.exchanges_per_minute), (Some(500), None));
+    let [acme, plain] = config.tenants.as_slice() else { panic!("{:?}", config.tenants) };
+    let kept = acme.retention.expect("said");
+    assert_eq!((kept.events, kept.alerts, kept.responses), (day * 30, day * 60, day * 365));
+    assert_eq!((acme.quotas.events_per_minute, acme.quotas.exchanges_per_minute), (None, Some(7)));
+    assert_eq!(acme.management.as_ref().map(|own| own.domain.as_str()), Some("acme.eu.auth0.com"));
+    assert_eq!((plain.retention, plain.quotas, plain.management.is_some()), (None, Quotas::default(), false));
+    assert!(!format!("{config:?}").contains("hunter2"));
+    for (yaml, why) in [
+        ("tenants: {acme: {quotas: {events: 3}}}", "unknown key `tenants.acme.quotas.events`"),
+        (
+            "tenants: {acme: {quotas: {exchanges_per_minute: 0}}}",
+            "`tenants.acme.quotas.exchanges_per_minute` must be at least 1",
+        ),
+        ("quotas: {events_per_minute: often}", "`quotas.events_per_minute` must be a whole number"),
+        (
+            "tenants: {acme: {retention: {event: 3d}}}",
+            "unknown key `tenants.acme.retention.event`, did you mean `events`?",
+        ),
+        ("tenants: {acme: {retention: {events: soon}}}", "`tenants.acme.retention.events` must be a duration"),
+        (
+            "tenants: {acme: {enforcement: {preset: strict}}}",
+            "`tenants.acme.enforcement.preset` is the same for all tenants",
+        ),
+        ("tenants: {acme: {journal: {}}}", "unknown key `tenants.acme.journal`"),
+    ] {
+        assert!(complaint(yaml, &[]).contains(why), "{}", complaint(yaml, &[]));
+    }
 }

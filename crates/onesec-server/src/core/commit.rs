@@ -209,6 +209,8 @@ pub(super) struct Published {
     pub(super) views: RwLock<HashMap<TenantId, Arc<TenantView>>>,
     pub(super) durable: RwLock<HashMap<TenantId, Seq>>,
     pub(super) news: broadcast::Sender<Arc<News>>,
+    /// The same by tenant: a flood of one makes nobody lag at another.
+    pub(super) news_of: HashMap<TenantId, broadcast::Sender<Arc<News>>>,
     pub(super) journal_down: RwLock<Option<String>>,
 }
 
@@ -274,7 +276,9 @@ fn publish(pending: Pending, published: &Published) {
     }
     fail_points::pass("answer.after");
     for news in pending.news {
+        let news = Arc::new(news);
         // Nobody listening is no error.
-        drop(published.news.send(Arc::new(news)));
+        drop(published.news_of.get(&news.tenant).map(|own| own.send(news.clone())));
+        drop(published.news.send(news));
     }
 }

@@ -64,8 +64,8 @@ pub(super) struct Keeper {
     pub(super) indexer: Indexer,
     pub(super) maintenance: Maintenance,
     pub(super) clock: Clock,
-    pub(super) tenants: Vec<TenantId>,
-    pub(super) retention: Retention,
+    /// And how long what is theirs is kept.
+    pub(super) tenants: Vec<(TenantId, Retention)>,
 }
 
 impl Keeper {
@@ -100,12 +100,12 @@ impl Keeper {
 
     fn retain(&mut self) {
         let now = self.clock.now();
-        for tenant in &self.tenants {
+        for (tenant, retention) in &self.tenants {
             let cutoffs = RetentionCutoffs {
                 tenant: tenant.clone(),
-                records_before: Some(now.before(self.retention.events)),
-                alerts_before: Some(now.before(self.retention.alerts)),
-                responses_before: Some(now.before(self.retention.responses)),
+                records_before: Some(now.before(retention.events)),
+                alerts_before: Some(now.before(retention.alerts)),
+                responses_before: Some(now.before(retention.responses)),
                 long_dedup_before: Some(now.before(LONG_HORIZON)),
             };
             match self.maintenance.retain(&cutoffs, now) {
@@ -119,8 +119,9 @@ impl Keeper {
                 tracing::debug!(%error, "expired rows stay");
             }
         }
-        // As long as a person may want one to be tried again or taken back.
-        if let Err(error) = self.maintenance.purge_outbox(now.before(self.retention.alerts), 10_000) {
+        // As long as a person of any tenant may want one to be tried again or taken back.
+        let longest = self.tenants.iter().map(|(_, retention)| retention.alerts).max().unwrap_or_default();
+        if let Err(error) = self.maintenance.purge_outbox(now.before(longest), 10_000) {
             tracing::debug!(%error, "finished actions stay in the outbox");
         }
         if let Err(error) = self.maintenance.vacuum(1_000) {

@@ -88,7 +88,7 @@ impl Core {
         let options = Arc::new(options);
         let plan = plan(&options);
         let port = Arc::new(CommitPort::new(plan.len()));
-        let published = Arc::new(published(&writer));
+        let published = Arc::new(published(&writer, &options.tenants));
         let (snapshot_tx, snapshot_rx) = sync_channel::<Snapshot>(1);
         let mut threads = Threads::default();
 
@@ -288,6 +288,11 @@ impl Core {
     #[must_use]
     pub fn news(&self) -> broadcast::Receiver<Arc<News>> {
         self.0.published.news.subscribe()
+    }
+
+    /// The same of one tenant only.
+    pub(crate) fn news_of(&self, tenant: &TenantId) -> Option<broadcast::Receiver<Arc<News>>> {
+        self.0.published.news_of.get(tenant).map(broadcast::Sender::subscribe)
     }
 
     /// Now, as records see it.

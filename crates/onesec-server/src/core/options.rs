@@ -43,6 +43,8 @@ pub struct TenantSetup {
     pub settings: Settings,
     /// Connections that are configured, besides those that get linked.
     pub connections: Vec<ConnectionName>,
+    /// How long things of it are kept; as those of all where it is not said.
+    pub retention: Option<Retention>,
 }
 
 /// How long things are kept.
@@ -74,6 +76,7 @@ impl CoreOptions {
                 name: TenantId::default_tenant(),
                 settings: Settings::default(),
                 connections: Vec::new(),
+                retention: None,
             }],
             assemble: Arc::new(|_| Ok(Vec::new())),
             queued_events: 50_000,

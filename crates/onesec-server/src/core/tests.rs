@@ -281,7 +281,7 @@ async fn settings_that_are_refused_by_now_do_not_keep_a_tenant_down() {
     let dir = tempfile::tempdir().expect("dir");
     let mut old = options(dir.path());
     let legacy = Settings { detectors_off: vec!["legacy".to_owned()], ..Settings::default() };
-    old.tenants = vec![TenantSetup { name: tenant(), settings: legacy, connections: Vec::new() }];
+    old.tenants = vec![TenantSetup { name: tenant(), settings: legacy, connections: Vec::new(), retention: None }];
     let core = Core::start(old).expect("starts");
     ingest(&core, vec![link("l"), delegation("d")]).await;
     order(&core, Command::SetMode(Mode::Live)).await;

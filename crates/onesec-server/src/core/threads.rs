@@ -45,8 +45,9 @@ impl Beside {
         let write = move || housekeeping::write_snapshots(&receiver, &mut snapshots, &public);
         threads.snapshots = Some((sender, spawn("onesec-snapshot", write)?));
         let (wake, woken) = sync_channel::<()>(1);
-        let tenants = options.tenants.iter().map(|t| t.name.clone()).collect();
-        let keeper = Keeper { indexer, maintenance, clock, tenants, retention: options.retention };
+        let kept = |tenant: &TenantSetup| (tenant.name.clone(), tenant.retention.unwrap_or(options.retention));
+        let tenants = options.tenants.iter().map(kept).collect();
+        let keeper = Keeper { indexer, maintenance, clock, tenants };
         threads.keeper = Some((wake, spawn("onesec-keeper", move || keeper.run(&woken))?));
         Ok(())
     }
@@ -65,13 +66,14 @@ pub(super) fn plan(options: &CoreOptions) -> Vec<Vec<TenantSetup>> {
     plan
 }
 
-pub(super) fn published(writer: &onesec_journal::Writer) -> Published {
+pub(super) fn published(writer: &onesec_journal::Writer, tenants: &[TenantSetup]) -> Published {
     let durable = writer.last_seqs().into_iter().map(|(tenant, seq)| (tenant, Seq(seq))).collect();
     Published {
         views: RwLock::default(),
         durable: RwLock::new(durable),
         errands: watch::Sender::new(()),
         news: broadcast::channel(NEWS_BACKLOG).0,
+        news_of: tenants.iter().map(|tenant| (tenant.name.clone(), broadcast::channel(NEWS_BACKLOG).0)).collect(),
         journal_down: RwLock::new(None),
     }
 }

@@ -121,6 +121,7 @@ impl Job {
     pub(super) fn new(app: &App, caller: &Caller, format: BodyFormat) -> Result<Self, Problem> {
         let view = app.core.view(&caller.tenant).ok_or_else(|| Problem::not_found("tenant"))?;
         let now = app.core.now();
+        app.quotas.event(&caller.tenant, now)?;
         let first_id = new_ulid(now).ok_or_else(Problem::internal)?;
         Ok(Self { format, caller: caller.clone(), connections: view.connections.clone(), now, first_id })
     }
@@ -222,6 +223,7 @@ fn body_code(error: &BodyError) -> String {
 /// Hands everything to the core as one submission and tells what became of it.
 async fn take(app: &Arc<App>, caller: &Caller, origin: Option<IpAddr>, decoded: Decoded) -> Answer {
     let Decoded { slots, events, warnings, letters } = decoded;
+    app.quotas.more_events(&caller.tenant, slots.len().saturating_sub(1));
     for event in &events {
         app.metrics.event(event.kind());
     }

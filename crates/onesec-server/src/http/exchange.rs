@@ -119,6 +119,8 @@ pub(super) fn asking(app: &App, caller: &Caller, evidence: Evidence) -> Result<A
         let why = "the key is not bound to an agent";
         return Err(Box::new(refusal(StatusCode::FORBIDDEN, "invalid_client", why)));
     };
+    let quota = app.quotas.exchange(&caller.tenant, app.core.now());
+    quota.map_err(|problem| Box::new(oauth_problem(&problem)))?;
     let registered = app.identity.agents.of(&caller.tenant, &agent);
     let suffices = evidence.shown.suffices(registered.as_deref(), app.possession);
     suffices.map_err(|problem| Box::new(oauth_problem(&bad_proof(&problem))))?;
@@ -222,11 +224,15 @@ pub(super) fn oauth_problem(problem: &Problem) -> Response {
     let error = match status {
         _ if code == "invalid_dpop_proof" => "invalid_dpop_proof",
         StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
+        StatusCode::TOO_MANY_REQUESTS => "too_many_requests",
         StatusCode::UNAUTHORIZED => "invalid_client",
         StatusCode::FORBIDDEN => "unauthorized_client",
         _ => "invalid_request",
     };
-    let body = json!({"error": error, "error_description": detail});
+    let mut body = json!({"error": error, "error_description": detail});
+    if let (StatusCode::TOO_MANY_REQUESTS, serde_json::Value::Object(members)) = (status, &mut body) {
+        members.insert("onesec_reason".into(), code.into());
+    }
     let mut response = oauth(status, problem.wait(), body.to_string().into_bytes());
     if let Some(challenge) = problem.challenged() {
         response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, challenge);

@@ -113,7 +113,10 @@ fn spec(app: &App, caller: &Caller, wanted: Wanted) -> Result<KeySpec, Problem> 
         // It would be taken for that other agent wherever a token names its client.
         return Err(Problem::new(StatusCode::CONFLICT, "taken", "`agent_id` is the name of another agent's client"));
     }
-    if app.keys.len() >= MAX_KEYS {
+    // What one tenant takes must not be what the others lack.
+    let share = MAX_KEYS / app.core.tenants().len().max(1);
+    let (own, all) = app.keys.count(&tenant);
+    if own >= share || all >= MAX_KEYS {
         return Err(Problem::new(StatusCode::CONFLICT, "too-many", "there are too many keys: take some back first"));
     }
     let mut spec = KeySpec::new(wanted.name, scopes, tenant);

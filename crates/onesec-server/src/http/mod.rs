@@ -27,12 +27,14 @@ mod going_live;
 mod health;
 mod keys;
 mod layers;
+mod machine;
 mod openapi;
 mod pairs;
 mod params;
 mod policies;
 mod problem;
 mod processes;
+mod quotas;
 mod records;
 mod registrations;
 mod rehearsal;
@@ -113,6 +115,8 @@ pub(crate) struct App {
     key_changes: tokio::sync::Mutex<()>,
     /// Large bodies that may be in memory at once.
     large_bodies: Semaphore,
+    /// How much each tenant may ask for.
+    quotas: Quotas,
     /// Streams of alerts that are open.
     streams: stream::Streams,
     started: Timestamp,
@@ -149,12 +153,14 @@ pub(crate) struct AppParts {
     pub(crate) beyond: Beyond,
     pub(crate) able: Able,
     pub(crate) tls: bool,
+    pub(crate) quotas: Quotas,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
 pub(crate) use self::auth0_logs::LogStreams;
 pub(crate) use self::custom_domain::CustomDomain;
 pub(crate) use self::exchange::Vault as TenantVault;
+pub(crate) use self::quotas::Quotas;
 
 impl App {
     pub(crate) fn new(parts: AppParts) -> Arc<Self> {
@@ -184,6 +190,7 @@ impl App {
             scorer: Arc::new(Scorer::new()),
             key_changes: tokio::sync::Mutex::default(),
             large_bodies: Semaphore::new(MAX_LARGE_BODIES),
+            quotas: parts.quotas,
             streams: stream::Streams::default(),
             stopping: parts.stopping,
         })

@@ -89,6 +89,7 @@ async fn set(app: &App, caller: &Caller, wanted: Wanted) -> Result<(Name, Value)
         let detail = "there is a policy of that name: PUT replaces it";
         return Err(Problem::new(StatusCode::CONFLICT, "name-taken", detail));
     }
+    super::machine::may_set(app, caller, &policy)?;
     app.able.check_policy(&policy).map_err(cannot_run)?;
     let mut own = OwnPolicies::clone(&view.own_policies);
     own.insert(name.clone(), said.clone());

@@ -37,6 +37,8 @@ pub(super) async fn register(
     Path(id): Path<String>,
     request: Request,
 ) -> Answer {
+    // Whoever names a process of this machine may have it ended, whosever it is.
+    super::machine::operators_only(&app, &caller)?;
     let agent = agent(&id)?;
     let wanted: Wanted = body::json(request).await?;
     if onesec_actions::is_protected(wanted.pid) {

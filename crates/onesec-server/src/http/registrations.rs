@@ -196,6 +196,8 @@ pub(super) async fn bind_key(
 
 /// `POST /api/v1/signing-keys/rotate`
 pub(super) async fn rotate(State(app): State<Arc<App>>, caller: Caller) -> Answer {
+    // One key signs for all tenants.
+    super::machine::operators_only(&app, &caller)?;
     let (signer, now) = (app.identity.signer.clone(), app.core.now());
     let rotated = tokio::task::spawn_blocking(move || signer.rotate(now)).await.map_err(|_| Problem::internal())?;
     let thumbprint = rotated.map_err(|error| {

@@ -37,24 +37,28 @@ struct Watcher {
 /// Streams that are open, by key. Each holds a connection for as long as it likes: without a bound, one key that may read
 /// would keep everybody else out.
 #[derive(Debug, Default)]
-pub(super) struct Streams(Arc<Mutex<HashMap<KeyId, usize>>>);
+pub(super) struct Streams(Arc<Mutex<Open>>);
+
+type Open = HashMap<(TenantId, KeyId), usize>;
 
 /// A stream's place; given back when it ends.
 struct Place {
-    streams: Arc<Mutex<HashMap<KeyId, usize>>>,
-    key: KeyId,
+    streams: Arc<Mutex<Open>>,
+    key: (TenantId, KeyId),
 }
 
 impl Streams {
-    fn place(&self, key: &KeyId) -> Option<Place> {
+    /// A tenant has its share of `tenants`, so that none keeps another out.
+    fn place(&self, (tenant, key): (&TenantId, &KeyId), tenants: usize) -> Option<Place> {
         let mut open = self.0.lock();
-        let all: usize = open.values().sum();
-        let own = open.get(key).copied().unwrap_or_default();
-        if own >= MOST_PER_KEY || all >= MOST {
+        let of_tenant: usize = open.iter().filter(|((of, _), _)| of == tenant).map(|(_, count)| count).sum();
+        let key = (tenant.clone(), key.clone());
+        let own = open.get(&key).copied().unwrap_or_default();
+        if own >= MOST_PER_KEY || of_tenant >= MOST / tenants.max(1) {
             return None;
         }
         open.insert(key.clone(), own + 1);
-        Some(Place { streams: self.0.clone(), key: key.clone() })
+        Some(Place { streams: self.0.clone(), key })
     }
 }
 
@@ -77,10 +81,11 @@ pub(super) async fn alerts(
         let detail = "too many streams are open: at most 16 by one key";
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-streams", detail).retry_after(HEARTBEAT)
     };
-    let place = app.streams.place(&caller.key).ok_or_else(busy)?;
+    let tenants = app.core.tenants().len();
+    let place = app.streams.place((&caller.tenant, &caller.key), tenants).ok_or_else(busy)?;
     let watcher = Watcher {
         knows: may_know(&caller),
-        news: app.core.news(),
+        news: app.core.news_of(&caller.tenant).ok_or_else(|| Problem::not_found("tenant"))?,
         stopping: app.stopping.clone(),
         tenant: caller.tenant,
         key: caller.key,
@@ -140,13 +145,17 @@ mod tests {
     fn places_are_counted_by_key_and_given_back() {
         let streams = Streams::default();
         let key = |name: &str| KeyId::new(name).expect("a key");
-        let mut held: Vec<_> = (0..MOST_PER_KEY).map(|_| streams.place(&key("a")).expect("room")).collect();
-        assert!(streams.place(&key("a")).is_none());
-        assert!(streams.place(&key("b")).is_some(), "given back at once");
+        let tenant = TenantId::default_tenant();
+        let place = |name: &str| streams.place((&tenant, &key(name)), 2);
+        let mut held: Vec<_> = (0..MOST_PER_KEY).map(|_| place("a").expect("room")).collect();
+        assert!(place("a").is_none());
+        assert!(place("b").is_some(), "given back at once");
         held.pop();
-        assert!(streams.place(&key("a")).is_some());
-        let all: Vec<_> = (0..MOST).filter_map(|n| streams.place(&key(&format!("k{n}")))).collect();
-        assert_eq!(all.len(), MOST - held.len());
+        assert!(place("a").is_some());
+        let all: Vec<_> = (0..MOST).filter_map(|n| place(&format!("k{n}"))).collect();
+        assert_eq!(all.len(), MOST / 2 - held.len(), "a tenant's share");
+        let other = TenantId::new("acme").expect("tenant");
+        assert!(streams.place((&other, &key("z")), 2).is_some(), "one tenant keeps no other out");
         drop((all, held));
         assert!(streams.0.lock().is_empty(), "nothing is kept of who left");
     }

@@ -59,6 +59,7 @@ impl Bench {
             name: TenantId::new(name).expect("tenant"),
             settings: Settings::default(),
             connections: Vec::new(),
+            retention: None,
         };
         options.tenants = vec![setup("default"), setup("acme")];
         options.assemble = Arc::new(|_| Ok(onesec_detectors::all(&onesec_detectors::Settings::default())));
@@ -106,6 +107,7 @@ impl Bench {
                 Default::default(),
             ),
             accounts: crate::auth0_logs::Accounts::new(core.clone(), Default::default()),
+            quotas: crate::http::Quotas::default(),
             stopping,
         });
         Self { router: router(app.clone()), core, app, stop, dir }

@@ -15,10 +15,15 @@ use crate::enforce::AtAuth0;
 
 /// Clients of the Management API, where there are credentials. Nothing is asked yet.
 pub(super) fn administrators(config: &Config, core: &Core) -> Result<Administrators, StartError> {
-    let Some(said) = &config.management else { return Ok(Administrators::new()) };
-    let (clock, tenant) = (core.clock(), TenantId::default_tenant());
-    let client = management((&tenant, said), config.token_vault.as_ref(), Arc::new(move || clock.now()))?;
-    Ok([(tenant, Arc::new(client))].into())
+    let clock = core.clock();
+    let clock: Arc<dyn Clock> = Arc::new(move || clock.now());
+    let mut clients = Administrators::new();
+    for tenant in config.tenant_names() {
+        if let Some(client) = administrator(config, &tenant, clock.clone())? {
+            clients.insert(tenant, Arc::new(client));
+        }
+    }
+    Ok(clients)
 }
 
 /// By tenant of ours.
@@ -36,6 +41,20 @@ pub(super) fn at_auth0(config: &Config, core: &Core, admins: &Administrators) ->
         users.push((tenant, Arc::new(client)));
     }
     Ok(AtAuth0 { management: Clients::new(admins.clone()), my_account: Clients::new(users) })
+}
+
+/// Our client of the Management API of this tenant, where there is one. Nobody else's serves in its place.
+pub(super) fn administrator(
+    config: &Config,
+    tenant: &TenantId,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<Management>, StartError> {
+    let other = config.tenants.iter().find(|other| other.name == *tenant);
+    let (said, vault) = match other {
+        Some(own) => (own.management.as_ref(), own.token_vault.as_ref()),
+        None => (config.management.as_ref(), config.token_vault.as_ref()),
+    };
+    said.map(|said| management((tenant, said), vault, clock)).transpose()
 }
 
 fn management(

@@ -74,7 +74,11 @@ fn clients(tenant: &TenantId, vault: &TokenVaultConfig) -> Result<(Auth0Config, 
     default.map(|default| (default, named)).ok_or_else(|| unusable(tenant, "no client is configured"))
 }
 
-fn one_client(tenant: &TenantId, vault: &TokenVaultConfig, client: &VaultClient) -> Result<Auth0Config, StartError> {
+pub(super) fn one_client(
+    tenant: &TenantId,
+    vault: &TokenVaultConfig,
+    client: &VaultClient,
+) -> Result<Auth0Config, StartError> {
     let auth0 = match &client.credential {
         VaultCredential::Secret(secret) => Auth0Config::new(&vault.domain, &client.client_id, secret.clone()),
         VaultCredential::Key { file, kid } => {

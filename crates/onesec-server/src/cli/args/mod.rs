@@ -2,6 +2,7 @@
 
 mod ask;
 mod auth0;
+mod doctor;
 mod identity;
 mod manage;
 mod respond;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use ask::*;
 pub(crate) use auth0::*;
+pub(crate) use doctor::*;
 pub(crate) use identity::*;
 pub(crate) use manage::*;
 pub(crate) use respond::*;
@@ -43,6 +45,9 @@ pub(crate) struct ServerArgs {
     /// With https: a PEM file of authorities to trust beside the system's.
     #[arg(long, global = true, env = "ONESEC_CA", value_name = "FILE", help_heading = "Server")]
     pub(crate) ca: Option<PathBuf>,
+    /// With an operator's key: the tenant that is meant; without it, `default`.
+    #[arg(long, global = true, env = "ONESEC_TENANT", value_name = "TENANT", help_heading = "Server")]
+    pub(crate) for_tenant: Option<String>,
     /// The key to present; without one, `admin.key` of the default data directory.
     #[arg(long, global = true, env = "ONESEC_API_KEY", hide_env_values = true, help_heading = "Server")]
     pub(crate) key: Option<String>,
@@ -54,6 +59,8 @@ pub(crate) enum Command {
     Up(UpArgs),
     /// See what onesec does: a simulated tenant, honest agents, attacks.
     Demo(DemoArgs),
+    /// Whether Auth0 is set up as Token Vault and onesec need it: what to change, and where. Needs no server.
+    Doctor(DoctorArgs),
     /// How the server is doing.
     Status,
     /// What was found; also: show, ack, resolve, false-positive.
