@@ -1,6 +1,7 @@
 //! How it is told: to people, to scripts, for several tenants, beside a running server.
 
 use onesec_auth0_sim::{SetupFault, SimConfig};
+use onesec_e2e::logs::AUTHORIZATION;
 use onesec_e2e::world::GOOGLE;
 use serde_json::{Value, json};
 
@@ -99,6 +100,24 @@ fn in_front_of_a_custom_domain_the_tenants_own_must_be_closed() {
     assert_eq!((code, ids(&checks, "warning")), (Some(0), vec!["bypass-canonical-domain".to_owned()]));
     let warned = checks.iter().find(|check| check["status"] == "warning").expect("there").to_string();
     assert!(warned.contains("network-acls") && warned.contains(DOMAIN), "{warned}");
+}
+
+#[test]
+fn a_server_that_takes_the_log_says_when_something_came_last() {
+    let world = crate::plan().with("token_vault", json!({"log_stream_authorization": AUTHORIZATION})).start();
+    let clinic = Clinic::open();
+    let key = world.key(&json!({"name": "doctor", "scopes": ["read"]}));
+    let said = || {
+        let output = clinic.run_at(world.process.url(), Some(&key), &["--json", "--check", "log-stream-recent"]);
+        text(&output.stdout)
+    };
+    assert!(said().contains("none yet"), "{}", said());
+    let entry = json!({"log_id": "900-1", "date": "2026-11-28T00:00:00Z", "type": "s", "user_id": "auth0|ana"});
+    let mut stream = onesec_e2e::Http::new(world.process.url(), None);
+    let headers = [("authorization", AUTHORIZATION), ("content-type", "application/json")];
+    let answer = stream.send("POST", "/api/v1/auth0/logs", &headers, json!([entry]).to_string().as_bytes());
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    assert!(!said().contains("none yet") && said().contains("\"ok\""), "{}", said());
 }
 
 #[test]

@@ -16,6 +16,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+/// As the server's binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What was measured: printed as a table for people, and as one line of JSON for programs.
 #[derive(Debug, Default)]
 struct Report(Map<String, Value>);

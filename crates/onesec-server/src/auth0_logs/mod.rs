@@ -7,7 +7,7 @@ mod pull;
 mod read_back;
 mod reconcile;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,7 +15,8 @@ use onesec_auth0::log_elements;
 use onesec_journal::DeadLetterRow;
 use onesec_telemetry::catalogue::Catalogue;
 use onesec_telemetry::limits::MAX_BATCH_EVENTS;
-use onesec_telemetry::{BodyError, Rejection, TenantId, Thumbprint};
+use onesec_telemetry::{BodyError, Rejection, TenantId, Thumbprint, Timestamp};
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
@@ -42,6 +43,8 @@ struct Inner {
     reads_back: BTreeSet<TenantId>,
     /// Rung when there is a link to read back.
     bell: Arc<Notify>,
+    /// When something was taken last, by tenant, since the start.
+    last: Mutex<BTreeMap<TenantId, Timestamp>>,
 }
 
 /// What became of a delivery.
@@ -81,7 +84,7 @@ impl Intake {
         (reads_back, bell): (BTreeSet<TenantId>, Arc<Notify>),
     ) -> Self {
         let catalogue = Catalogue::builtin().clone();
-        Self(Arc::new(Inner { core, agents, metrics, catalogue, reads_back, bell }))
+        Self(Arc::new(Inner { core, agents, metrics, catalogue, reads_back, bell, last: Mutex::default() }))
     }
 
     /// Takes a delivery; durable when it returns.
@@ -136,7 +139,15 @@ impl Intake {
                 self.0.bell.notify_one();
             }
         }
+        if receipt.accepted + receipt.duplicates + receipt.ignored > 0 {
+            self.0.last.lock().insert(tenant.clone(), self.0.core.now());
+        }
         Ok(receipt)
+    }
+
+    /// When entries of a tenant's log came in last, since the start.
+    pub(crate) fn last_at(&self, tenant: &TenantId) -> Option<Timestamp> {
+        self.0.last.lock().get(tenant).copied()
     }
 
     async fn submit(

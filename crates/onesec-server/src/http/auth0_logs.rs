@@ -25,6 +25,11 @@ impl LogStreams {
         Self(streams.into_iter().map(|(tenant, secret)| (tenant, secret.thumbprint())).collect())
     }
 
+    /// Whether a stream delivers for `tenant`.
+    pub(super) fn delivers(&self, tenant: &TenantId) -> bool {
+        self.0.iter().any(|(known, _)| known == tenant)
+    }
+
     /// The tenant whose `Authorization` was shown, verbatim. How long it takes says nothing of how near a guess was.
     fn of(&self, headers: &HeaderMap) -> Result<&TenantId, Problem> {
         if self.0.is_empty() {

@@ -69,6 +69,7 @@ pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller) -> Answe
     let tenant: TenantId = caller.tenant.clone();
     let dead_letters = app.read(move |reader| reader.dead_letter_counts(&tenant)).await?;
     let vault = app.vaults.get(&caller.tenant);
+    let told = app.log_streams.delivers(&caller.tenant) || app.logs.last_at(&caller.tenant).is_some();
     let mut journal = json!({
         "position": view.position.0,
         "observed_at": view.observed_at,
@@ -91,6 +92,7 @@ pub(super) async fn status(State(app): State<Arc<App>>, caller: Caller) -> Answe
         "mode": view.mode,
         "preset": view.preset,
         "token_vault": vault.is_some(),
+        "log_stream": told.then(|| json!({"last_log_at": app.logs.last_at(&caller.tenant)})),
         "upstream": vault.and_then(|v| v.gateway.as_ref()).map(|gateway| gateway.circuit()),
         "counts": counts(&view, dead_letters),
         "journal": journal,

@@ -49,7 +49,11 @@ pub(crate) fn plan(
         only: asked.connection.clone(),
         user: asked.user.clone(),
         proxy: vault.proxy.as_ref().map(|proxy| proxy.domain.clone()),
-        server: Server { receiver: receiver(config), ..Server::default() },
+        server: Server {
+            receiver: receiver(config),
+            takes_logs: vault.log_stream_authorization.is_some(),
+            ..Server::default()
+        },
     })
 }
 
