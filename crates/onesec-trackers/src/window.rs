@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::config::RateLimit;
 use crate::facts::Rate;
 
-/// Times of what counted, newest last: never more than one beyond the limit.
+/// Times of what counted, newest last: never more than twice the limit, and those that count at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Window {
     times: SmallVec<[i64; 2]>,
@@ -61,7 +61,10 @@ impl Window {
         let start = self.times.last().map_or(at, |&t| t).saturating_sub(micros(limit.window));
         let most = limit.limit as usize + 1;
         let over = self.times.partition_point(|&t| t <= start).max(self.times.len().saturating_sub(most));
-        self.times.drain(..over);
+        // In a large window they go half at a time, so that each record pays for one.
+        if self.times.len() <= SMALL || over * 2 >= self.times.len() {
+            self.times.drain(..over);
+        }
     }
 }
 
@@ -74,6 +77,9 @@ const fn leaving(limit: &RateLimit) -> u32 {
 fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
+
+/// Windows of so many are kept tidy.
+const SMALL: usize = 32;
 
 /// How far a record's word goes: what is merely reported must never teach what proved records are judged by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -52,7 +52,8 @@ fn what_one_does_with_the_others_names_changes_nothing_there() {
     for (method, path) in changes(&two, &blue) {
         for body in bodies(&blue) {
             let answer = amber.admin.call(&method, &path, &body);
-            assert!(answer.status > 0 && answer.status < 500, "{method} {path} {body}: {}", answer.text());
+            let fine = answer.status < 500 || answer.json()["code"] == "not-configured";
+            assert!(answer.status > 0 && fine, "{method} {path} {body}: {}", answer.text());
             worked += usize::from(answer.status < 300);
             let there = amber.admin.call(&method, &format!("{path}?tenant=default"), &body);
             assert!(there.status >= 400, "{method} {path}?tenant=default {body}: {}", there.text());

@@ -1,4 +1,4 @@
-//! What the gateway adds to an exchange: three arms, interleaved in one run.
+//! What the gateway adds to an exchange: four arms, interleaved in one run.
 #![expect(clippy::expect_used, reason = "a program for measuring: what does not work must stop it")]
 
 use std::sync::Mutex;
@@ -9,6 +9,7 @@ use onesec_e2e::Http;
 use serde_json::json;
 
 use crate::Report;
+use crate::proxy::Proxy;
 use crate::world::{World, key_in, percentile};
 
 const AGENTS: usize = 64;
@@ -19,6 +20,7 @@ const REQUESTED: &str = "http://auth0.com/oauth/token-type/federated-connection-
 struct Agent {
     through: Http,
     direct: Http,
+    proxied: Http,
     refused: Http,
     token: String,
 }
@@ -36,7 +38,8 @@ pub(crate) fn added(report: &mut Report, time: Duration) {
             sim.base_url()
         );
         let world = World::start(&yaml);
-        let agents: Vec<Agent> = (0..AGENTS).map(|n| agent(&world, &sim, n)).collect();
+        let proxy = Proxy::start(sim.base_url());
+        let agents: Vec<Agent> = (0..AGENTS).map(|n| agent((&world, &proxy), &sim, n)).collect();
         if !latency.is_zero() {
             sim.set_fault(Fault::Latency(latency));
         }
@@ -47,7 +50,7 @@ pub(crate) fn added(report: &mut Report, time: Duration) {
     }
 }
 
-fn agent(world: &World, sim: &SimTenant, n: usize) -> Agent {
+fn agent((world, proxy): (&World, &Proxy), sim: &SimTenant, n: usize) -> Agent {
     let (user, name) = (format!("auth0|user-{n}"), format!("agent-{n}"));
     sim.create_user(&user);
     sim.connect_account(AccountSpec::new(&user, "google-oauth2", "openid email")).expect("connected");
@@ -64,11 +67,12 @@ fn agent(world: &World, sim: &SimTenant, n: usize) -> Agent {
     };
     let through = Http::new(&world.url, Some(&key(&name)));
     let refused = Http::new(&world.url, Some(&key(&format!("stranger-{n}"))));
-    Agent { through, refused, direct: Http::new(sim.base_url(), None), token }
+    let (direct, proxied) = (Http::new(sim.base_url(), None), Http::new(&proxy.url, None));
+    Agent { through, refused, direct, proxied, token }
 }
 
-/// Microseconds per arm: direct, through the gateway, refused by it.
-type Samples = [Vec<u64>; 3];
+/// Microseconds per arm: direct, through the gateway, refused by it, through a bare proxy.
+type Samples = [Vec<u64>; 4];
 
 fn measure(agents: Vec<Agent>, time: Duration) -> Samples {
     let all: Mutex<Samples> = Mutex::new(Samples::default());
@@ -84,7 +88,7 @@ fn measure(agents: Vec<Agent>, time: Duration) -> Samples {
                 let mut turn = n;
                 while start.elapsed() < time {
                     std::thread::sleep(due.saturating_duration_since(Instant::now()));
-                    let arm = turn % 3;
+                    let arm = turn % 4;
                     ask(&mut agent, arm);
                     let took = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
                     if start.elapsed() > time / 10 {
@@ -107,11 +111,12 @@ fn measure(agents: Vec<Agent>, time: Duration) -> Samples {
 fn ask(agent: &mut Agent, arm: usize) {
     let exchange = json!({"subject_token": agent.token, "connection": "google-oauth2"});
     let status = match arm {
-        0 => {
+        0 | 3 => {
             let body = json!({"grant_type": GRANT, "requested_token_type": REQUESTED, "connection": "google-oauth2",
                 "subject_token": agent.token, "client_id": "onesec", "client_secret": "secret-of-onesec",
                 "subject_token_type": "urn:ietf:params:oauth:token-type:refresh_token"});
-            agent.direct.post("/oauth/token", &body).status
+            let way = if arm == 0 { &mut agent.direct } else { &mut agent.proxied };
+            way.post("/oauth/token", &body).status
         }
         1 => agent.through.post("/api/v1/token-vault/exchange", &exchange).status,
         _ => agent.refused.post("/api/v1/token-vault/exchange", &exchange).status,
@@ -119,13 +124,22 @@ fn ask(agent: &mut Agent, arm: usize) {
     assert_eq!(status, if arm == 2 { 403 } else { 200 }, "arm {arm}");
 }
 
-fn print(report: &mut Report, upstream: &str, [direct, through, refused]: Samples) {
+fn print(report: &mut Report, upstream: &str, [direct, through, refused, proxied]: Samples) {
     let at = |samples: &[u64], p| percentile(samples, p) / 1_000.0;
-    for (name, samples) in [("direct", &direct), ("through onesec", &through), ("refused by onesec", &refused)] {
+    let arms = [
+        ("direct", &direct),
+        ("through a bare proxy", &proxied),
+        ("through onesec", &through),
+        ("refused by onesec", &refused),
+    ];
+    for (name, samples) in arms {
         report.put(&format!("gateway, upstream {upstream}: {name}, p50"), at(samples, 0.5), "ms");
         report.put(&format!("gateway, upstream {upstream}: {name}, p99"), at(samples, 0.99), "ms");
     }
     let added = |p| at(&through, p) - at(&direct, p);
+    let bare = at(&proxied, 0.5) - at(&direct, 0.5);
+    let what = format!("gateway, upstream {upstream}: added p50 to a bare proxy's (target ≤ 2.5)");
+    report.put(&what, added(0.5) / bare, "");
     report.put(&format!("gateway, upstream {upstream}: added, p50 (target ≤ 0.3)"), added(0.5), "ms");
     report.put(&format!("gateway, upstream {upstream}: added, p99 (target ≤ 2)"), added(0.99), "ms");
 }

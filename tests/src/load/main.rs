@@ -8,6 +8,7 @@ mod gateway;
 mod identity;
 mod ingest;
 mod logs;
+mod proxy;
 mod state;
 mod world;
 

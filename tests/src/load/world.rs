@@ -1,13 +1,14 @@
 //! A server in this process, on loopback, as a user would run it.
 #![expect(clippy::expect_used, reason = "a program for measuring: what does not work must stop it")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use onesec_e2e::{Answer, Http};
 use onesec_server::config::Config;
 use onesec_server::server::{Running, Server};
+use onesec_testkit::Rng;
 use serde_json::{Value, json};
 
 /// A running server and what is needed to talk to it.
@@ -116,12 +117,34 @@ pub(crate) fn for_time(
 const AGENTS: u64 = 10_000;
 const USERS: u64 = 3_000;
 
-/// One event of about 450 bytes: a clean exchange of one of many agents.
+/// Which agent acts: the n-th of them as often as 1/n (Zipf), as it is where agents act for people.
+fn busy(n: u64) -> u64 {
+    static PICKS: OnceLock<Vec<u64>> = OnceLock::new();
+    let picks = PICKS.get_or_init(|| {
+        let mut sum = 0.0;
+        let sums: Vec<f64> = (1..=AGENTS)
+            .map(|rank| {
+                sum += 1.0 / rank as f64;
+                sum
+            })
+            .collect();
+        let mut rng = Rng::new(7);
+        let mut pick = || {
+            let at = rng.below(1 << 52) as f64 / (1_u64 << 52) as f64 * sum;
+            sums.partition_point(|s| *s <= at) as u64 % AGENTS
+        };
+        (0..1 << 16).map(|_| pick()).collect()
+    });
+    picks.get(n as usize % picks.len()).copied().unwrap_or_default()
+}
+
+/// One event of about 450 bytes: an exchange of one of many agents. One in a thousand asks for what it must not have.
 pub(crate) fn event(thread: usize, n: u64) -> String {
-    let agent = (n * 7 + thread as u64 * 13) % AGENTS;
+    let agent = busy(n * 7 + thread as u64 * 10_007);
     let user = agent % USERS;
+    let scopes = if n % 1_000 == 999 { "https://mail.google.com/" } else { "openid email" };
     format!(
-        r#"{{"id":"{thread}-{n}","type":"token_exchange","timestamp":"2026-01-01T00:00:00Z","source":"agent-runtime","summary":"token exchange for a scheduled task of the calendar assistant","request_id":"req-{n:012}","user_agent":"agent-runtime/4.2 (linux; x86_64)","details":{{"connection":"google-oauth2","agent_id":"agent-{agent}","user_id":"auth0|user-{user}","subject_token_type":"urn:ietf:params:oauth:token-type:refresh_token","scopes":"openid email","session_id":"session-{n}"}}}}"#
+        r#"{{"id":"{thread}-{n}","type":"token_exchange","timestamp":"2026-01-01T00:00:00Z","source":"agent-runtime","summary":"token exchange for a scheduled task of the calendar assistant","request_id":"req-{n:012}","user_agent":"agent-runtime/4.2 (linux; x86_64)","details":{{"connection":"google-oauth2","agent_id":"agent-{agent}","user_id":"auth0|user-{user}","subject_token_type":"urn:ietf:params:oauth:token-type:refresh_token","scopes":"{scopes}","session_id":"session-{n}"}}}}"#
     )
 }
 

@@ -3,6 +3,7 @@
 
 mod api;
 mod backtest;
+mod beside;
 mod codec;
 mod commit;
 mod dedup;
@@ -25,10 +26,10 @@ use std::sync::mpsc::sync_channel;
 
 use onesec_enforcement::{Policy, Preset};
 use onesec_engine::{Answer, Engine, OwnPolicies, Reported, Settings, SetupError, policies, unnamed};
-use onesec_journal::{Journal, LedgerWrite, Opened, Outbox, OutboxUpdate, Reader, ResponseRow};
+use onesec_journal::{Journal, Opened, Outbox, Reader};
 use onesec_telemetry::{Sender, TenantId, Timestamp};
 use parking_lot::Mutex;
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{broadcast, oneshot};
 
 pub(crate) use housekeeping::index_keys;
 pub(crate) use rows::{Errand, response_row};
@@ -42,7 +43,7 @@ pub use stats::ExchangeStats;
 pub use view::{DetectorView, TenantView, preset_name};
 
 use crate::clock::{Clock, StepWatch};
-use commit::{CommitPort, Held, Pending, Published};
+use commit::{CommitPort, Published};
 use housekeeping::Snapshot;
 use queue::{Queue, Work};
 use shard::Shard;
@@ -232,45 +233,6 @@ impl Core {
         let draft = Box::new(draft);
         self.push(tenant, Work::Preview { tenant: tenant.clone(), draft, reply })?;
         answer.await.unwrap_or(Err(CoreError::Stopping))
-    }
-
-    /// Writes what an executor reports: the receipt and how far the action got, both or neither.
-    ///
-    /// # Errors
-    /// [`CoreError`]; nothing of it is written then.
-    pub(crate) async fn receipt(&self, receipt: ResponseRow, update: Option<OutboxUpdate>) -> Result<(), CoreError> {
-        let shard = *self.0.shard_of.get(&receipt.tenant).ok_or(CoreError::UnknownTenant)?;
-        let (reply, answer) = oneshot::channel();
-        let mut pending = Pending::default();
-        pending.batch.responses.push(receipt);
-        pending.batch.outbox_updates.extend(update);
-        pending.answers.push(Held::Receipt(reply));
-        self.0.port.give(shard, pending);
-        answer.await.unwrap_or(Err(CoreError::Stopping))
-    }
-
-    /// Writes rows that no record changes: how far something has got. Durable when it returns.
-    ///
-    /// # Errors
-    /// [`CoreError`]; nothing of it is written then.
-    pub(crate) async fn keep(&self, tenant: &TenantId, rows: Vec<LedgerWrite>) -> Result<(), CoreError> {
-        let shard = *self.0.shard_of.get(tenant).ok_or(CoreError::UnknownTenant)?;
-        let (reply, answer) = oneshot::channel();
-        let mut pending = Pending::default();
-        pending.batch.ledger.extend(rows);
-        pending.answers.push(Held::Receipt(reply));
-        self.0.port.give(shard, pending);
-        answer.await.unwrap_or(Err(CoreError::Stopping))
-    }
-
-    /// The way to what is to be done; there is one.
-    pub(crate) fn take_outbox(&self) -> Option<Outbox> {
-        self.0.outbox.lock().take()
-    }
-
-    /// Changes whenever actions have become durable.
-    pub(crate) fn errands(&self) -> watch::Receiver<()> {
-        self.0.published.errands.subscribe()
     }
 
     /// What makes the detectors.
