@@ -8,6 +8,7 @@ mod log;
 mod policy;
 mod secrets;
 mod stored;
+mod token;
 
 use crate::trace::Trace;
 
@@ -39,7 +40,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "event", shape: Shape::Json, corpus: event::corpus, run: event::event, short: 1_500 },
     Target { name: "batch", shape: Shape::Json, corpus: event::batches, run: event::batch, short: 400 },
     Target { name: "cloudevents", shape: Shape::Json, corpus: event::corpus, run: event::cloud, short: 800 },
@@ -50,4 +51,5 @@ pub const TARGETS: [Target; 10] = [
     Target { name: "config", shape: Shape::Yaml, corpus: config::corpus, run: config::run, short: 300 },
     Target { name: "log", shape: Shape::Json, corpus: log::corpus, run: log::run, short: 600 },
     Target { name: "policy", shape: Shape::Json, corpus: policy::corpus, run: policy::run, short: 600 },
+    Target { name: "token", shape: Shape::Json, corpus: token::corpus, run: token::run, short: 250 },
 ];

@@ -48,6 +48,11 @@ fn configuration_and_policies() {
     ["config", "policy", "log"].into_iter().for_each(short);
 }
 
+#[test]
+fn tokens() {
+    short("token");
+}
+
 /// Inputs that failed once. Those of binary targets are written in hexadecimal digits.
 #[test]
 fn what_failed_before_holds() {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::sync::OnceLock;
 
 use onesec_auth0::Subject;
 use onesec_auth0_sim::{Endpoint, Fault};
@@ -34,13 +35,20 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// Writes down every log line of this thread, as long as the guard lives.
-pub(super) fn listen(lines: &Lines) -> tracing::subscriber::DefaultGuard {
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(lines.clone())
-        .with_env_filter("onesec_auth0=trace,onesec_identity=trace,onesec_telemetry=trace")
-        .finish();
-    tracing::subscriber::set_default(subscriber)
+/// Every log line of these tests from now on. One subscriber for all of them: whether a line is wanted is remembered for
+/// the whole process.
+pub(super) fn listen() -> Lines {
+    static LINES: OnceLock<Lines> = OnceLock::new();
+    let start = || {
+        let lines = Lines::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(lines.clone())
+            .with_env_filter("onesec_auth0=trace,onesec_identity=trace,onesec_telemetry=trace")
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).expect("there is no other");
+        lines
+    };
+    LINES.get_or_init(start).clone()
 }
 
 pub(super) fn assert_mute(out: &str, lines: &Lines) {
@@ -72,8 +80,7 @@ fn planted_answers() -> Vec<Fault> {
 
 #[tokio::test]
 async fn nothing_planted_comes_out() {
-    let lines = Lines::default();
-    let _guard = listen(&lines);
+    let lines = listen();
     let mut options = EndpointOptions { retries: 0, ..EndpointOptions::default() };
     options.circuit.failures = u32::MAX; // every answer is to be seen
     let world = world_with(options).await;

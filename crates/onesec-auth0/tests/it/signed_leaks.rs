@@ -6,7 +6,7 @@ use onesec_auth0::{Origin, OriginOptions, PassThrough, ToForward, WorkerExchange
 use onesec_telemetry::UserId;
 
 use super::credentials::client_key;
-use super::leaks::{Lines, TOKEN, assert_mute, listen};
+use super::leaks::{TOKEN, assert_mute, listen};
 use super::stranger::{Seen, Stranger, answer};
 use super::*;
 
@@ -27,8 +27,7 @@ fn echo(number: usize, request: &Seen) -> String {
 
 #[tokio::test]
 async fn what_is_signed_or_passed_on_does_not_come_out() {
-    let lines = Lines::default();
-    let _guard = listen(&lines);
+    let lines = listen();
     let stranger = Stranger::start(echo).await;
     let key = client_key(Some("k1"));
     let tenant = Auth0Config::with_private_key("tenant.test", "onesec", key.clone()).expect("config");

@@ -175,6 +175,8 @@ impl Answer {
             401 => ": give a key with --key or ONESEC_API_KEY",
             403 if said.contains("scope") => ": the key needs another scope; see `onesec keys list`",
             421 => ": use the address that the server listens on, or list the name under `server.hosts`",
+            // What is not configured will not be in a moment.
+            503 if self.text("code") == "not-configured" => "",
             429 | 503 => ": try again in a moment",
             _ => "",
         };
