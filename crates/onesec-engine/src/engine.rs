@@ -252,6 +252,15 @@ impl Engine {
         self.alerts.all()
     }
 
+    /// How much a snapshot of it holds: entries of its ledgers, statistics and alerts, of which an alert is the largest.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        let stats = self.trackers.stats();
+        let ledgers = stats.accounts + stats.delegations + stats.registered;
+        let statistics = stats.agents + stats.agent_users + stats.pairs + stats.tokens + stats.behaviour;
+        ledgers + statistics + 5 * self.alerts.len()
+    }
+
     /// How many alerts still count.
     #[must_use]
     pub fn alerts_open(&self) -> usize {

@@ -1,6 +1,6 @@
 //! The load program: measures what criterion cannot, and prints ratios taken in one run.
 //!
-//! `cargo run --release -p onesec-e2e --bin onesec-load -- [ingest|single|gateway|identity|enforcement|logs|restart|memory|tenants|flood|all] [SECONDS]`
+//! `cargo run --release -p onesec-e2e --bin onesec-load -- [ingest|single|gateway|identity|enforcement|logs|restart|memory|tenants|flood|saving|all] [SECONDS]`
 
 mod enforcement;
 mod flood;
@@ -68,16 +68,19 @@ fn main() -> ExitCode {
         ("memory", state::memory),
         ("tenants", ingest::tenants),
         ("flood", flood::names),
+        ("saving", state::saving),
     ] {
-        // It takes longer than all the others, and is asked for by name.
-        if (all && name != "flood") || mode == name {
+        // These take longer than all the others, and are asked for by name.
+        if (all && !["flood", "saving"].contains(&name)) || mode == name {
             known = true;
             println!("-- {name}");
             run(&mut report, time);
         }
     }
     if !known {
-        eprintln!("modes: ingest, single, gateway, identity, enforcement, logs, restart, memory, tenants, flood, all");
+        eprintln!(
+            "modes: ingest, single, gateway, identity, enforcement, logs, restart, memory, tenants, flood, saving, all"
+        );
         return ExitCode::from(2);
     }
     println!("{}", Value::Object(report.0));

@@ -14,6 +14,7 @@ use onesec_telemetry::{
 };
 
 use crate::Report;
+use crate::world::percentile;
 
 fn assemble() -> SharedAssemble {
     Arc::new(|_: &Settings| Ok(onesec_detectors::all(&onesec_detectors::Settings::default())))
@@ -149,6 +150,57 @@ pub(crate) fn restart(report: &mut Report, _: Duration) {
     report.put("restart: alerts in that tail", engine.alerts_open() as f64, "");
     runtime.block_on(core.stop());
     snapshot(report);
+}
+
+/// How long a verdict waits while a million agents are saved.
+pub(crate) fn saving(report: &mut Report, time: Duration) {
+    const AGENTS: u64 = 1_000_000;
+    let dir = tempfile::tempdir().expect("dir");
+    let mut options = CoreOptions::new(dir.path().to_owned());
+    options.assemble = assemble();
+    // Due when everybody is there and a little more has come.
+    options.snapshot_every = AGENTS * 3 + 5_000;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");
+    let core = Core::start(options).expect("core");
+    let submit = |drafts: Vec<Draft>| {
+        let submission = Submission { tenant: TenantId::default_tenant(), drafts, dead_letters: Vec::new() };
+        runtime.block_on(core.ingest(submission)).expect("taken");
+    };
+    for first in (0..AGENTS).step_by(2_000) {
+        let of = |n: u64| {
+            let [link, lent] = rights(n, n * 3 + 1);
+            [link, lent, record(n, n * 3 + 3)].map(draft)
+        };
+        submit((first..first + 2_000).flat_map(of).collect());
+    }
+    let saved = || core.reader().snapshots(&TenantId::default_tenant()).expect("read").len();
+    let (mut waits, mut until, mut n) = ([Vec::new(), Vec::new()], None, 0_u64);
+    let start = Instant::now();
+    while until.is_none_or(|until| Instant::now() < until) && start.elapsed() < Duration::from_secs(180) {
+        // Quiet for a while; then one batch makes the snapshot due.
+        let due = start.elapsed() > time / 2;
+        if due && n == 0 {
+            submit((0..6_000).map(|n| draft(record(n, AGENTS * 3 + n + 10))).collect());
+        }
+        n += u64::from(due);
+        let asked = Instant::now();
+        runtime
+            .block_on(core.preview(&TenantId::default_tenant(), draft(record(n * 7_919 % AGENTS, n))))
+            .expect("said");
+        let took = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
+        waits.get_mut(usize::from(due)).expect("two").push(took);
+        if n % 512 == 511 && saved() > 0 {
+            until = until.or(Some(Instant::now()));
+        }
+    }
+    report.put("saving: seconds until the snapshot of 1 M agents was there", start.elapsed().as_secs_f64(), "s");
+    for (name, mut waits) in ["before", "meanwhile"].into_iter().zip(waits) {
+        waits.sort_unstable();
+        report.put(&format!("saving: a verdict {name}, p50"), percentile(&waits, 0.5) / 1e3, "ms");
+        report.put(&format!("saving: a verdict {name}, p99"), percentile(&waits, 0.99) / 1e3, "ms");
+        report.put(&format!("saving: a verdict {name}, longest (target ≤ 50)"), percentile(&waits, 1.0) / 1e3, "ms");
+    }
+    runtime.block_on(core.stop());
 }
 
 /// One in a thousand asks for what it must not have.

@@ -1,15 +1,18 @@
 //! Beside the hot path: snapshots, the query index, checkpoints, retention.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use onesec_journal::{Column, Indexer, LedgerTable, Maintenance, RetentionCutoffs, SnapshotWriter};
+use onesec_engine::Settings;
+use onesec_journal::{Column, Indexer, LedgerTable, Maintenance, Reader, RetentionCutoffs, SnapshotWriter};
 use onesec_telemetry::{Body, Seq, TenantId, Timestamp};
 
 use super::codec::decode_record;
 use super::commit::Published;
 use super::dedup::LONG_HORIZON;
-use super::options::Retention;
+use super::options::{Retention, SharedAssemble};
+use super::recovery;
 use crate::clock::Clock;
 
 /// Blocks indexed at a time.
@@ -29,26 +32,75 @@ pub(super) struct Snapshot {
     pub(super) sections: Vec<(String, Vec<u8>)>,
 }
 
-/// Writes snapshots until nobody sends any more. One counts only once its records are durable.
-pub(super) fn write_snapshots(snapshots: &Receiver<Snapshot>, writer: &mut SnapshotWriter, published: &Published) {
-    while let Ok(snapshot) = snapshots.recv() {
-        if !wait_durable(&snapshot, published) {
-            continue;
+/// What is to be saved.
+#[derive(Debug)]
+pub(super) enum ToSave {
+    /// A state that was taken at once, because it is small.
+    Taken(Snapshot),
+    /// A tenant whose state is so large that taking it would make everybody wait: it is built anew from the newest
+    /// snapshot and the records since, beside the one that is at work.
+    Rebuilt {
+        tenant: TenantId,
+        /// In force where a snapshot's own are refused.
+        settings: Box<Settings>,
+        /// Of the newest record that is to be part of it.
+        seq: Seq,
+    },
+}
+
+/// What snapshots are written with.
+pub(super) struct Saver {
+    pub(super) writer: SnapshotWriter,
+    pub(super) reader: Reader,
+    pub(super) assemble: SharedAssemble,
+    pub(super) published: Arc<Published>,
+}
+
+impl Saver {
+    /// Writes snapshots until nobody sends any more. One counts only once its records are durable.
+    pub(super) fn run(mut self, work: &Receiver<ToSave>) {
+        while let Ok(work) = work.recv() {
+            let snapshot = match work {
+                ToSave::Taken(snapshot) => Some(snapshot),
+                ToSave::Rebuilt { tenant, settings, seq } => self.rebuild((tenant, *settings), seq),
+            };
+            if let Some(snapshot) = snapshot.filter(|s| wait_durable((&s.tenant, s.seq), &self.published)) {
+                write(&mut self.writer, &snapshot);
+            }
         }
-        let sections: Vec<(&str, &[u8])> =
-            snapshot.sections.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
-        match writer.save((&snapshot.tenant, snapshot.seq.0), snapshot.at, &sections) {
-            Ok(info) => tracing::debug!(tenant = %snapshot.tenant, seq = info.seq, bytes = info.bytes, "snapshot"),
-            Err(error) => tracing::warn!(tenant = %snapshot.tenant, %error, "no snapshot could be written"),
+    }
+
+    fn rebuild(&self, (tenant, settings): (TenantId, Settings), seq: Seq) -> Option<Snapshot> {
+        if !wait_durable((&tenant, seq), &self.published) {
+            return None;
         }
+        let mut recovered = match recovery::recover(&self.reader, (&tenant, &settings), &self.assemble) {
+            Ok(recovered) if !recovered.unsettled => recovered,
+            Ok(_) => return None,
+            Err(error) => {
+                tracing::warn!(%tenant, %error, "no snapshot could be made");
+                return None;
+            }
+        };
+        let sections = recovery::sections(&mut recovered.engine, &recovered.exchanges);
+        Some(Snapshot { tenant, seq: Seq(recovered.seq), at: recovered.observed_at, sections })
+    }
+}
+
+fn write(writer: &mut SnapshotWriter, snapshot: &Snapshot) {
+    let sections: Vec<(&str, &[u8])> =
+        snapshot.sections.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    match writer.save((&snapshot.tenant, snapshot.seq.0), snapshot.at, &sections) {
+        Ok(info) => tracing::debug!(tenant = %snapshot.tenant, seq = info.seq, bytes = info.bytes, "snapshot"),
+        Err(error) => tracing::warn!(tenant = %snapshot.tenant, %error, "no snapshot could be written"),
     }
 }
 
 /// Whether everything the snapshot rests on became durable, within a minute.
-fn wait_durable(snapshot: &Snapshot, published: &Published) -> bool {
+fn wait_durable((tenant, seq): (&TenantId, Seq), published: &Published) -> bool {
     for _ in 0..6_000 {
-        let durable = published.durable.read().get(&snapshot.tenant).copied().unwrap_or_default();
-        if durable >= snapshot.seq {
+        let durable = published.durable.read().get(tenant).copied().unwrap_or_default();
+        if durable >= seq {
             return true;
         }
         if published.journal_down.read().is_some() {

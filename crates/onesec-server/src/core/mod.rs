@@ -44,7 +44,7 @@ pub use view::{DetectorView, TenantView, preset_name};
 
 use crate::clock::{Clock, StepWatch};
 use commit::{CommitPort, Published};
-use housekeeping::Snapshot;
+use housekeeping::ToSave;
 use queue::{Queue, Work};
 use shard::Shard;
 use threads::{Beside, Threads, plan, published, spawn};
@@ -90,7 +90,7 @@ impl Core {
         let plan = plan(&options);
         let port = Arc::new(CommitPort::new(plan.len()));
         let published = Arc::new(published(&writer, &options.tenants));
-        let (snapshot_tx, snapshot_rx) = sync_channel::<Snapshot>(1);
+        let (snapshot_tx, snapshot_rx) = sync_channel::<ToSave>(1);
         let mut threads = Threads::default();
 
         let mut shards = Vec::new();
@@ -116,7 +116,14 @@ impl Core {
             }
             shards.push(shard);
         }
-        let beside = Beside { to_save: (snapshot_tx, snapshot_rx), writer, snapshots, indexer, maintenance };
+        let beside = Beside {
+            to_save: (snapshot_tx, snapshot_rx),
+            writer,
+            snapshots,
+            reader: reader.clone(),
+            indexer,
+            maintenance,
+        };
         beside.start(&mut threads, (&port, &published), (clock, &options))?;
         let queues: Vec<Arc<Queue>> = shards.iter().map(|s| s.queue.clone()).collect();
         for (index, shard) in shards.into_iter().enumerate() {

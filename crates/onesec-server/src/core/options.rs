@@ -30,6 +30,9 @@ pub struct CoreOptions {
     pub queued_requests: usize,
     /// Records after which a snapshot is taken.
     pub snapshot_every: u64,
+    /// Of a tenant with at most so many entries of state a snapshot is taken at once, which makes a verdict wait for some
+    /// 30 ms at most; a larger one is built anew beside the one at work, from the newest snapshot and the records since.
+    pub snapshot_at_once: usize,
     /// How long things are kept.
     pub retention: Retention,
 }
@@ -82,6 +85,7 @@ impl CoreOptions {
             queued_events: 50_000,
             queued_requests: 4_096,
             snapshot_every: 250_000,
+            snapshot_at_once: 30_000,
             retention: Retention::default(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use onesec_detector::StateReader;
+use onesec_detector::{StateReader, StateWriter};
 use onesec_engine::{Assemble, Engine, Settings};
 use onesec_journal::{JournalError, Reader};
 use onesec_telemetry::{TenantId, Timestamp};
@@ -13,7 +13,7 @@ use super::options::{SharedAssemble, StartError};
 use super::stats::ExchangeStats;
 
 /// The section of a snapshot that counts exchanges.
-pub(super) const EXCHANGES: &str = "exchanges";
+const EXCHANGES: &str = "exchanges";
 /// Entries read at a time.
 const PAGE: u32 = 10_000;
 
@@ -56,6 +56,14 @@ pub(super) fn recover(
         observed_at = reader.last_observed_at(tenant)?.unwrap_or_default();
     }
     Ok(Recovered { engine, seq, observed_at, tail: seq - from, unsettled, exchanges })
+}
+
+/// What a snapshot of a tenant consists of.
+pub(super) fn sections(engine: &mut Engine, exchanges: &ExchangeStats) -> Vec<(String, Vec<u8>)> {
+    let mut out = StateWriter::default();
+    engine.save(&mut out);
+    out.put(EXCHANGES, exchanges);
+    out.into_sections()
 }
 
 /// Feeds every record after `from`, in order.

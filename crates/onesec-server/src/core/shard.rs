@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use onesec_detector::StateWriter;
 use onesec_engine::Settings;
 use onesec_journal::Reader;
 use onesec_telemetry::{Command, Seq, TenantId, Thumbprint, Timestamp};
 
 use super::api::{CoreError, Draft, Order, Taken};
 use super::commit::{CommitPort, Held, Pending};
-use super::housekeeping::Snapshot;
+use super::housekeeping::{Snapshot, ToSave};
 use super::options::{CoreOptions, StartError, TenantSetup};
 use super::queue::{Queue, Reply, Work};
 use super::recovery;
@@ -34,7 +33,7 @@ pub(super) struct Shard {
     pub(super) clock: Clock,
     pub(super) options: Arc<CoreOptions>,
     pub(super) setups: Vec<TenantSetup>,
-    pub(super) snapshots: SyncSender<Snapshot>,
+    pub(super) snapshots: SyncSender<ToSave>,
     pub(super) tenants: BTreeMap<TenantId, Tenant>,
     pub(super) steps: StepWatch,
     /// When the wall clock was looked at last.
@@ -130,7 +129,8 @@ impl Shard {
             }
         }
         for tenant in self.tenants.keys().cloned().collect::<Vec<_>>() {
-            self.snapshot(&tenant);
+            // Nobody waits any more.
+            self.snapshot(&tenant, usize::MAX);
         }
     }
 
@@ -164,11 +164,12 @@ impl Shard {
         if self.port.is_broken(self.index) {
             self.mend();
         }
-        let due = self.options.snapshot_every;
-        let tired: Vec<TenantId> =
-            self.tenants.values().filter(|t| t.since_snapshot >= due).map(|t| t.name.clone()).collect();
-        for tenant in tired {
-            self.snapshot(&tenant);
+        let every = self.options.snapshot_every;
+        // To build a large state anew takes as long as many records do.
+        let is_due = |t: &&Tenant| t.since_snapshot >= every && t.since_snapshot >= t.engine.weight() as u64 / 2;
+        let due: Vec<TenantId> = self.tenants.values().filter(is_due).map(|t| t.name.clone()).collect();
+        for tenant in due {
+            self.snapshot(&tenant, self.options.snapshot_at_once);
         }
     }
 
@@ -259,19 +260,18 @@ impl Shard {
         self.port.give(self.index, pending);
     }
 
-    /// Saves a tenant's state beside the hot path.
-    fn snapshot(&mut self, name: &TenantId) {
-        let Some(tenant) = self.tenants.get_mut(name) else { return };
-        if tenant.since_snapshot == 0 {
-            return;
-        }
-        let mut out = StateWriter::default();
-        tenant.engine.save(&mut out);
-        out.put(recovery::EXCHANGES, &tenant.exchanges);
-        let snapshot =
-            Snapshot { tenant: name.clone(), seq: tenant.seq, at: tenant.observed_at, sections: out.into_sections() };
+    /// Has a tenant's state saved: as it is now where no more than `at_once` is kept of it, which takes a moment.
+    fn snapshot(&mut self, name: &TenantId, at_once: usize) {
+        let Some(tenant) = self.tenants.get_mut(name).filter(|tenant| tenant.since_snapshot > 0) else { return };
+        let work = if tenant.engine.weight() <= at_once {
+            let sections = recovery::sections(&mut tenant.engine, &tenant.exchanges);
+            ToSave::Taken(Snapshot { tenant: name.clone(), seq: tenant.seq, at: tenant.observed_at, sections })
+        } else {
+            let settings = Box::new(tenant.engine.settings().clone());
+            ToSave::Rebuilt { tenant: name.clone(), settings, seq: tenant.seq }
+        };
         // One is being written: the next will do.
-        if self.snapshots.try_send(snapshot).is_ok() {
+        if self.snapshots.try_send(work).is_ok() {
             tenant.since_snapshot = 0;
         }
     }

@@ -130,9 +130,18 @@ async fn what_was_learned_and_decided_survives_a_restart() {
 /// Alerts, recomputed from records alone, from zero and from snapshots, are those that the API gave.
 #[tokio::test]
 async fn recomputed_is_what_was_said_live() {
+    said_and_recomputed(usize::MAX).await;
+}
+
+#[tokio::test]
+async fn recomputed_is_what_was_said_live_also_where_snapshots_are_built_beside() {
+    said_and_recomputed(0).await;
+}
+
+async fn said_and_recomputed(snapshot_at_once: usize) {
     let dir = tempfile::tempdir().expect("dir");
     let mut opts = options(dir.path());
-    opts.snapshot_every = 9;
+    (opts.snapshot_every, opts.snapshot_at_once) = (9, snapshot_at_once);
     let core = Core::start(opts.clone()).expect("starts");
     ingest(&core, vec![link("l"), delegation("d")]).await;
     for i in 0..25 {
@@ -140,6 +149,12 @@ async fn recomputed_is_what_was_said_live() {
     }
     let first = alert_docs(&core);
     assert!(!first.is_empty());
+    for _ in 0..1_000 {
+        if !core.reader().snapshots(&tenant()).expect("read").is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let id = serde_json::from_str::<serde_json::Value>(&first[0]).expect("json")["id"].as_str().expect("id").to_owned();
     let (alert, status) = (onesec_telemetry::AlertId::new(&id).expect("id"), AlertStatus::Resolved);
     order(&core, Command::SetAlertStatus { alert: alert.clone(), status, note: None }).await;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use onesec_journal::{Indexer, Maintenance, SnapshotWriter, Writer};
+use onesec_journal::{Indexer, Maintenance, Reader, SnapshotWriter, Writer};
 use onesec_telemetry::Seq;
 use parking_lot::RwLock;
 use tokio::sync::{broadcast, watch};
 
 use super::commit::{self, CommitPort, Published};
-use super::housekeeping::{self, Keeper, Snapshot};
+use super::housekeeping::{Keeper, Saver, ToSave};
 use super::options::{CoreOptions, StartError, TenantSetup};
 use crate::clock::Clock;
 
@@ -18,15 +18,16 @@ use crate::clock::Clock;
 pub(super) struct Threads {
     pub(super) shards: Vec<JoinHandle<()>>,
     pub(super) committer: Option<JoinHandle<()>>,
-    pub(super) snapshots: Option<(SyncSender<Snapshot>, JoinHandle<()>)>,
+    pub(super) snapshots: Option<(SyncSender<ToSave>, JoinHandle<()>)>,
     pub(super) keeper: Option<(SyncSender<()>, JoinHandle<()>)>,
 }
 
 /// What works beside the shards.
 pub(super) struct Beside {
-    pub(super) to_save: (SyncSender<Snapshot>, Receiver<Snapshot>),
+    pub(super) to_save: (SyncSender<ToSave>, Receiver<ToSave>),
     pub(super) writer: Writer,
     pub(super) snapshots: SnapshotWriter,
+    pub(super) reader: Reader,
     pub(super) indexer: Indexer,
     pub(super) maintenance: Maintenance,
 }
@@ -38,12 +39,12 @@ impl Beside {
         (port, published): (&Arc<CommitPort>, &Arc<Published>),
         (clock, options): (Clock, &CoreOptions),
     ) -> Result<(), StartError> {
-        let Self { to_save: (sender, receiver), mut writer, mut snapshots, indexer, maintenance } = self;
+        let Self { to_save: (sender, receiver), mut writer, snapshots, reader, indexer, maintenance } = self;
         let (port, public) = (port.clone(), published.clone());
         threads.committer = Some(spawn("onesec-commit", move || commit::run(&port, &mut writer, &public))?);
-        let public = published.clone();
-        let write = move || housekeeping::write_snapshots(&receiver, &mut snapshots, &public);
-        threads.snapshots = Some((sender, spawn("onesec-snapshot", write)?));
+        let (published, assemble) = (published.clone(), options.assemble.clone());
+        let saver = Saver { writer: snapshots, reader, assemble, published };
+        threads.snapshots = Some((sender, spawn("onesec-snapshot", move || saver.run(&receiver))?));
         let (wake, woken) = sync_channel::<()>(1);
         let kept = |tenant: &TenantSetup| (tenant.name.clone(), tenant.retention.unwrap_or(options.retention));
         let tenants = options.tenants.iter().map(kept).collect();

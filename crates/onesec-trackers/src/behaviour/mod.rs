@@ -95,6 +95,13 @@ impl BehaviourTracker {
         }
     }
 
+    /// Entries of all kinds.
+    pub(crate) fn len(&self) -> usize {
+        let acting = self.agents.len() + self.tasks.len() + self.born.len() + self.clusters.len() + self.surfers.len();
+        let said = self.memory.len() + self.messages.len() + self.pairings.len() + self.pages.len();
+        acting + said + self.manifests.len() + self.alikes.len() + self.approvers.len()
+    }
+
     pub(crate) fn evictions(&self) -> u64 {
         self.agents.evictions()
             + self.tasks.evictions()

@@ -84,6 +84,8 @@ pub struct TrackerStats {
     pub tokens: usize,
     /// Applications with statistics.
     pub apps: usize,
+    /// What is known of behaviour: agents, tasks, memory, tools, messages and the like.
+    pub behaviour: usize,
     /// Statistics that had to go for others.
     pub evictions: u64,
     /// Of these, agents that were above their limit: something was forgotten that mattered.
@@ -245,6 +247,7 @@ impl Trackers {
             pairs: exchange.pairs.len(),
             tokens: state.tokens.len(),
             apps: state.apps.len(),
+            behaviour: state.behaviour.len(),
             evictions: exchange.evictions()
                 + state.tokens.evictions()
                 + state.apps.evictions()
