@@ -162,7 +162,7 @@ pub(super) async fn complete(State(app): State<Arc<App>>, caller: Caller, reques
     let is_it = |begun: &Begun| begun.tenant == caller.tenant && begun.user == mine.user && begun.state == state;
     let begun = app.connecting.take(&returned.auth_session, is_it, app.core.now()).ok_or_else(|| {
         let detail =
-            "no connection of this user was begun with this session and state, or its time is over: begin anew";
+            "no connection of this user was begun with this `auth_session` and `state`, or its time is over: begin anew";
         Problem::new(StatusCode::CONFLICT, "not-begun", detail)
     })?;
     // Done to its end, also where whoever asks hangs up: what is connected there must be known here.
