@@ -107,6 +107,7 @@ impl Core {
                 tenants: BTreeMap::new(),
                 steps: StepWatch::default(),
                 looked: Timestamp::EPOCH,
+                pace: shard::Pace::default(),
             };
             shard.recover()?;
             shard.configure()?;

@@ -23,6 +23,10 @@ use crate::clock::{Clock, StepWatch};
 const CHUNK: usize = 256;
 /// How often time passes where nothing else happens.
 const TICK: Duration = Duration::from_secs(1);
+/// Records in a second above which what can wait does: about a twentieth of what a core does.
+const BUSY: usize = 10_000;
+/// A snapshot that is built beside waits no longer than this many times the records after which one is due.
+const MOST_PUT_OFF: u64 = 8;
 
 /// What a shard works with.
 pub(super) struct Shard {
@@ -38,6 +42,16 @@ pub(super) struct Shard {
     pub(super) steps: StepWatch,
     /// When the wall clock was looked at last.
     pub(super) looked: Timestamp,
+    pub(super) pace: Pace,
+}
+
+/// How busy a shard is.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// Records since the wall clock was looked at.
+    records: usize,
+    /// In the second before that, there was much to do.
+    pub(super) is_busy: bool,
 }
 
 /// A submission that is being applied, chunk by chunk.
@@ -140,6 +154,7 @@ impl Shard {
             return;
         }
         self.looked = now;
+        self.pace = Pace { records: 0, is_busy: self.pace.records > BUSY };
         let Some(by_micros) = self.steps.step(self.clock.wall_is_ahead_by()) else { return };
         tracing::warn!(by_seconds = by_micros / 1_000_000, "the wall clock was moved");
         for tenant in self.tenants.values_mut() {
@@ -159,18 +174,20 @@ impl Shard {
             for tenant in self.tenants.values_mut() {
                 tenant.finish(&mut pending);
             }
+            self.pace.records += pending.batch.records.len();
             self.port.give(self.index, pending);
         }
         if self.port.is_broken(self.index) {
             self.mend();
         }
-        let every = self.options.snapshot_every;
-        // To build a large state anew takes as long as many records do.
-        let is_due = |t: &&Tenant| t.since_snapshot >= every && t.since_snapshot >= t.engine.weight() as u64 / 2;
-        let due: Vec<TenantId> = self.tenants.values().filter(is_due).map(|t| t.name.clone()).collect();
+        let due: Vec<TenantId> = self.tenants.values().filter(|t| self.is_due(t)).map(|t| t.name.clone()).collect();
         for tenant in due {
             self.snapshot(&tenant, self.options.snapshot_at_once);
         }
+    }
+
+    fn is_due(&self, tenant: &Tenant) -> bool {
+        is_due(&self.options, (tenant.since_snapshot, tenant.engine.weight()), self.pace.is_busy)
     }
 
     fn serve(&mut self, work: Work, now: Timestamp, pending: &mut Pending) {
@@ -277,6 +294,16 @@ impl Shard {
     }
 }
 
+/// Whether a snapshot is to be taken of a tenant, so many records after the last and with so many entries of state.
+fn is_due(options: &CoreOptions, (since, weight): (u64, usize), is_busy: bool) -> bool {
+    let every = options.snapshot_every;
+    // To build a large state anew takes as long as many records do, and takes cores from those who work: it waits until
+    // less is going on, though not for ever.
+    let beside = weight > options.snapshot_at_once;
+    let is_worth_it = since >= every && since >= weight as u64 / 2;
+    is_worth_it && (!beside || !is_busy || since >= every.saturating_mul(MOST_PUT_OFF))
+}
+
 /// Settings as the record that puts them in force.
 pub(super) fn configure_command(settings: &Settings) -> Command {
     let content = settings.to_json();
@@ -288,4 +315,21 @@ pub(super) fn configure_command(settings: &Settings) -> Command {
 pub(super) fn usable(engine: &onesec_engine::Engine, settings: &Settings) -> Result<(), onesec_engine::SetupError> {
     let in_force = (engine.settings(), engine.preset(), engine.own_policies().as_ref());
     super::would_be_in_force(in_force, settings).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_snapshot_waits_for() {
+        let mut options = CoreOptions::new("nowhere".into());
+        (options.snapshot_every, options.snapshot_at_once) = (100, 40);
+        let due = |since, weight, is_busy| is_due(&options, (since, weight), is_busy);
+        assert!(!due(99, 10, false) && due(100, 10, false) && due(100, 40, true), "small: at once, whatever goes on");
+        assert!(due(100, 41, false) && !due(100, 41, true), "large: built when less goes on");
+        assert!(!due(799, 41, true) && due(800, 41, true), "though it is built at last");
+        assert!(!due(400, 1_000, false) && due(500, 1_000, false) && !due(500, 1_000, true), "worth the work");
+        assert!(!due(800, 2_000, true) && due(1_000, 2_000, true));
+    }
 }
