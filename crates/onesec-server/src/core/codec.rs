@@ -9,25 +9,44 @@ const VERSION: u8 = 4;
 /// No key is called that.
 const AUTH0_LOG: &str = "auth0 log";
 
+/// A record as the journal keeps it, and where its body begins.
+pub(super) struct Encoded {
+    pub(super) bytes: Vec<u8>,
+    body: usize,
+}
+
 /// The record as the journal keeps it.
 #[must_use]
 pub fn encode_record(record: &Record) -> Vec<u8> {
+    encode(record).bytes
+}
+
+pub(super) fn encode(record: &Record) -> Encoded {
+    let Record { tenant, seq, observed_at, at, late, sender, subject, attestation, network, text, body } = record;
+    let head = (tenant, seq, observed_at, at, late, sender, subject, attestation, network, text);
     let mut bytes = Vec::with_capacity(512);
     bytes.push(VERSION);
     // Writing to memory fails only for types without a known length, and a record has none of those.
-    postcard::to_extend(record, bytes).unwrap_or_default()
+    let bytes = postcard::to_extend(&head, bytes).unwrap_or_default();
+    let at = bytes.len();
+    Encoded { bytes: postcard::to_extend(body, bytes).unwrap_or_default(), body: at }
 }
 
 /// Reads a record back; `None` where the bytes are none of this version.
 #[must_use]
 pub fn decode_record(bytes: &[u8]) -> Option<Record> {
-    let (version, body) = bytes.split_first()?;
-    (*version == VERSION).then(|| postcard::from_bytes(body).ok())?
+    postcard::from_bytes(versioned(bytes)?).ok()
+}
+
+/// What follows the version, where it is this one.
+pub(super) fn versioned(bytes: &[u8]) -> Option<&[u8]> {
+    let (version, record) = bytes.split_first()?;
+    (*version == VERSION).then_some(record)
 }
 
 /// What recognises the repetition of an event: (sending key, id), and the content.
 #[must_use]
-pub(super) fn dedup_entry(record: &Record) -> Option<DedupEntry> {
+pub(super) fn dedup_entry(record: &Record, encoded: &Encoded) -> Option<DedupEntry> {
     let event = record.event()?;
     // The log of Auth0 has ids of its own: whatever way an entry comes, and however it is written, it is the same.
     let log = record.sender.channel == Channel::Auth0;
@@ -36,10 +55,10 @@ pub(super) fn dedup_entry(record: &Record) -> Option<DedupEntry> {
     hash.update((key.len() as u64).to_le_bytes());
     hash.update(key);
     hash.update(event.id.as_str());
-    let content = if log { Vec::new() } else { postcard::to_stdvec(event).unwrap_or_default() };
+    let content = if log { &[] } else { encoded.bytes.get(encoded.body..).unwrap_or_default() };
     Some(DedupEntry {
         key: u128::from_le_bytes(head(&hash.finalize())),
-        content: u64::from_le_bytes(head(&Sha256::digest(&content))),
+        content: u64::from_le_bytes(head(&Sha256::digest(content))),
         long: log || event.kind().spec().changes_trust,
     })
 }

@@ -5,12 +5,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use onesec_engine::Settings;
-use onesec_journal::{Column, Indexer, LedgerTable, Maintenance, Reader, RetentionCutoffs, SnapshotWriter};
-use onesec_telemetry::{Body, Seq, TenantId, Timestamp};
+use onesec_journal::{Indexer, LedgerTable, Maintenance, Reader, RetentionCutoffs, SnapshotWriter};
+use onesec_telemetry::{Seq, TenantId, Timestamp};
 
-use super::codec::decode_record;
 use super::commit::Published;
 use super::dedup::LONG_HORIZON;
+use super::keys::index_keys;
 use super::options::{Retention, SharedAssemble};
 use super::recovery;
 use crate::clock::Clock;
@@ -179,34 +179,5 @@ impl Keeper {
         if let Err(error) = self.maintenance.vacuum(1_000) {
             tracing::debug!(%error, "no vacuum");
         }
-    }
-}
-
-/// By what events are found: the index and whoever queries it must agree.
-pub(crate) fn index_keys(bytes: &[u8], put: &mut dyn FnMut(Column, &str)) {
-    let Some(record) = decode_record(bytes) else { return };
-    match &record.body {
-        Body::Event(event) => {
-            put(Column::Kind, &event.kind_name());
-            put(Column::EventId, event.id.as_str());
-            for (column, value) in [
-                (Column::Agent, record.agent().map(AsRef::<str>::as_ref)),
-                (Column::User, record.user().map(AsRef::as_ref)),
-                (Column::Connection, record.connection().map(AsRef::as_ref)),
-            ] {
-                if let Some(value) = value {
-                    put(column, value);
-                }
-            }
-        }
-        Body::Decided(decided) => {
-            put(Column::Kind, "decided");
-            if let Some(exchange) = &decided.exchange_id {
-                put(Column::EventId, exchange.as_str());
-            }
-        }
-        Body::Command(_) => put(Column::Kind, "command"),
-        Body::Skipped { .. } => put(Column::Kind, "skipped"),
-        _ => {}
     }
 }

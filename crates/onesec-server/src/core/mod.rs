@@ -8,6 +8,7 @@ mod codec;
 mod commit;
 mod dedup;
 mod housekeeping;
+mod keys;
 mod options;
 mod queue;
 mod recompute;
@@ -31,7 +32,7 @@ use onesec_telemetry::{Sender, TenantId, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{broadcast, oneshot};
 
-pub(crate) use housekeeping::index_keys;
+pub(crate) use keys::index_keys;
 pub(crate) use rows::{Errand, response_row};
 
 pub use api::{CoreError, Draft, Durable, Health, News, Obeyed, Order, Ruling, Submission, Taken};

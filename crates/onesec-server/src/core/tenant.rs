@@ -12,7 +12,7 @@ use onesec_telemetry::{
 };
 
 use super::api::{Draft, News, Obeyed, Order, Ruling, Taken};
-use super::codec::{dedup_entry, encode_record};
+use super::codec::{Encoded, dedup_entry, encode};
 use super::commit::Pending;
 use super::dedup::{Dedup, Novelty};
 use super::rows::{alert_row, conflict_letter, put_output, transition_row};
@@ -68,7 +68,8 @@ impl Tenant {
         let id = draft.event.id.clone();
         let ledger = std::mem::take(&mut draft.ledger);
         let record = self.record(draft, now);
-        let dedup = dedup_entry(&record);
+        let encoded = encode(&record);
+        let dedup = dedup_entry(&record, &encoded);
         if let Some(entry) = &dedup {
             match self.dedup.look(entry) {
                 Novelty::Duplicate => {
@@ -84,7 +85,7 @@ impl Tenant {
                 Novelty::New => self.dedup.remember(*entry, record.observed_at),
             }
         }
-        let output = self.apply(record, dedup, pending);
+        let output = self.apply_encoded((record, encoded), dedup, pending);
         pending.batch.ledger.extend(ledger);
         Taken::Recorded { seq: self.seq, id, delegation: output.delegation }
     }
@@ -95,7 +96,7 @@ impl Tenant {
         let record = self.record(draft, now);
         let event = record.event()?;
         let (event_id, exchange_id) = (event.id.clone(), event.details.exchange_id().cloned());
-        let output = self.apply(record, None, pending);
+        let output = self.apply(record, pending);
         let seq = self.seq;
         let Some(answer) = output.answer else {
             // It has happened already: there is nothing to rule on, and nothing against it.
@@ -116,7 +117,7 @@ impl Tenant {
                 .collect(),
         };
         let record = self.system(Body::Decided(decided), now);
-        self.apply(record, None, pending);
+        self.apply(record, pending);
         Some(Ruling { seq, event_id, answer, findings: output.findings })
     }
 
@@ -128,12 +129,12 @@ impl Tenant {
         };
         let mut record = self.system(Body::Command(order.command), now);
         record.sender = order.sender.clone();
-        let output = self.apply(record, None, pending);
+        let output = self.apply(record, pending);
         if let (Some(Ok(())), Some(then)) = (&output.approval, order.then) {
             let mut record = self.system(Body::Command(then), now);
             record.sender = order.sender;
             // In the same batch: a crash leaves both or neither.
-            self.apply(record, None, pending);
+            self.apply(record, pending);
         }
         if let Some((alert, status, note)) = status {
             let known = output.transitions.iter().any(|t| t.alert == alert);
@@ -155,14 +156,14 @@ impl Tenant {
             return;
         }
         let record = self.system(Body::Tick, now);
-        self.apply(record, None, pending);
+        self.apply(record, pending);
         (self.since_tick, self.last_tick) = (0, now);
     }
 
     /// A record that changes nothing: tries whether the journal can be written again.
     pub(super) fn probe(&mut self, now: Timestamp, pending: &mut Pending) {
         let record = self.system(Body::Tick, now);
-        self.apply(record, None, pending);
+        self.apply(record, pending);
     }
 
     /// The answer to a question that changes nothing.
@@ -211,16 +212,27 @@ impl Tenant {
         }
     }
 
-    /// The one place where a record gets its number, is applied, and is put among what is to be written.
-    fn apply(&mut self, mut record: Record, dedup: Option<DedupEntry>, pending: &mut Pending) -> Output {
-        self.seq = self.seq.next();
-        record.seq = self.seq;
+    /// Applies a record that is to be the next.
+    fn apply(&mut self, record: Record, pending: &mut Pending) -> Output {
+        let encoded = encode(&record);
+        self.apply_encoded((record, encoded), None, pending)
+    }
+
+    /// The one place where a record takes its number, is applied, and is put among what is to be written.
+    fn apply_encoded(
+        &mut self,
+        (record, encoded): (Record, Encoded),
+        dedup: Option<DedupEntry>,
+        pending: &mut Pending,
+    ) -> Output {
+        debug_assert_eq!(record.seq, self.seq.next(), "a record is made right before it is applied");
+        self.seq = record.seq;
         self.observed_at = record.observed_at;
         self.since_snapshot += 1;
         if !matches!(record.body, Body::Tick | Body::Decided(_)) {
             self.since_tick += 1;
         }
-        let bytes = encode_record(&record).into();
+        let bytes = encoded.bytes.into();
         let row =
             RecordRow { tenant: self.name.clone(), seq: self.seq.0, observed_at: record.observed_at, dedup, bytes };
         pending.batch.records.push(row);
@@ -234,7 +246,7 @@ impl Tenant {
             tracing::error!(detector, seq = %self.seq, "a detector panicked and was taken out of this record");
             let skipped = Body::Skipped { detector: word(detector), seq: self.seq };
             let skipped = self.system(skipped, record.observed_at);
-            self.apply(skipped, None, pending);
+            self.apply(skipped, pending);
         }
         output
     }
