@@ -1,9 +1,9 @@
 //! The query index, built behind the hot path.
 //!
-//! Blocks never change, so the indexer follows at its own pace: it reads them on its own connection, sorts their
-//! keys, and inserts them in key order into buckets of 65,536 records. A row is (tenant, bucket, column, hash of
-//! the value, offsets in the bucket): one row for all records of a step that share a value. A hash may collide,
-//! so a query checks every candidate against the record.
+//! Blocks never change, so the indexer follows at its own pace and on its own connection. Most values are named once
+//! (ids) or now and then (agents, users), so a row for each would cost more than the record itself: a row holds all
+//! values of a part of a column, parted by hash, of a run of 4,096 records. A query looks through the rows of its
+//! value's part, 16 for a bucket of 65,536 records. A hash may collide, so it checks every candidate against the record.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use crate::db::{Db, Durability, Shared, int, uint};
 use crate::error::JournalError;
 use crate::reader::{fetch_blocks, tenants};
+use crate::rows::StoredRecord;
 
 /// What records can be found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,7 +31,8 @@ pub enum Column {
 }
 
 impl Column {
-    pub(crate) const fn code(self) -> i64 {
+    /// It is stored: it must never change.
+    const fn code(self) -> u8 {
         match self {
             Self::Kind => 1,
             Self::Agent => 2,
@@ -73,8 +75,7 @@ impl Indexer {
         let mut progress = IndexProgress::default();
         for (no, _) in tenants(&self.db.conn)? {
             while progress.blocks < max_blocks {
-                let left = u32::try_from(max_blocks - progress.blocks).unwrap_or(u32::MAX);
-                let (blocks, records) = self.chunk(no, extract, left.min(CHUNK_BLOCKS))?;
+                let (blocks, records) = self.chunk(no, extract, max_blocks - progress.blocks)?;
                 progress.blocks += blocks;
                 progress.records += records;
                 if blocks == 0 {
@@ -85,41 +86,92 @@ impl Indexer {
         Ok(progress)
     }
 
-    fn chunk(&mut self, no: u64, extract: &Extract<'_>, limit: u32) -> Result<(usize, usize), JournalError> {
+    /// Indexes blocks until they make a run of records, there are no more, or there were `most`.
+    fn chunk(&mut self, no: u64, extract: &Extract<'_>, most: usize) -> Result<(usize, usize), JournalError> {
         let from = indexed_to(&self.db.conn, no)? + 1;
-        let blocks = fetch_blocks(&self.db.conn, no, from, (limit, true))?;
-        let (count, Some(last)) = (blocks.len(), blocks.last().map(|block| block.last_seq)) else {
-            return Ok((0, 0));
-        };
+        let (mut next, mut count, mut records) = (from, 0, 0);
         let mut postings = Postings::new();
-        let mut records = 0;
-        for block in blocks {
-            for record in block.records()? {
-                records += 1;
-                let (bucket, offset) = place(record.seq);
-                extract(&record.bytes, &mut |column, value| {
-                    let offsets = postings.entry((bucket, column.code(), value_hash(value))).or_default();
-                    // A record may name a value twice.
-                    if offsets.last() != Some(&offset) {
-                        offsets.push(offset);
-                    }
-                });
+        while count < most && records < 1 << RUN_BITS {
+            let limit = u32::try_from(most - count).unwrap_or(u32::MAX).min(CHUNK_BLOCKS);
+            let blocks = fetch_blocks(&self.db.conn, no, next, (limit, true))?;
+            let Some(last) = blocks.last() else { break };
+            (next, count) = (last.last_seq + 1, count + blocks.len());
+            for block in blocks {
+                for record in block.records()? {
+                    records += 1;
+                    post(&record, extract, &mut postings);
+                }
             }
         }
-        self.db.write(|tx| insert(tx, no, &postings, last))?;
+        if count > 0 {
+            self.db.write(|tx| insert(tx, no, &postings, (from, next - 1)))?;
+        }
         Ok((count, records))
     }
 }
 
-/// (bucket, column, hash of value) → offsets, ascending; sorted, because B-trees like that.
-type Postings = BTreeMap<(i64, i64, i64), Vec<u16>>;
+fn post(record: &StoredRecord, extract: &Extract<'_>, postings: &mut Postings) {
+    let (bucket, offset) = place(record.seq);
+    extract(&record.bytes, &mut |column, value| {
+        let entry = Entry::new(value_hash(value), offset);
+        let row = postings.entry((bucket, column.code(), entry.part(), run_of(offset))).or_default();
+        // A record may name a value twice.
+        if !row.ends_with(&entry.bytes) {
+            row.extend_from_slice(&entry.bytes);
+        }
+    });
+}
 
-fn insert(tx: &Transaction<'_>, no: u64, postings: &Postings, last: u64) -> Result<(), JournalError> {
-    let mut statement = tx.prepare_cached("INSERT OR REPLACE INTO event_index VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-    for ((bucket, column, value), offsets) in postings {
-        let Some((first, more)) = offsets.split_first() else { continue };
-        let more: Vec<u8> = more.iter().flat_map(|offset| offset.to_le_bytes()).collect();
-        statement.execute(params![int(no), bucket, column, value, first, more])?;
+/// (bucket, column, part, run) → entries, offsets ascending; sorted, because B-trees like that.
+type Postings = BTreeMap<(i64, u8, u8, u8), Vec<u8>>;
+
+/// A record's value as it stands in a row: 32 bits of the value's hash, and the record's offset in the bucket.
+struct Entry {
+    hash: u64,
+    bytes: [u8; ENTRY_BYTES],
+}
+
+impl Entry {
+    const fn new(hash: u64, offset: u16) -> Self {
+        let [a, b, c, d, ..] = hash.to_le_bytes();
+        let [e, f] = offset.to_le_bytes();
+        Self { hash, bytes: [a, b, c, d, e, f] }
+    }
+
+    /// The part of its column: bits that do not stand in the entry.
+    const fn part(&self) -> u8 {
+        (self.hash >> 60) as u8
+    }
+
+    /// The offset of an entry with the same value, as far as the hash tells.
+    fn offset_of_same(&self, entry: [u8; ENTRY_BYTES]) -> Option<u16> {
+        let ([a, b, c, d, e, f], [g, h, i, j, ..]) = (entry, self.bytes);
+        ([a, b, c, d] == [g, h, i, j]).then(|| u16::from_le_bytes([e, f]))
+    }
+}
+
+/// The run of 4,096 records of a bucket.
+const fn run_of(offset: u16) -> u8 {
+    (offset >> RUN_BITS) as u8
+}
+
+fn insert(tx: &Transaction<'_>, no: u64, postings: &Postings, (first, last): (u64, u64)) -> Result<(), JournalError> {
+    let mut put = tx.prepare_cached("INSERT OR REPLACE INTO event_index VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    let mut get = tx.prepare_cached(
+        "SELECT entries FROM event_index WHERE tenant = ?1 AND bucket = ?2 AND col = ?3 AND part = ?4 AND run = ?5",
+    )?;
+    let (first_bucket, first_offset) = place(first);
+    for ((bucket, column, part, run), entries) in postings {
+        // Only the run in which the last step ended has rows already.
+        let begun: Option<Vec<u8>> = if (*bucket, *run) == (first_bucket, run_of(first_offset)) {
+            get.query_row(params![int(no), bucket, column, part, run], |row| row.get(0)).optional()?
+        } else {
+            None
+        };
+        match begun {
+            Some(begun) => put.execute(params![int(no), bucket, column, part, run, [&begun[..], entries].concat()])?,
+            None => put.execute(params![int(no), bucket, column, part, run, entries])?,
+        };
     }
     tx.prepare_cached("INSERT OR REPLACE INTO index_state VALUES (?1, ?2)")?.execute([int(no), int(last)])?;
     Ok(())
@@ -138,15 +190,15 @@ pub(crate) fn offsets(
     (no, bucket): (u64, i64),
     (column, value): (Column, &str),
 ) -> Result<Vec<u16>, JournalError> {
-    let sql = "SELECT off, more FROM event_index
-        WHERE tenant = ?1 AND bucket = ?2 AND col = ?3 AND value = ?4 ORDER BY off";
+    let wanted = Entry::new(value_hash(value), 0);
+    let sql = "SELECT entries FROM event_index
+        WHERE tenant = ?1 AND bucket = ?2 AND col = ?3 AND part = ?4 ORDER BY run";
     let mut statement = conn.prepare_cached(sql)?;
-    let mut rows = statement.query(params![int(no), bucket, column.code(), value_hash(value)])?;
+    let mut rows = statement.query(params![int(no), bucket, column.code(), wanted.part()])?;
     let mut offsets = Vec::new();
     while let Some(row) = rows.next()? {
-        offsets.push(row.get(0)?);
-        let more: Vec<u8> = row.get(1)?;
-        offsets.extend(more.as_chunks().0.iter().map(|pair| u16::from_le_bytes(*pair)));
+        let entries = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+        offsets.extend(entries.as_chunks().0.iter().filter_map(|entry| wanted.offset_of_same(*entry)));
     }
     Ok(offsets)
 }
@@ -163,13 +215,15 @@ pub(crate) fn seq_at(bucket: i64, offset: u16) -> u64 {
 
 /// FNV-1a with a final mix. It is stored: it must never change. Whoever makes it collide gains a candidate
 /// that the query throws away.
-pub(crate) fn value_hash(value: &str) -> i64 {
+pub(crate) fn value_hash(value: &str) -> u64 {
     let fnv = value
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
     let mixed = (fnv ^ (fnv >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed ^ (mixed >> 29)).cast_signed()
+    mixed ^ (mixed >> 29)
 }
 
 /// Some thousand records: a transaction of a few milliseconds.
 const CHUNK_BLOCKS: u32 = 16;
+const ENTRY_BYTES: usize = 6;
+const RUN_BITS: u32 = 12;

@@ -101,8 +101,8 @@ impl Maintenance {
     fn drop_index(&mut self, no: u64, tenant: &TenantId) -> Result<(), JournalError> {
         let Some((checkpoint, _)) = Checkpoint::read(&self.db.conn, Chain::Records, tenant)? else { return Ok(()) };
         let (bucket, _) = place(checkpoint.last.pos + 1);
-        let sql = "DELETE FROM event_index WHERE (tenant, bucket, col, value, off) IN
-                   (SELECT tenant, bucket, col, value, off FROM event_index
+        let sql = "DELETE FROM event_index WHERE (tenant, bucket, col, part, run) IN
+                   (SELECT tenant, bucket, col, part, run FROM event_index
                     WHERE tenant = ?1 AND bucket < ?2 LIMIT ?3)";
         let arguments = params![int(no), bucket, int(ROWS_PER_STEP)];
         repeat(|| self.db.write(|tx| Ok(tx.prepare_cached(sql)?.execute(arguments)? as u64)))?;

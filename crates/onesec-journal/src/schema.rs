@@ -10,7 +10,7 @@ pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// The migration at index `n` turns a file of version `n` into one of version `n + 1`.
 /// Never edit one that was released: append.
-const MIGRATIONS: &[Migration] = &[version_1, version_2, version_3, version_4];
+const MIGRATIONS: &[Migration] = &[version_1, version_2, version_3, version_4, version_5];
 
 type Migration = fn(&Transaction<'_>) -> rusqlite::Result<()>;
 
@@ -65,6 +65,20 @@ fn version_3(tx: &Transaction<'_>) -> rusqlite::Result<()> {
 fn version_4(tx: &Transaction<'_>) -> rusqlite::Result<()> {
     create(tx, LedgerTable::Revocations)?;
     create(tx, LedgerTable::SecurityEvents)
+}
+
+/// Rows of the index hold many values. It is built anew from the blocks.
+fn version_5(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    tx.execute_batch(
+        "DROP TABLE event_index;
+         DELETE FROM index_state;
+         -- `bucket` is seq >> 16: walked newest first, and dropped as a whole. `part` is of a value's hash, `run` of the
+         -- bucket's records. An entry is 32 bits of the hash and the offset in the bucket, both LE; offsets ascend.
+         CREATE TABLE event_index (
+             tenant INTEGER NOT NULL, bucket INTEGER NOT NULL, col INTEGER NOT NULL, part INTEGER NOT NULL,
+             run INTEGER NOT NULL, entries BLOB NOT NULL, PRIMARY KEY (tenant, bucket, col, part, run)
+         ) STRICT, WITHOUT ROWID;",
+    )
 }
 
 fn create(tx: &Transaction<'_>, table: LedgerTable) -> rusqlite::Result<()> {
@@ -161,8 +175,6 @@ CREATE TABLE snapshot_chunks (
 ) STRICT;
 CREATE UNIQUE INDEX snapshot_chunks_no ON snapshot_chunks (snapshot, no);
 
--- `bucket` is seq >> 16: a bucket is filled in key order, walked newest first, and dropped as a whole.
--- `off` is the first offset of a run of records with the value, `more` the others as u16 LE, ascending.
 CREATE TABLE event_index (
     tenant INTEGER NOT NULL, bucket INTEGER NOT NULL, col INTEGER NOT NULL, value INTEGER NOT NULL,
     off INTEGER NOT NULL, more BLOB NOT NULL, PRIMARY KEY (tenant, bucket, col, value, off)
