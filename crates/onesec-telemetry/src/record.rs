@@ -279,13 +279,9 @@ pub struct VerifiedLink {
 /// What a record is about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every record is an event: boxing it would cost an allocation each"
-)]
 pub enum Body {
     /// Something that happened, or is about to.
-    Event(Event),
+    Event(Box<Event>),
     /// A decision of a person or of the configuration.
     Command(Command),
     /// What the engine decided on an earlier record; read by people and by verification, changes nothing.

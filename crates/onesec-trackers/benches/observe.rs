@@ -36,7 +36,7 @@ fn event(names: [&str; 3], details: Details) -> Record {
         attestation: Attestation::Absent,
         network: None,
         text: None,
-        body: Body::Event(Event::new(EventId::new("e").expect("an id"), common, details)),
+        body: Body::Event(Event::new(EventId::new("e").expect("an id"), common, details).into()),
     }
 }
 

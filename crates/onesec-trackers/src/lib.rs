@@ -13,7 +13,7 @@
 //! # let event = Event::new(EventId::new("e-1")?, Common::default(), Details::AgentStop(onesec_telemetry::event::AgentStop { reason: None }));
 //! # let record = Record { tenant: TenantId::default_tenant(), seq: Seq(1), observed_at: Timestamp::EPOCH, at: Timestamp::EPOCH,
 //! #     late: false, sender: Sender::replay(), subject: Subject::Unknown, attestation: Attestation::Absent, network: None, text: None,
-//! #     body: Body::Event(event) };
+//! #     body: Body::Event(event.into()) };
 //! let mut trackers = Trackers::new(TrackerConfig::default(), Catalogue::builtin());
 //! let facts = trackers.observe(&record);
 //! assert!(facts.exchange.is_none());

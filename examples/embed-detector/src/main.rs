@@ -65,7 +65,7 @@ fn record(seq: u64, text: &str) -> Result<Record, Error> {
         attestation: Attestation::Absent,
         network: None,
         text: None,
-        body: Body::Event(event),
+        body: Body::Event(event.into()),
     })
 }
 

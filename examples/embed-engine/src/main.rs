@@ -95,7 +95,7 @@ impl Guard {
             attestation: Attestation::Absent,
             network: None,
             text: None,
-            body: Body::Event(event),
+            body: Body::Event(event.into()),
         })
     }
 }

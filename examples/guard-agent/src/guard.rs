@@ -102,7 +102,7 @@ impl Guard {
             network: None,
             // Texts are scored where they come in; the score is a part of the record.
             text: score_event(&self.scorer, &event),
-            body: Body::Event(event),
+            body: Body::Event(event.into()),
         })
     }
 }

@@ -82,7 +82,7 @@ fn stored(event: Event, secrets: &[&'static str]) {
         attestation: Attestation::Absent,
         network: None,
         text: None,
-        body: Body::Event(event),
+        body: Body::Event(event.into()),
     };
     let bytes = encode_record(&record);
     assert_gone(secrets, &String::from_utf8_lossy(&bytes), "a stored record");

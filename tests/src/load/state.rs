@@ -53,7 +53,7 @@ fn record(n: u64, seq: u64) -> Record {
         attestation: Attestation::Absent,
         network: None,
         text: None,
-        body: Body::Event(event),
+        body: Body::Event(event.into()),
     }
 }
 

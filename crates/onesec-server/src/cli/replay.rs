@@ -264,7 +264,7 @@ fn record(tenant: &TenantId, seq: Seq, at: Timestamp, event: Event) -> Record {
         attestation: Attestation::Absent,
         network: address.and_then(|text| text.as_str().parse().ok()),
         text: score_event(SCORER.get_or_init(Scorer::new), &event),
-        body: Body::Event(event),
+        body: Body::Event(event.into()),
     }
 }
 

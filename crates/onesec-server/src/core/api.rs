@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 #[derive(Debug, Clone)]
 pub struct Draft {
     /// What happened.
-    pub event: Event,
+    pub event: Box<Event>,
     /// Who says so.
     pub sender: Sender,
     /// The user, and how we know.
@@ -35,7 +35,8 @@ pub struct Draft {
 impl Draft {
     /// An event from `sender`, with the user as the event names him.
     #[must_use]
-    pub fn new(event: Event, sender: Sender) -> Self {
+    pub fn new(event: impl Into<Box<Event>>, sender: Sender) -> Self {
+        let event = event.into();
         let subject = event.common.user_id.clone().map_or(Subject::Unknown, Subject::Claimed);
         Self {
             event,

@@ -65,14 +65,14 @@ pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, request: R
 }
 
 /// A long text must not keep others waiting for their verdicts.
-async fn drafted(app: &Arc<App>, caller: &Caller, origin: Option<IpAddr>, event: Event) -> Result<Draft, Problem> {
+async fn drafted(app: &Arc<App>, caller: &Caller, origin: Option<IpAddr>, event: Box<Event>) -> Result<Draft, Problem> {
     let long = text_bytes(&event) >= MANY_BYTES;
     let (app, caller) = (app.clone(), caller.clone());
     let work = move || draft(&app, &caller, (Channel::Decide, origin), event).draft;
     if long { tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal()) } else { Ok(work()) }
 }
 
-fn one_event(job: Job, body: &[u8]) -> Result<Event, Problem> {
+fn one_event(job: Job, body: &[u8]) -> Result<Box<Event>, Problem> {
     let decoded = job.decode(body).map_err(|(error, _)| Problem::bad_request("bad-body", error.to_string()))?;
     let (mut slots, mut events) = (decoded.slots, decoded.events);
     match (slots.len(), slots.pop(), events.pop()) {

@@ -50,7 +50,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, caller: Caller, request:
     let origin = network(peer, request.headers(), &app.trusted_proxies);
     let wanted: Wanted = body::json(request).await?;
     let event = event(&app, &caller, wanted).await?;
-    let Drafted { draft, above } = draft(&app, &caller, (Channel::Api, origin), event);
+    let Drafted { draft, above } = draft(&app, &caller, (Channel::Api, origin), event.into());
     tell_above(&app, &caller.tenant, above).await?;
     let submission = Submission { tenant: caller.tenant.clone(), drafts: vec![draft], dead_letters: Vec::new() };
     let taken = app.core.ingest(submission).await?;

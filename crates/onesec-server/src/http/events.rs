@@ -42,7 +42,8 @@ pub(super) enum Slot {
 /// A decoded body.
 pub(super) struct Decoded {
     pub(super) slots: Vec<Slot>,
-    pub(super) events: Vec<Event>,
+    #[expect(clippy::vec_box, reason = "events go on in their boxes")]
+    pub(super) events: Vec<Box<Event>>,
     warnings: Vec<(usize, Warning)>,
     letters: Vec<DeadLetterRow>,
 }
@@ -159,7 +160,7 @@ impl Job {
             match item {
                 Item::Accepted { event, warnings } => {
                     decoded.warnings.extend(warnings.into_iter().map(|warning| (index, warning)));
-                    decoded.events.push(*event);
+                    decoded.events.push(event);
                     decoded.slots.push(Slot::Draft);
                 }
                 Item::Rejected { rejection, redacted, size, digest } => {
@@ -290,7 +291,12 @@ fn conflict() -> Rejection {
 }
 
 /// An event as the edge hands it on. The text of a signed statement is gone before anything is kept.
-pub(super) fn draft(app: &App, caller: &Caller, (channel, origin): (Channel, Option<IpAddr>), event: Event) -> Drafted {
+pub(super) fn draft(
+    app: &App,
+    caller: &Caller,
+    (channel, origin): (Channel, Option<IpAddr>),
+    event: Box<Event>,
+) -> Drafted {
     let (mut event, mut drafted) = (event, Vec::new());
     let attestation = match &mut event.details {
         Details::AgentIdentityDelegation(said) => {
@@ -335,14 +341,15 @@ fn attested(app: &App, caller: &Caller, text: Option<Secret>) -> (Attestation, V
 }
 
 /// Drafts of all events. Signatures and texts take time: many of them are looked at where blocking is allowed.
+#[expect(clippy::vec_box, reason = "events go on in their boxes")]
 async fn drafts(
     app: &Arc<App>,
     caller: &Caller,
     origin: Option<IpAddr>,
-    events: Vec<Event>,
+    events: Vec<Box<Event>>,
 ) -> Result<Vec<Drafted>, Problem> {
     let signed = events.iter().filter(|event| event.has_statement()).count();
-    let to_read: usize = events.iter().map(text_bytes).sum();
+    let to_read: usize = events.iter().map(|event| text_bytes(event)).sum();
     let (app, caller) = (app.clone(), caller.clone());
     let work = move || events.into_iter().map(|event| draft(&app, &caller, (Channel::Ingest, origin), event)).collect();
     if signed < MANY_STATEMENTS && to_read < MANY_BYTES {

@@ -267,7 +267,7 @@ impl Draft {
         let text = json!({"type": kind, "details": self.details}).to_string();
         let decoded = decode_event(&text, options, &id);
         let (event, _) = decoded.map_err(|why| DraftError::Rejected { kind: kind.to_owned(), why })?;
-        Ok(Body::Event(event))
+        Ok(Body::Event(event.into()))
     }
 
     fn bound(&self) -> Result<Option<AgentId>, DraftError> {

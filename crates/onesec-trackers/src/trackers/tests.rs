@@ -64,7 +64,7 @@ pub(super) fn record(secs: i64, body: Body) -> Record {
 pub(super) fn event(secs: i64, [agent, user, connection]: [&str; 3], details: Details) -> Record {
     let common = Common { agent_id: opt(agent), user_id: opt(user), connection: opt(connection), ..Common::default() };
     let name = format!("e-{secs}-{agent}-{user}-{}", details.kind().as_str());
-    record(secs, Body::Event(Event::new(id::<EventId>(&name), common, details)))
+    record(secs, Body::Event(Event::new(id::<EventId>(&name), common, details).into()))
 }
 
 pub(super) fn exchange(secs: i64, key: [&str; 3], wanted: &str) -> Record {

@@ -122,7 +122,7 @@ fn the_keys_of_every_kind_of_event_are_those_of_the_whole_record() {
         let Ok((event, _)) = decode_event(line, options, &fallback) else { continue };
         kinds.insert(event.kind());
         for surround in &surroundings {
-            let mut record = record(Body::Event(event.clone()));
+            let mut record = record(Body::Event(event.clone().into()));
             surround(&mut record);
             assert_eq!(keys_of(&record), expected(&record), "{line}");
         }
