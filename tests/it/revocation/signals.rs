@@ -230,7 +230,7 @@ fn stale(stage: &Stage, event: &str) -> Vec<Forged> {
     let whole = with(json!({}));
     // A signature of 2048 bits has 342 characters of base64url: 332 of them are whole groups of four, which
     // decode whatever they are, and 333 never decode. Any other length depends on the last bits.
-    let cut = |by: usize| whole[..whole.len() - by].to_owned();
+    let cut = |by: usize| whole.chars().take(whole.len() - by).collect();
     let two = json!({"events": {event: {}, format!("{CAEP}session-revoked"): {}}});
     vec![
         ("another audience", with(json!({"aud": "https://other.example"})), "invalid_audience"),
