@@ -113,6 +113,10 @@ impl Shard {
             for work in found.requests {
                 self.serve(work, now, &mut pending);
             }
+            if underway.is_some() || !found.ingest.is_empty() {
+                // Who waits for a ruling waits for the disk alone, and not for a chunk of events.
+                self.give(std::mem::take(&mut pending));
+            }
             underway = underway.and_then(|work| self.go_on(work, now, &mut pending));
             for work in found.ingest {
                 // Only the first may be more than a chunk, and then it is alone.
@@ -155,13 +159,18 @@ impl Shard {
         }
     }
 
-    fn hand_over(&mut self, mut pending: Pending) {
+    /// Has the next commit write what there is.
+    fn give(&mut self, mut pending: Pending) {
         if !pending.is_empty() {
             for tenant in self.tenants.values_mut() {
                 tenant.finish(&mut pending);
             }
             self.port.give(self.index, pending);
         }
+    }
+
+    fn hand_over(&mut self, pending: Pending) {
+        self.give(pending);
         if self.port.is_broken(self.index) {
             self.mend();
         }
