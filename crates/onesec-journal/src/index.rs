@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
+use crate::block::Block;
 use crate::db::{Db, Durability, Shared, int, uint};
 use crate::error::JournalError;
 use crate::reader::{fetch_blocks, tenants};
@@ -73,8 +74,7 @@ impl Indexer {
         let mut progress = IndexProgress::default();
         for (no, _) in tenants(&self.db.conn)? {
             while progress.blocks < max_blocks {
-                let left = u32::try_from(max_blocks - progress.blocks).unwrap_or(u32::MAX);
-                let (blocks, records) = self.chunk(no, extract, left.min(CHUNK_BLOCKS))?;
+                let (blocks, records) = self.chunk(no, extract, max_blocks - progress.blocks)?;
                 progress.blocks += blocks;
                 progress.records += records;
                 if blocks == 0 {
@@ -85,9 +85,8 @@ impl Indexer {
         Ok(progress)
     }
 
-    fn chunk(&mut self, no: u64, extract: &Extract<'_>, limit: u32) -> Result<(usize, usize), JournalError> {
-        let from = indexed_to(&self.db.conn, no)? + 1;
-        let blocks = fetch_blocks(&self.db.conn, no, from, (limit, true))?;
+    fn chunk(&mut self, no: u64, extract: &Extract<'_>, limit: usize) -> Result<(usize, usize), JournalError> {
+        let blocks = self.gather(no, limit)?;
         let (count, Some(last)) = (blocks.len(), blocks.last().map(|block| block.last_seq)) else {
             return Ok((0, 0));
         };
@@ -108,6 +107,26 @@ impl Indexer {
         }
         self.db.write(|tx| insert(tx, no, &postings, last))?;
         Ok((count, records))
+    }
+
+    /// What one transaction indexes. Commits of single events make small blocks: many of them go together, for each
+    /// transaction makes the writer wait and read its pages anew.
+    fn gather(&self, no: u64, limit: usize) -> Result<Vec<Block>, JournalError> {
+        let mut next = indexed_to(&self.db.conn, no)? + 1;
+        let (mut blocks, mut records) = (Vec::new(), 0);
+        while blocks.len() < limit && records < CHUNK_RECORDS {
+            let most = READ_BLOCKS.min(limit - blocks.len());
+            let more = fetch_blocks(&self.db.conn, no, next, (u32::try_from(most).unwrap_or(u32::MAX), true))?;
+            let Some(last) = more.last() else { break };
+            next = last.last_seq + 1;
+            let all = more.len() < most;
+            records += more.iter().map(|block| block.count).sum::<u64>();
+            blocks.extend(more);
+            if all {
+                break;
+            }
+        }
+        Ok(blocks)
     }
 }
 
@@ -171,5 +190,7 @@ pub(crate) fn value_hash(value: &str) -> i64 {
     (mixed ^ (mixed >> 29)).cast_signed()
 }
 
-/// Some thousand records: a transaction of a few milliseconds.
-const CHUNK_BLOCKS: u32 = 16;
+/// Blocks read at a time.
+const READ_BLOCKS: usize = 16;
+/// From so many records on a transaction is long enough: a few milliseconds.
+const CHUNK_RECORDS: u64 = 1_024;
