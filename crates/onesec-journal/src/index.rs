@@ -86,7 +86,8 @@ impl Indexer {
         Ok(progress)
     }
 
-    /// Indexes blocks until they make a run of records, there are no more, or there were `most`.
+    /// Indexes blocks until they make a run of records, there are no more, or there were `most`. Commits of single
+    /// events make small blocks: many of them go together, for each transaction makes the writer wait.
     fn chunk(&mut self, no: u64, extract: &Extract<'_>, most: usize) -> Result<(usize, usize), JournalError> {
         let from = indexed_to(&self.db.conn, no)? + 1;
         let (mut next, mut count, mut records) = (from, 0, 0);
@@ -223,7 +224,7 @@ pub(crate) fn value_hash(value: &str) -> u64 {
     mixed ^ (mixed >> 29)
 }
 
-/// Some thousand records: a transaction of a few milliseconds.
+/// Blocks read at a time.
 const CHUNK_BLOCKS: u32 = 16;
 const ENTRY_BYTES: usize = 6;
 const RUN_BITS: u32 = 12;

@@ -1,6 +1,6 @@
 //! Group commit: what arrives while a commit runs goes into the next. Nothing is answered before it is durable.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,7 +25,8 @@ pub(super) struct Pending {
     pub(super) batch: Batch,
     pub(super) answers: Vec<Held>,
     pub(super) news: Vec<News>,
-    pub(super) views: Vec<TenantView>,
+    /// The newest of each tenant.
+    pub(super) views: BTreeMap<TenantId, TenantView>,
 }
 
 /// An answer that is held until what it says is durable.
@@ -263,8 +264,8 @@ fn publish(pending: Pending, published: &Published) {
     }
     if !pending.views.is_empty() {
         let mut views = published.views.write();
-        for view in pending.views {
-            views.insert(view.tenant.clone(), Arc::new(view));
+        for (tenant, view) in pending.views {
+            views.insert(tenant, Arc::new(view));
         }
     }
     if !pending.batch.outbox.is_empty() {

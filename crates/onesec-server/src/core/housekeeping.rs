@@ -20,6 +20,10 @@ const INDEX_BLOCKS: usize = 64;
 /// Rows that go once they are out of date.
 const EXPIRING: [LedgerTable; 4] =
     [LedgerTable::UsedJti, LedgerTable::Exceptions, LedgerTable::Revocations, LedgerTable::SecurityEvents];
+/// How often what has arrived is indexed, and moved from the write-ahead log into the file.
+const ROUND: Duration = Duration::from_millis(250);
+/// Between two steps of an index that is behind.
+const BREATH: Duration = Duration::from_millis(20);
 /// How often retention looks.
 const RETENTION_EVERY: Duration = Duration::from_secs(600);
 
@@ -124,16 +128,21 @@ impl Keeper {
     /// Works until `wake` is closed: that is how it is told to stop.
     pub(super) fn run(mut self, wake: &Receiver<()>) {
         let mut next_retention = self.clock.now() + Duration::from_secs(30);
+        let mut next_checkpoint = self.clock.now();
         loop {
-            let indexed = self.index();
-            if let Err(error) = self.maintenance.checkpoint() {
-                tracing::debug!(%error, "no checkpoint");
+            let behind = self.index() >= INDEX_BLOCKS;
+            // It syncs two files: where records arrive one by one, they wait for the disk behind it.
+            if self.clock.now() >= next_checkpoint {
+                if let Err(error) = self.maintenance.checkpoint() {
+                    tracing::debug!(%error, "no checkpoint");
+                }
+                next_checkpoint = self.clock.now() + ROUND;
             }
             if self.clock.now() >= next_retention {
                 self.retain();
                 next_retention = self.clock.now() + RETENTION_EVERY;
             }
-            let pause = if indexed > 0 { Duration::from_millis(20) } else { Duration::from_millis(250) };
+            let pause = if behind { BREATH } else { ROUND };
             if matches!(wake.recv_timeout(pause), Err(RecvTimeoutError::Disconnected)) {
                 return;
             }

@@ -110,7 +110,7 @@ impl Shard {
             tenant.obey(order, self.clock.now(), &mut pending);
             tenant.finish(&mut pending);
         }
-        pending.views.extend(self.tenants.values_mut().map(Tenant::view));
+        pending.views.extend(self.tenants.values_mut().map(|tenant| (tenant.name.clone(), tenant.view())));
         self.port.give(self.index, pending);
         Ok(())
     }
@@ -119,18 +119,23 @@ impl Shard {
     pub(super) fn run(mut self) {
         let mut underway: Option<Underway> = None;
         loop {
-            let patience = if underway.is_some() { Duration::ZERO } else { TICK };
-            let found = self.queue.find(underway.is_none(), patience);
+            let (room, patience) = if underway.is_some() { (0, Duration::ZERO) } else { (CHUNK, TICK) };
+            let found = self.queue.find(room, patience);
             let mut pending = Pending::default();
             let now = self.clock.now();
-            let quiet = found.requests.is_empty() && found.ingest.is_none() && underway.is_none();
+            let quiet = found.requests.is_empty() && found.ingest.is_empty() && underway.is_none();
             for work in found.requests {
                 self.serve(work, now, &mut pending);
             }
-            if let Some(Work::Ingest { submission, reply }) = found.ingest {
-                underway = self.begin(submission, reply, &mut pending);
+            if underway.is_some() || !found.ingest.is_empty() {
+                // Who waits for a ruling waits for the disk alone, and not for a chunk of events.
+                self.give(std::mem::take(&mut pending));
             }
             underway = underway.and_then(|work| self.go_on(work, now, &mut pending));
+            for work in found.ingest {
+                // Only the first may be more than a chunk, and then it is alone.
+                underway = self.start(work, now, &mut pending);
+            }
             self.watch_clock(now, &mut pending);
             if quiet {
                 for tenant in self.tenants.values_mut() {
@@ -169,7 +174,8 @@ impl Shard {
         }
     }
 
-    fn hand_over(&mut self, mut pending: Pending) {
+    /// Has the next commit write what there is.
+    fn give(&mut self, mut pending: Pending) {
         if !pending.is_empty() {
             for tenant in self.tenants.values_mut() {
                 tenant.finish(&mut pending);
@@ -177,6 +183,10 @@ impl Shard {
             self.pace.records += pending.batch.records.len();
             self.port.give(self.index, pending);
         }
+    }
+
+    fn hand_over(&mut self, pending: Pending) {
+        self.give(pending);
         if self.port.is_broken(self.index) {
             self.mend();
         }
@@ -218,30 +228,27 @@ impl Shard {
                 let obeyed = tenant.obey(*order, now, pending);
                 pending.answers.push(Held::Obeyed(reply, obeyed));
             }
-            Work::Ingest { submission, reply } => {
-                // Submissions come through `begin`; one that strays here is worked off at once.
-                if let Some(mut work) = self.begin(submission, reply, pending) {
-                    while let Some(rest) = self.go_on(work, now, pending) {
-                        work = rest;
-                    }
+            // Submissions come through `start`; one that strays here is worked off at once.
+            Work::Ingest { .. } => {
+                let mut underway = self.start(work, now, pending);
+                while let Some(rest) = underway {
+                    underway = self.go_on(rest, now, pending);
                 }
             }
         }
     }
 
-    fn begin(
-        &self,
-        submission: super::api::Submission,
-        reply: Reply<Vec<Taken>>,
-        pending: &mut Pending,
-    ) -> Option<Underway> {
+    /// Applies the first chunk of a submission; what is left comes back.
+    fn start(&mut self, work: Work, now: Timestamp, pending: &mut Pending) -> Option<Underway> {
+        let Work::Ingest { submission, reply } = work else { return None };
         if !self.tenants.contains_key(&submission.tenant) {
             drop(reply.send(Err(CoreError::UnknownTenant)));
             return None;
         }
         pending.batch.dead_letters.extend(submission.dead_letters);
         let taken = Vec::with_capacity(submission.drafts.len());
-        Some(Underway { tenant: submission.tenant, rest: submission.drafts.into_iter(), taken, reply })
+        let rest = submission.drafts.into_iter();
+        self.go_on(Underway { tenant: submission.tenant, rest, taken, reply }, now, pending)
     }
 
     /// Applies one chunk; what is left comes back.

@@ -38,6 +38,8 @@ pub(super) struct Tenant {
     /// The settings in force are no record yet.
     pub(super) unsettled: bool,
     viewer: Viewer,
+    /// What the newest view shows.
+    viewed: Option<Seq>,
     touched: BTreeSet<AlertId>,
     closed: ClosedAlerts,
     reader: Reader,
@@ -57,6 +59,7 @@ impl Tenant {
             exchanges: ExchangeStats::default(),
             unsettled: false,
             viewer,
+            viewed: None,
             touched: BTreeSet::new(),
             closed: ClosedAlerts::default(),
             reader,
@@ -299,9 +302,10 @@ impl Tenant {
         self.closed.remember(alert);
     }
 
-    /// Puts the alerts that changed among what is to be written, and a new view of the tenant.
+    /// Puts the alerts that changed among what is to be written, and a new view of the tenant where there are records
+    /// that the newest does not know.
     pub(super) fn finish(&mut self, pending: &mut Pending) {
-        if pending.batch.is_empty() {
+        if pending.batch.is_empty() || self.viewed == Some(self.seq) {
             return;
         }
         for id in std::mem::take(&mut self.touched) {
@@ -310,10 +314,11 @@ impl Tenant {
                 pending.batch.alert_views.push(alert_row(alert, live.is_some(), self.seq));
             }
         }
-        pending.views.push(self.view());
+        pending.views.insert(self.name.clone(), self.view());
     }
 
     pub(super) fn view(&mut self) -> TenantView {
+        self.viewed = Some(self.seq);
         let mut view = self.viewer.view(&self.name, &self.engine, (self.seq, self.observed_at));
         view.exchanges = self.exchanges.clone();
         view
