@@ -18,6 +18,7 @@ mod custom_domain;
 mod decide;
 mod delegations;
 mod discovery;
+mod drafts;
 mod enforcement;
 mod events;
 mod exceptions;
