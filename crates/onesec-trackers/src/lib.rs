@@ -34,6 +34,7 @@ pub mod change;
 pub mod config;
 mod exchange;
 pub mod facts;
+mod few;
 mod pool;
 mod reach;
 mod registry;

@@ -35,9 +35,25 @@ pub(crate) struct Pool<V> {
 
 #[derive(Debug)]
 struct Slot<V> {
+    /// The hash, and in a bit that the index does not look at whether the entry was used.
     hash: u64,
-    used: bool,
     value: Option<V>,
+}
+
+impl<V> Slot<V> {
+    const USED: u64 = 1 << 56;
+
+    const fn hash(&self) -> u64 {
+        self.hash & !Self::USED
+    }
+
+    const fn is_used(&self) -> bool {
+        self.hash & Self::USED != 0
+    }
+
+    const fn set_used(&mut self, used: bool) {
+        self.hash = self.hash() | if used { Self::USED } else { 0 };
+    }
 }
 
 /// A pool as it is saved: per owner, oldest first.
@@ -74,7 +90,9 @@ impl<V> Pool<V> {
     /// The slot of the entry with `hash` that `is` recognises.
     #[inline]
     pub(crate) fn find(&self, hash: u64, is: impl Fn(&V) -> bool) -> Option<u32> {
-        self.index.find(hash, |&at| self.get(at).is_some_and(&is)).copied()
+        let hash = hash & !Slot::<V>::USED;
+        let is = |slot: &Slot<V>| slot.hash() == hash && slot.value.as_ref().is_some_and(&is);
+        self.index.find(hash, |&at| self.slots.get(at as usize).is_some_and(is)).copied()
     }
 
     #[inline]
@@ -86,13 +104,8 @@ impl<V> Pool<V> {
     #[inline]
     pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut V> {
         let slot = self.slots.get_mut(slot as usize)?;
-        slot.used = true;
+        slot.hash |= Slot::<V>::USED;
         slot.value.as_mut()
-    }
-
-    /// The entry, which does not count as used for it.
-    pub(crate) fn peek_mut(&mut self, slot: u32) -> Option<&mut V> {
-        self.slots.get_mut(slot as usize).and_then(|slot| slot.value.as_mut())
     }
 
     /// Adds an entry that is not there yet, and returns its slot and what had to go for it.
@@ -106,10 +119,11 @@ impl<V> Pool<V> {
         } else {
             None
         };
-        (self.place(hash, owner, Slot { hash, used: false, value: Some(value) }), gone)
+        (self.place(owner, Slot { hash: hash & !Slot::<V>::USED, value: Some(value) }), gone)
     }
 
-    fn place(&mut self, hash: u64, owner: Owner, slot: Slot<V>) -> u32 {
+    fn place(&mut self, owner: Owner, slot: Slot<V>) -> u32 {
+        let hash = slot.hash();
         let at = match self.free.pop() {
             Some(at) => at,
             None => u32::try_from(self.slots.len()).unwrap_or(u32::MAX),
@@ -119,7 +133,7 @@ impl<V> Pool<V> {
             None => self.slots.push(slot),
         }
         let slots = &self.slots;
-        self.index.insert_unique(hash, at, |&at| slots.get(at as usize).map_or(0, |s| s.hash));
+        self.index.insert_unique(hash, at, |&at| slots.get(at as usize).map_or(0, Slot::hash));
         self.enqueue(owner, at);
         at
     }
@@ -141,11 +155,12 @@ impl<V> Pool<V> {
         for _ in 0..=before {
             let at = queue.pop_front()?;
             let slot = self.slots.get_mut(at as usize)?;
-            if std::mem::take(&mut slot.used) {
+            if slot.is_used() {
+                slot.set_used(false);
                 queue.push_back(at);
                 continue;
             }
-            let (value, hash) = (slot.value.take(), slot.hash);
+            let (value, hash) = (slot.value.take(), slot.hash());
             self.by_count.remove(&(before, Reverse(owner.clone())));
             if before > 1 {
                 self.by_count.insert((before - 1, Reverse(owner.clone())));
@@ -170,7 +185,7 @@ impl<V> Pool<V> {
             if !slot.value.as_ref().is_some_and(&stale) {
                 return;
             }
-            slot.used = false;
+            slot.set_used(false);
             self.evict(owner);
             self.evictions -= 1;
         }
@@ -188,7 +203,7 @@ impl<V: Entry + Serialize + DeserializeOwned> Pool<V> {
     where
         V: Serialize,
     {
-        let entry = |at: &u32| self.slots.get(*at as usize).and_then(|s| s.value.as_ref().map(|v| (s.used, v)));
+        let entry = |at: &u32| self.slots.get(*at as usize).and_then(|s| s.value.as_ref().map(|v| (s.is_used(), v)));
         let owners = self.owners.iter();
         Saved {
             evictions: self.evictions,
@@ -211,7 +226,7 @@ impl<V: Entry + Serialize + DeserializeOwned> Pool<V> {
                 let hash = value.hash(&shared.seed);
                 let (at, _) = self.insert(hash, owner.clone(), value);
                 if let Some(slot) = self.slots.get_mut(at as usize) {
-                    slot.used = used;
+                    slot.set_used(used);
                 }
             }
         }

@@ -6,25 +6,26 @@ use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use hashbrown::HashTable;
 use onesec_telemetry::ScopeSet;
 use serde::{Deserialize, Serialize};
 
-/// An identifier that many entries share. It was canonical when it came in.
+/// An identifier that many entries share: a pointer of one word. It was canonical when it came in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Sym(Arc<str>);
+pub(crate) struct Sym(ArcStr);
 
 impl Sym {
     /// Whether it is `text`, which is quick to tell where `same` is `text` and shared.
     #[inline]
     pub(crate) fn is(&self, text: &str, same: Option<&Self>) -> bool {
-        same.is_some_and(|same| Arc::ptr_eq(&self.0, &same.0)) || *self.0 == *text
+        same.is_some_and(|same| ArcStr::ptr_eq(&self.0, &same.0)) || *self.0 == *text
     }
 
     /// A name of its own, shared with nobody.
     pub(crate) fn lone(text: &str) -> Self {
-        Self(Arc::from(text))
+        Self(ArcStr::from(text))
     }
 
     /// Back to the typed identifier.
@@ -154,7 +155,7 @@ impl Shared {
 
     fn add_name(&mut self, hash: u64, sym: Sym) {
         if self.names.len() >= self.names_limit {
-            self.names.retain(|name| Arc::strong_count(&name.0) > 1);
+            self.names.retain(|name| ArcStr::strong_count(&name.0).is_none_or(|count| count > 1));
             self.names_limit = (self.names.len() * 2).max(LEAST);
         }
         let seed = &self.seed;
@@ -199,7 +200,7 @@ mod tests {
             shared.name(&i.to_string());
         }
         assert!(shared.names.len() <= 2 * LEAST);
-        assert!(Arc::ptr_eq(&kept.0, &shared.name("kept").0));
+        assert!(ArcStr::ptr_eq(&kept.0, &shared.name("kept").0));
     }
 
     #[test]

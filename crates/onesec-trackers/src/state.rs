@@ -22,6 +22,14 @@ pub enum StateError {
     /// A section cannot be decoded: another version, or damaged.
     #[error("section `{0}` cannot be decoded")]
     Undecodable(String),
+    /// Another version wrote it, in a form that this one does not read.
+    #[error("it is written in format {found}, and this version reads {read}")]
+    OtherFormat {
+        /// The format it is written in.
+        found: u32,
+        /// The format that is read.
+        read: u32,
+    },
 }
 
 impl StateWriter {

@@ -5,15 +5,16 @@ mod joins;
 
 use std::net::IpAddr;
 
+use onesec_telemetry::id::confusable_skeleton;
 use onesec_telemetry::{AgentId, Timestamp};
 
-pub(crate) use entries::{AgentStats, AgentUser, Pair, Root, Skeleton};
+pub(crate) use entries::{AgentStats, AgentUser, Pair, Root, Side, Skeleton};
 pub(crate) use joins::{Join, View, join_of};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Bounds;
 use crate::pool::{Evicted, Pool, SavedPool};
-use crate::shared::Shared;
+use crate::shared::{Shared, Sym};
 use crate::state::{StateError, StateReader, StateWriter};
 
 /// Statistics about exchanges, by everything they are keyed by.
@@ -52,10 +53,10 @@ impl ExchangeTracker {
     }
 
     /// The agent seen first whose id looks like `agent`.
-    pub(crate) fn look_alike(&self, shared: &Shared, agent: &AgentId) -> Option<&AgentId> {
-        let skeleton = onesec_telemetry::id::confusable_skeleton(agent.as_str());
-        let found = self.skeletons.find(shared.seed.of(&skeleton), |s| s.skeleton == skeleton)?;
-        self.skeletons.get(found).map(|s| &s.agent).filter(|first| *first != agent)
+    pub(crate) fn look_alike(&self, shared: &Shared, agent: &AgentId) -> Option<&Sym> {
+        let skeleton = confusable_skeleton(agent.as_str());
+        let found = self.skeletons.find(shared.seed.of(&skeleton), |known| known.is(&skeleton))?;
+        self.skeletons.get(found).map(|known| &known.agent).filter(|first| ***first != *agent.as_str())
     }
 
     pub(crate) fn save(&self, out: &mut StateWriter) {

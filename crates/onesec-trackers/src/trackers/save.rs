@@ -22,6 +22,7 @@ impl Trackers {
     /// A record that was observed and not settled is not part of it, and neither are changes not drained.
     pub fn save(&self, out: &mut StateWriter) {
         let state = &self.state;
+        out.put("format", &FORMAT);
         state.exchange.save(out);
         let (holders, accepted) = state.accounts.saved();
         out.put("accounts", &holders);
@@ -33,19 +34,25 @@ impl Trackers {
         out.put("registry", &state.registry.sorted());
         state.behaviour.save(out);
         state.reach.save(out);
-        out.put("reach/agents", &state.reach_of_agents());
         out.put("refused_full", &state.refused_full);
     }
 
     /// Trackers as they were when they were saved.
     ///
     /// # Errors
-    /// [`StateError`] where a section is missing or damaged.
+    /// [`StateError`] where a section is missing or damaged, or another version wrote them in another form.
     pub fn load(
         config: TrackerConfig,
         catalogue: impl Into<CatalogueRef>,
         from: StateReader<'_>,
     ) -> Result<Self, StateError> {
+        match from.get("format") {
+            Ok(FORMAT) => {}
+            Ok(found) => return Err(StateError::OtherFormat { found, read: FORMAT }),
+            // The first format had no number.
+            Err(StateError::Missing(_)) => return Err(StateError::OtherFormat { found: 1, read: FORMAT }),
+            Err(damaged) => return Err(damaged),
+        }
         let mut state = State::new(config, catalogue.into());
         let bounds = state.config.bounds;
         state.exchange = ExchangeTracker::load(&bounds, &mut state.shared, from)?;
@@ -62,14 +69,14 @@ impl Trackers {
         let least = state.config.instruction_from;
         state.behaviour = BehaviourTracker::load((&bounds, least), &mut state.shared, from)?;
         state.reach = ReachTracker::load(&bounds, &mut state.shared, from)?;
-        state.take_reach(match from.get("reach/agents") {
-            Err(StateError::Missing(_)) => Vec::new(),
-            saved => saved?,
-        });
         state.refused_full = from.get("refused_full")?;
         Ok(Self { state, stash: Stash::default() })
     }
 }
+
+/// How sections are written. It is raised when any of them changes, so that what another version wrote is refused, and not
+/// misread.
+const FORMAT: u32 = 2;
 
 impl State {
     /// Delegations and accounts find each other again.
