@@ -28,10 +28,6 @@ impl<T> Few<T> {
         if self.several.is_empty() { self.one.as_mut_slice() } else { &mut self.several }
     }
 
-    pub(crate) fn iter_mut(&mut self) -> std::slice::IterMut<'_, T> {
-        self.as_mut_slice().iter_mut()
-    }
-
     pub(crate) fn get_mut(&mut self, at: usize) -> Option<&mut T> {
         self.as_mut_slice().get_mut(at)
     }

@@ -35,6 +35,7 @@ pub mod config;
 mod exchange;
 pub mod facts;
 mod few;
+mod names;
 mod pool;
 mod reach;
 mod registry;

@@ -132,10 +132,6 @@ impl<T: Default> Split<T> {
     pub(crate) fn both(&self) -> impl Iterator<Item = &T> {
         std::iter::once(&self.proved).chain(self.reported.as_deref())
     }
-
-    pub(crate) fn both_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        std::iter::once(&mut self.proved).chain(self.reported.as_deref_mut())
-    }
 }
 
 impl Split<Window> {

@@ -1,16 +1,14 @@
 //! What is kept per agent, per (agent, user), per (agent, user, connection) and per delegation root.
 
-use std::sync::Arc;
-
+use onesec_telemetry::Timestamp;
 use onesec_telemetry::id::confusable_skeleton;
-use onesec_telemetry::{ScopeSet, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Network;
 use crate::few::Few;
 use crate::pool::Entry;
 use crate::reach::Reach;
-use crate::shared::{Seed, Shared, Sym};
+use crate::shared::{Seed, Set, Shared, Sym};
 use crate::window::{Split, Window};
 
 /// One agent.
@@ -107,16 +105,6 @@ impl Entry for AgentStats {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of(&self.name)
     }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.name);
-        self.connections.iter_mut().for_each(|c| shared.share(c));
-        self.confusable.iter_mut().for_each(|other| shared.share(other));
-        for (user, connection) in self.baselines.iter_mut() {
-            shared.share(user);
-            shared.share(connection);
-        }
-    }
 }
 
 /// One agent on behalf of one user.
@@ -131,11 +119,6 @@ impl Entry for AgentUser {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.pair(&self.agent, &self.user)
     }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.agent);
-        shared.share(&mut self.user);
-    }
 }
 
 /// Everything below one delegation root.
@@ -148,10 +131,6 @@ pub(crate) struct Root {
 impl Entry for Root {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of(&self.agent)
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.agent);
     }
 }
 
@@ -173,8 +152,8 @@ pub(crate) struct Pair {
 pub(crate) struct Learned {
     /// Since when; void once the account was unlinked at or after it.
     pub(crate) since: Timestamp,
-    pub(crate) scopes: Option<Arc<ScopeSet>>,
-    pub(crate) pending: Option<Arc<ScopeSet>>,
+    pub(crate) scopes: Option<Set>,
+    pub(crate) pending: Option<Set>,
 }
 
 impl Learned {
@@ -212,16 +191,6 @@ impl Entry for Pair {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.triple(&self.agent, &self.user, &self.connection)
     }
-
-    fn share(&mut self, shared: &mut Shared) {
-        for name in [&mut self.agent, &mut self.user, &mut self.connection] {
-            shared.share(name);
-        }
-        for side in self.learned.both_mut() {
-            shared.share_set(&mut side.scopes);
-            shared.share_set(&mut side.pending);
-        }
-    }
 }
 
 /// The first agent whose id looks as it does.
@@ -240,10 +209,6 @@ impl Skeleton {
 impl Entry for Skeleton {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of(&confusable_skeleton(&self.agent))
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.agent);
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) use told::{IssuedFor, MOST_PAIRS, NEAR, Stage, TOLD_WITHIN, Tale, Unt
 use crate::config::Bounds;
 use crate::facts::LostFacts;
 use crate::pool::Pool;
-use crate::shared::{Shared, Sym};
+use crate::shared::{Seed, Sym};
 use crate::state::{StateError, StateReader, StateWriter};
 
 /// How far one agent reaches, by one class of records.
@@ -137,16 +137,16 @@ impl ReachTracker {
         out.put("reach/lost", &(&self.lost, self.baselines_evicted));
     }
 
-    pub(crate) fn load(bounds: &Bounds, shared: &mut Shared, from: StateReader<'_>) -> Result<Self, StateError> {
+    pub(crate) fn load(bounds: &Bounds, seed: &Seed, from: StateReader<'_>) -> Result<Self, StateError> {
         let new = Self::new(bounds);
         let (lost, baselines_evicted) = from.get("reach/lost")?;
-        let (untold, issued, watching) = from.get("reach/told")?;
+        let mut told = from.stream("reach/told")?;
         Ok(Self {
-            tasks: new.tasks.fill(from.get("reach/tasks")?, shared),
-            failing: new.failing.fill(from.get("reach/failing")?, shared),
-            untold: new.untold.fill(untold, shared),
-            issued: new.issued.fill(issued, shared),
-            watching,
+            tasks: new.tasks.fill(&mut from.stream("reach/tasks")?, seed)?,
+            failing: new.failing.fill(&mut from.stream("reach/failing")?, seed)?,
+            untold: new.untold.fill(&mut told, seed)?,
+            issued: new.issued.fill(&mut told, seed)?,
+            watching: told.next()?,
             canaries: from.get("reach/canaries")?,
             complete: from.get("reach/complete")?,
             lost,
