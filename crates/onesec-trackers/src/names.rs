@@ -7,11 +7,11 @@ use std::cell::RefCell;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 use onesec_telemetry::ScopeSet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::shared::{Set, Sym};
+use crate::shared::{Set, Sym, both};
 use crate::state::{StateError, StateReader, StateWriter};
 
 thread_local! {
@@ -62,17 +62,16 @@ struct Numbers {
 
 /// Numbers by place in memory, and for the few things that are there twice by what they are.
 struct Table<T> {
-    by_place: HashMap<usize, u32, ahash::RandomState>,
+    by_place: HashTable<(usize, u32)>,
     by_value: HashMap<T, u32, ahash::RandomState>,
     known: Vec<T>,
 }
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        // Addresses are no input of anybody's, and no order comes from either map.
-        let random = || ahash::RandomState::with_seeds(1, 2, 3, 4);
+        // No order comes from either.
         Self {
-            by_place: HashMap::with_hasher(random()),
+            by_place: HashTable::new(),
             by_value: HashMap::with_hasher(crate::shared::Seed::default().random()),
             known: Vec::new(),
         }
@@ -81,7 +80,8 @@ impl<T> Default for Table<T> {
 
 impl<T: Hash + Eq + Clone> Table<T> {
     fn number(&mut self, value: &T, place: usize) -> u32 {
-        if let Some(&number) = self.by_place.get(&place) {
+        let hash = hash_of_place(place);
+        if let Some(&(_, number)) = self.by_place.find(hash, |(known, _)| *known == place) {
             return number;
         }
         let known = &mut self.known;
@@ -89,9 +89,14 @@ impl<T: Hash + Eq + Clone> Table<T> {
             known.push(value.clone());
             u32::try_from(known.len() - 1).unwrap_or(u32::MAX)
         });
-        self.by_place.insert(place, number);
+        self.by_place.insert_unique(hash, (place, number), |(known, _)| hash_of_place(*known));
         number
     }
+}
+
+/// Addresses are nobody's input: a multiplication spreads them well enough.
+const fn hash_of_place(place: usize) -> u64 {
+    both(place as u64, 0)
 }
 
 impl Serialize for Sym {

@@ -182,6 +182,7 @@ impl DelegationChainTracker {
         // Nothing is in them that would have to be hashed again.
         new.by_id.reserve(count, |_| 0);
         new.grants.reserve(count, |_| 0);
+        new.agents.reserve(count, |_| 0);
         for _ in 0..count {
             let (mut row, parent): (Row, Option<DelegationId>) = from.next()?;
             let parents = parent.map(|id| new.with_id(seed.of(id.as_str()), &id)).unwrap_or_default();

@@ -45,9 +45,10 @@ impl Trackers {
         }
         let known = Known::read(from)?;
         let (bounds, least, seed) = (config.bounds, config.instruction_from, Seed::default());
-        let ledger = || known.while_reading(|| Ledger::load(from, &seed).map(|ledger| (ledger, shared(&known, &seed))));
+        let ledger = || known.while_reading(|| Ledger::load(from, &seed));
         let statistics = || known.while_reading(|| Statistics::load((&bounds, least), &seed, from));
-        let (statistics, (ledger, shared)) = side_by_side(statistics, ledger)?;
+        let statistics = || statistics().map(|statistics| (statistics, Shared::of(&known, seed.clone())));
+        let ((statistics, shared), ledger) = side_by_side(statistics, ledger)?;
         let state = State {
             config,
             catalogue: catalogue.into(),
@@ -138,10 +139,6 @@ impl Ledger {
             }
         }
     }
-}
-
-fn shared(known: &Known, seed: &Seed) -> Shared {
-    Shared::of(known, seed.clone())
 }
 
 /// Does both at once, where the machine has a thread to spare. Neither knows of the other, so nothing depends on which is
