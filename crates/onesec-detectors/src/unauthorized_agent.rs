@@ -64,7 +64,7 @@ impl Detector for UnauthorizedAgent {
         let mut finding = Finding::about(record, severity, why).with("standing", detail);
         if let Some(agent) = &facts.agent {
             if let Some(known) = agent.confusable_with {
-                finding = finding.with("confusable_with", known.as_str());
+                finding = finding.with("confusable_with", known);
             }
             finding.binding = agent.suspended.is_some() || unreachable || matches!(record.subject, Subject::Vouched(_));
         }

@@ -1,15 +1,17 @@
 //! Time: microseconds since 1970 in UTC, always an argument, never read from a clock here.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A point in time with microsecond resolution.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Timestamp(i64);
+/// A point in time with microsecond resolution. Kept as one more than the microseconds since 1970, so that an absent
+/// time takes no more room than a time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(NonZeroU64);
 
 /// The string or number is no time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,20 +25,15 @@ const LAST_SECOND: f64 = 253_402_300_800.0;
 
 impl Timestamp {
     /// 1970-01-01T00:00:00Z.
-    pub const EPOCH: Self = Self(0);
+    pub const EPOCH: Self = Self(NonZeroU64::MIN);
     /// The last instant there is. What people write for the rest of the year 9999, to say *never*, is read as this.
-    pub const MAX: Self = Self(MAX_MICROS);
+    pub const MAX: Self = Self::from_micros(MAX_MICROS);
 
     /// From microseconds since 1970, clamped to the years 1970 to 9999.
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
-        if micros < 0 {
-            Self(0)
-        } else if micros > MAX_MICROS {
-            Self(MAX_MICROS)
-        } else {
-            Self(micros)
-        }
+        let micros = if micros > MAX_MICROS { MAX_MICROS } else { micros };
+        if micros < 0 { Self::EPOCH } else { Self(NonZeroU64::MIN.saturating_add(micros.unsigned_abs())) }
     }
 
     /// From milliseconds since 1970, clamped.
@@ -54,19 +51,19 @@ impl Timestamp {
     /// Microseconds since 1970.
     #[must_use]
     pub const fn as_micros(self) -> i64 {
-        self.0
+        (self.0.get() - 1).cast_signed()
     }
 
     /// Whole seconds since 1970, rounded down.
     #[must_use]
     pub const fn as_secs(self) -> i64 {
-        self.0.div_euclid(1_000_000)
+        self.as_micros().div_euclid(1_000_000)
     }
 
     /// How long after `earlier` this is; zero when it is not.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+        Duration::from_micros(self.0.get().saturating_sub(earlier.0.get()))
     }
 
     /// `duration` before this, not before 1970.
@@ -88,11 +85,17 @@ impl Timestamp {
     }
 }
 
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::EPOCH
+    }
+}
+
 impl Add<Duration> for Timestamp {
     type Output = Self;
     fn add(self, rhs: Duration) -> Self {
         let micros = i64::try_from(rhs.as_micros()).unwrap_or(i64::MAX);
-        Self::from_micros(self.0.saturating_add(micros))
+        Self::from_micros(self.as_micros().saturating_add(micros))
     }
 }
 
@@ -100,7 +103,7 @@ impl Sub<Duration> for Timestamp {
     type Output = Self;
     fn sub(self, rhs: Duration) -> Self {
         let micros = i64::try_from(rhs.as_micros()).unwrap_or(i64::MAX);
-        Self::from_micros(self.0.saturating_sub(micros))
+        Self::from_micros(self.as_micros().saturating_sub(micros))
     }
 }
 
@@ -135,7 +138,7 @@ fn is_late_in_9999(text: &str) -> bool {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
+        match jiff::Timestamp::from_microsecond(self.as_micros()) {
             Ok(at) => write!(f, "{at:.6}"),
             Err(_) => f.write_str("9999-12-30T22:00:00.999999Z"),
         }
@@ -150,7 +153,11 @@ impl fmt::Debug for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_i64(self.0) }
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_i64(self.as_micros())
+        }
     }
 }
 
@@ -230,6 +237,14 @@ mod tests {
             ["9999-12-31", "9999-12-31T23:59:59", "9999-12-32T00:00:00Z", "253402300801", "10000-01-01T00:00:00Z"]
         {
             assert_eq!(none.parse::<Timestamp>(), Err(TimeError), "{none}");
+        }
+    }
+
+    #[test]
+    fn an_absent_time_takes_no_more_room() {
+        assert_eq!(size_of::<Option<Timestamp>>(), size_of::<Timestamp>());
+        for micros in [0, 1, 1_767_225_600_000_000, MAX_MICROS] {
+            assert_eq!(Timestamp::from_micros(micros).as_micros(), micros);
         }
     }
 

@@ -1,7 +1,6 @@
 //! `ConnectedAccountTracker`: accounts that people linked, and who may act on them. A ledger: nothing is evicted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use hashbrown::HashTable;
 use onesec_telemetry::{ScopeSet, Timestamp};
@@ -9,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::facts::AccountState;
-use crate::shared::{Seed, Shared, Sym};
+use crate::shared::{Seed, Set, Shared, Sym};
+use crate::state::{StateError, Stream};
 
 /// Accounts by (user, connection).
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub(crate) struct Accepted {
     /// For this user; absent: for all users of the agent.
     pub(crate) user: Option<Sym>,
     pub(crate) at: Timestamp,
-    pub(crate) scopes: Arc<ScopeSet>,
+    pub(crate) scopes: Set,
 }
 
 /// What a user holds at a connection.
@@ -53,10 +53,14 @@ pub(crate) struct Account {
     pub(crate) id: Option<Sym>,
     pub(crate) linked: Option<Timestamp>,
     pub(crate) unlinked: Option<Timestamp>,
-    pub(crate) scopes: Option<Arc<ScopeSet>>,
+    pub(crate) scopes: Option<Set>,
 }
 
 impl Holder {
+    const fn new(user: Sym, connection: Sym) -> Self {
+        Self { user, connection, accounts: SmallVec::new_const(), all_unlinked: None, alive: SmallVec::new_const() }
+    }
+
     /// When `account` was unlinked last.
     pub(crate) fn unlinked(&self, account: &Account) -> Option<Timestamp> {
         account.unlinked.max(self.all_unlinked)
@@ -151,10 +155,19 @@ impl ConnectedAccountTracker {
             return at;
         }
         let (user, connection) = (shared.name(user), shared.name(connection));
-        self.add(
-            Holder { user, connection, accounts: SmallVec::new(), all_unlinked: None, alive: SmallVec::new() },
-            &shared.seed,
-        )
+        self.add(Holder::new(user, connection), &shared.seed)
+    }
+
+    /// The same for names that are shared already.
+    pub(crate) fn entry_of(&mut self, user: &Sym, connection: &Sym, seed: &Seed) -> u32 {
+        let is = |at: &u32| {
+            let holder = self.holders.get(*at as usize);
+            holder.is_some_and(|h| h.user.is(user, Some(user)) && h.connection.is(connection, Some(connection)))
+        };
+        match self.index.find(seed.pair(user, connection), is) {
+            Some(&at) => at,
+            None => self.add(Holder::new(user.clone(), connection.clone()), seed),
+        }
     }
 
     fn add(&mut self, holder: Holder, seed: &Seed) -> u32 {
@@ -194,7 +207,7 @@ impl ConnectedAccountTracker {
     }
 
     /// Links. Links that are older than the last one change nothing.
-    pub(crate) fn link(&mut self, at: u32, account: Option<Sym>, link: (Timestamp, Option<Arc<ScopeSet>>)) {
+    pub(crate) fn link(&mut self, at: u32, account: Option<Sym>, link: (Timestamp, Option<Set>)) {
         let Some(holder) = self.holders.get_mut(at as usize) else { return };
         let before = linked_count(holder);
         let place = Self::place(holder, account.as_deref()).unwrap_or_else(|| {
@@ -293,21 +306,20 @@ impl ConnectedAccountTracker {
     }
 
     /// From what was saved.
-    pub(crate) fn fill(holders: Vec<Holder>, accepted: BTreeMap<Sym, Vec<Accepted>>, shared: &mut Shared) -> Self {
+    pub(crate) fn fill(
+        mut holders: Stream<'_>,
+        accepted: BTreeMap<Sym, Vec<Accepted>>,
+        seed: &Seed,
+    ) -> Result<Self, StateError> {
         let mut new = Self { accepted, ..Self::default() };
-        new.holders.reserve_exact(holders.len());
+        let count = holders.count()?;
+        new.holders.reserve_exact(count);
         // Nothing is in it that would have to be hashed again.
-        new.index.reserve(holders.len(), |_| 0);
-        for mut holder in holders {
-            shared.share(&mut holder.user);
-            shared.share(&mut holder.connection);
-            for account in &mut holder.accounts {
-                account.id.iter_mut().for_each(|id| shared.share(id));
-                shared.share_set(&mut account.scopes);
-            }
-            new.add(holder, &shared.seed);
+        new.index.reserve(count, |_| 0);
+        for _ in 0..count {
+            new.add(holders.next()?, seed);
         }
-        new
+        Ok(new)
     }
 }
 

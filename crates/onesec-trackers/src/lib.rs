@@ -34,6 +34,8 @@ pub mod change;
 pub mod config;
 mod exchange;
 pub mod facts;
+mod few;
+mod names;
 mod pool;
 mod reach;
 mod registry;

@@ -7,7 +7,8 @@ use hashbrown::HashTable;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::shared::{Seed, Shared, Sym};
+use crate::shared::{Seed, Sym};
+use crate::state::{StateError, Stream};
 
 /// The key that brought an entry in; none for onesec's own channels, which have no quota.
 pub(crate) type Owner = Option<Sym>;
@@ -16,8 +17,6 @@ pub(crate) type Owner = Option<Sym>;
 pub(crate) trait Entry {
     /// By what it is found.
     fn hash(&self, seed: &Seed) -> u64;
-    /// Shares its names after loading.
-    fn share(&mut self, shared: &mut Shared);
 }
 
 /// Entries by hash. An entry that was used since it came to the front of its queue gets a second turn.
@@ -35,15 +34,36 @@ pub(crate) struct Pool<V> {
 
 #[derive(Debug)]
 struct Slot<V> {
+    /// The hash, and in a bit that the index does not look at whether the entry was used.
     hash: u64,
-    used: bool,
     value: Option<V>,
 }
 
+impl<V> Slot<V> {
+    const USED: u64 = 1 << 56;
+
+    const fn new(hash: u64, value: V) -> Self {
+        Self { hash: hash & !Self::USED, value: Some(value) }
+    }
+
+    const fn hash(&self) -> u64 {
+        self.hash & !Self::USED
+    }
+
+    const fn is_used(&self) -> bool {
+        self.hash & Self::USED != 0
+    }
+
+    const fn set_used(&mut self, used: bool) {
+        self.hash = self.hash() | if used { Self::USED } else { 0 };
+    }
+}
+
 /// A pool as it is saved: per owner, oldest first.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Saved<V> {
     evictions: u64,
+    entries: usize,
     owners: Vec<(Owner, Vec<(bool, V)>)>,
 }
 
@@ -74,7 +94,9 @@ impl<V> Pool<V> {
     /// The slot of the entry with `hash` that `is` recognises.
     #[inline]
     pub(crate) fn find(&self, hash: u64, is: impl Fn(&V) -> bool) -> Option<u32> {
-        self.index.find(hash, |&at| self.get(at).is_some_and(&is)).copied()
+        let hash = hash & !Slot::<V>::USED;
+        let is = |slot: &Slot<V>| slot.hash() == hash && slot.value.as_ref().is_some_and(&is);
+        self.index.find(hash, |&at| self.slots.get(at as usize).is_some_and(is)).copied()
     }
 
     #[inline]
@@ -86,13 +108,8 @@ impl<V> Pool<V> {
     #[inline]
     pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut V> {
         let slot = self.slots.get_mut(slot as usize)?;
-        slot.used = true;
+        slot.hash |= Slot::<V>::USED;
         slot.value.as_mut()
-    }
-
-    /// The entry, which does not count as used for it.
-    pub(crate) fn peek_mut(&mut self, slot: u32) -> Option<&mut V> {
-        self.slots.get_mut(slot as usize).and_then(|slot| slot.value.as_mut())
     }
 
     /// Adds an entry that is not there yet, and returns its slot and what had to go for it.
@@ -106,10 +123,17 @@ impl<V> Pool<V> {
         } else {
             None
         };
-        (self.place(hash, owner, Slot { hash, used: false, value: Some(value) }), gone)
+        (self.place(owner, Slot::new(hash, value)), gone)
     }
 
-    fn place(&mut self, hash: u64, owner: Owner, slot: Slot<V>) -> u32 {
+    fn place(&mut self, owner: Owner, slot: Slot<V>) -> u32 {
+        let at = self.put(slot);
+        self.enqueue(owner, at);
+        at
+    }
+
+    fn put(&mut self, slot: Slot<V>) -> u32 {
+        let hash = slot.hash();
         let at = match self.free.pop() {
             Some(at) => at,
             None => u32::try_from(self.slots.len()).unwrap_or(u32::MAX),
@@ -119,8 +143,7 @@ impl<V> Pool<V> {
             None => self.slots.push(slot),
         }
         let slots = &self.slots;
-        self.index.insert_unique(hash, at, |&at| slots.get(at as usize).map_or(0, |s| s.hash));
-        self.enqueue(owner, at);
+        self.index.insert_unique(hash, at, |&at| slots.get(at as usize).map_or(0, Slot::hash));
         at
     }
 
@@ -141,11 +164,12 @@ impl<V> Pool<V> {
         for _ in 0..=before {
             let at = queue.pop_front()?;
             let slot = self.slots.get_mut(at as usize)?;
-            if std::mem::take(&mut slot.used) {
+            if slot.is_used() {
+                slot.set_used(false);
                 queue.push_back(at);
                 continue;
             }
-            let (value, hash) = (slot.value.take(), slot.hash);
+            let (value, hash) = (slot.value.take(), slot.hash());
             self.by_count.remove(&(before, Reverse(owner.clone())));
             if before > 1 {
                 self.by_count.insert((before - 1, Reverse(owner.clone())));
@@ -170,7 +194,7 @@ impl<V> Pool<V> {
             if !slot.value.as_ref().is_some_and(&stale) {
                 return;
             }
-            slot.used = false;
+            slot.set_used(false);
             self.evict(owner);
             self.evictions -= 1;
         }
@@ -188,42 +212,64 @@ impl<V: Entry + Serialize + DeserializeOwned> Pool<V> {
     where
         V: Serialize,
     {
-        let entry = |at: &u32| self.slots.get(*at as usize).and_then(|s| s.value.as_ref().map(|v| (s.used, v)));
+        let entry = |at: &u32| self.slots.get(*at as usize).and_then(|s| s.value.as_ref().map(|v| (s.is_used(), v)));
         let owners = self.owners.iter();
         Saved {
             evictions: self.evictions,
+            entries: self.len(),
             owners: owners.map(|(owner, queue)| (owner.clone(), queue.iter().filter_map(entry).collect())).collect(),
         }
     }
 
-    /// Fills an empty pool from bytes that decode to what [`Pool::saved`] wrote.
-    pub(crate) fn fill(mut self, saved: SavedPool<V>, shared: &mut Shared) -> Self {
-        let entries = saved.0.owners.iter().map(|(_, entries)| entries.len()).sum::<usize>().min(self.bound);
+    /// Fills an empty pool with what [`Pool::saved`] wrote.
+    pub(crate) fn fill(mut self, from: &mut Stream<'_>, seed: &Seed) -> Result<Self, StateError> {
+        let evictions: u64 = from.next()?;
+        let entries = from.count()?.min(self.bound);
         self.slots.reserve_exact(entries);
         // Nothing is in it that would have to be hashed again.
         self.index.reserve(entries, |_| 0);
-        for (mut owner, entries) in saved.0.owners {
-            if let Some(owner) = &mut owner {
-                shared.share(owner);
+        for _ in 0..from.count()? {
+            let owner: Owner = from.next()?;
+            let count = from.count()?;
+            let fits = self.len() + count <= self.bound && (owner.is_none() || count <= self.quota);
+            if fits && !self.owners.contains_key(&owner) {
+                self.fill_queue(owner, count, (from, seed))?;
+                continue;
             }
-            for (used, mut value) in entries {
-                value.share(shared);
-                let hash = value.hash(&shared.seed);
-                let (at, _) = self.insert(hash, owner.clone(), value);
+            // Another bound than when it was saved: the oldest make room.
+            for _ in 0..count {
+                let (used, value): (bool, V) = from.next()?;
+                let (at, _) = self.insert(value.hash(seed), owner.clone(), value);
                 if let Some(slot) = self.slots.get_mut(at as usize) {
-                    slot.used = used;
+                    slot.set_used(used);
                 }
             }
         }
-        self.evictions += saved.0.evictions;
-        self
+        self.evictions += evictions;
+        Ok(self)
+    }
+
+    /// All entries of one owner, which has none yet and for which there is room.
+    fn fill_queue(
+        &mut self,
+        owner: Owner,
+        count: usize,
+        (from, seed): (&mut Stream<'_>, &Seed),
+    ) -> Result<(), StateError> {
+        let mut queue = VecDeque::with_capacity(count);
+        for _ in 0..count {
+            let (used, value): (bool, V) = from.next()?;
+            let mut slot = Slot::new(value.hash(seed), value);
+            slot.set_used(used);
+            queue.push_back(self.put(slot));
+        }
+        if count > 0 {
+            self.by_count.insert((count, Reverse(owner.clone())));
+            self.owners.insert(owner, queue);
+        }
+        Ok(())
     }
 }
-
-/// A pool read from a snapshot, before its names are shared.
-#[derive(Deserialize)]
-#[serde(transparent)]
-pub(crate) struct SavedPool<V>(Saved<V>);
 
 /// Marks of what was evicted: a fixed number of bits, so it may remember too much, never too little.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -6,25 +6,31 @@ use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use hashbrown::HashTable;
 use onesec_telemetry::ScopeSet;
-use serde::{Deserialize, Serialize};
 
-/// An identifier that many entries share. It was canonical when it came in.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Sym(Arc<str>);
+use crate::names::Known;
+
+/// An identifier that many entries share: a pointer of one word. It was canonical when it came in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Sym(ArcStr);
 
 impl Sym {
     /// Whether it is `text`, which is quick to tell where `same` is `text` and shared.
     #[inline]
     pub(crate) fn is(&self, text: &str, same: Option<&Self>) -> bool {
-        same.is_some_and(|same| Arc::ptr_eq(&self.0, &same.0)) || *self.0 == *text
+        same.is_some_and(|same| ArcStr::ptr_eq(&self.0, &same.0)) || *self.0 == *text
     }
 
     /// A name of its own, shared with nobody.
     pub(crate) fn lone(text: &str) -> Self {
-        Self(Arc::from(text))
+        Self(ArcStr::from(text))
+    }
+
+    /// Where it is in memory: the same for all who share it.
+    pub(crate) fn place(&self) -> usize {
+        self.0.as_ptr().addr()
     }
 
     /// Back to the typed identifier.
@@ -42,6 +48,29 @@ impl Deref for Sym {
 
 impl Borrow<str> for Sym {
     fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A set of scopes that many entries share.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Set(Arc<ScopeSet>);
+
+impl Set {
+    /// A set of its own, shared with nobody.
+    pub(crate) fn lone(set: ScopeSet) -> Self {
+        Self(Arc::new(set))
+    }
+
+    /// Where it is in memory: the same for all who share it.
+    pub(crate) fn place(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+impl Deref for Set {
+    type Target = ScopeSet;
+    fn deref(&self) -> &ScopeSet {
         &self.0
     }
 }
@@ -83,6 +112,10 @@ impl Default for Seed {
 }
 
 impl Seed {
+    pub(crate) fn random(&self) -> ahash::RandomState {
+        self.0.clone()
+    }
+
     pub(crate) fn of(&self, text: &str) -> u64 {
         self.0.hash_one(text)
     }
@@ -127,7 +160,7 @@ pub(crate) struct Shared {
     pub(crate) seed: Seed,
     names: HashTable<Sym>,
     names_limit: usize,
-    sets: HashTable<Arc<ScopeSet>>,
+    sets: HashTable<Set>,
     sets_limit: usize,
 }
 
@@ -143,18 +176,28 @@ impl Shared {
         sym
     }
 
-    /// Replaces `sym` by the form that others share.
-    pub(crate) fn share(&mut self, sym: &mut Sym) {
-        let hash = self.seed.of(sym);
-        match self.names.find(hash, |name| name == sym) {
-            Some(found) => *sym = found.clone(),
-            None => self.add_name(hash, sym.clone()),
+    /// What the entries of a snapshot share; no name and no set is there twice.
+    pub(crate) fn of(known: &Known, seed: Seed) -> Self {
+        let (names, sets) = (known.names.len(), known.sets.len());
+        let mut shared = Self {
+            seed,
+            names: HashTable::with_capacity(names),
+            names_limit: (names * 2).max(LEAST),
+            sets: HashTable::with_capacity(sets),
+            sets_limit: (sets * 2).max(LEAST),
+        };
+        for name in &known.names {
+            shared.add_name(shared.seed.of(name), name.clone());
         }
+        for set in &known.sets {
+            shared.add_set(shared.seed.of_set(set), set.clone());
+        }
+        shared
     }
 
     fn add_name(&mut self, hash: u64, sym: Sym) {
         if self.names.len() >= self.names_limit {
-            self.names.retain(|name| Arc::strong_count(&name.0) > 1);
+            self.names.retain(|name| ArcStr::strong_count(&name.0).is_none_or(|count| count > 1));
             self.names_limit = (self.names.len() * 2).max(LEAST);
         }
         let seed = &self.seed;
@@ -162,26 +205,23 @@ impl Shared {
     }
 
     /// The shared form of `set`.
-    pub(crate) fn set(&mut self, set: &ScopeSet) -> Arc<ScopeSet> {
+    pub(crate) fn set(&mut self, set: &ScopeSet) -> Set {
         let hash = self.seed.of_set(set);
         if let Some(found) = self.sets.find(hash, |known| **known == *set) {
-            return Arc::clone(found);
+            return found.clone();
         }
-        let shared = Arc::new(set.clone());
-        if self.sets.len() >= self.sets_limit {
-            self.sets.retain(|known| Arc::strong_count(known) > 1);
-            self.sets_limit = (self.sets.len() * 2).max(LEAST);
-        }
-        let seed = &self.seed;
-        self.sets.insert_unique(hash, Arc::clone(&shared), |known| seed.of_set(known));
+        let shared = Set::lone(set.clone());
+        self.add_set(hash, shared.clone());
         shared
     }
 
-    /// Replaces `set` by the form that others share.
-    pub(crate) fn share_set(&mut self, set: &mut Option<Arc<ScopeSet>>) {
-        if let Some(own) = set {
-            *own = self.set(own);
+    fn add_set(&mut self, hash: u64, set: Set) {
+        if self.sets.len() >= self.sets_limit {
+            self.sets.retain(|known| Arc::strong_count(&known.0) > 1);
+            self.sets_limit = (self.sets.len() * 2).max(LEAST);
         }
+        let seed = &self.seed;
+        self.sets.insert_unique(hash, set, |known| seed.of_set(known));
     }
 }
 
@@ -199,7 +239,7 @@ mod tests {
             shared.name(&i.to_string());
         }
         assert!(shared.names.len() <= 2 * LEAST);
-        assert!(Arc::ptr_eq(&kept.0, &shared.name("kept").0));
+        assert!(ArcStr::ptr_eq(&kept.0, &shared.name("kept").0));
     }
 
     #[test]

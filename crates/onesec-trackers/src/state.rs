@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// Collects sections of a snapshot.
 #[derive(Debug, Default)]
@@ -22,6 +22,14 @@ pub enum StateError {
     /// A section cannot be decoded: another version, or damaged.
     #[error("section `{0}` cannot be decoded")]
     Undecodable(String),
+    /// Another version wrote it, in a form that this one does not read.
+    #[error("it is written in format {found}, and this version reads {read}")]
+    OtherFormat {
+        /// The format it is written in.
+        found: u32,
+        /// The format that is read.
+        read: u32,
+    },
 }
 
 impl StateWriter {
@@ -74,6 +82,15 @@ impl<'a> StateReader<'a> {
         !self.sections.keys().any(|name| name.starts_with(self.prefix))
     }
 
+    /// One section, value after value, in the order in which they were written.
+    pub(crate) fn stream(&self, name: &str) -> Result<Stream<'a>, StateError> {
+        let name = format!("{}{name}", self.prefix);
+        match self.sections.get(&name) {
+            Some(rest) => Ok(Stream { name, rest }),
+            None => Err(StateError::Missing(name)),
+        }
+    }
+
     /// One section.
     ///
     /// # Errors
@@ -82,5 +99,28 @@ impl<'a> StateReader<'a> {
         let full = format!("{}{name}", self.prefix);
         let bytes = self.sections.get(&full).ok_or_else(|| StateError::Missing(full.clone()))?;
         postcard::from_bytes(bytes).map_err(|_| StateError::Undecodable(full))
+    }
+}
+
+/// What is left of a section: a large one never is in memory twice.
+#[derive(Debug)]
+pub(crate) struct Stream<'a> {
+    name: String,
+    rest: &'a [u8],
+}
+
+impl<'a> Stream<'a> {
+    /// The next value.
+    pub(crate) fn next<T: Deserialize<'a>>(&mut self) -> Result<T, StateError> {
+        let (value, rest) =
+            postcard::take_from_bytes(self.rest).map_err(|_| StateError::Undecodable(self.name.clone()))?;
+        self.rest = rest;
+        Ok(value)
+    }
+
+    /// How many values follow, where a list begins. Each takes a byte at least, or what says so is damaged.
+    pub(crate) fn count(&mut self) -> Result<usize, StateError> {
+        let count = self.next()?;
+        if count > self.rest.len() { Err(StateError::Undecodable(self.name.clone())) } else { Ok(count) }
     }
 }

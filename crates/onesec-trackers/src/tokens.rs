@@ -4,7 +4,7 @@ use onesec_telemetry::{Thumbprint, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::pool::Entry;
-use crate::shared::{Seed, Shared, Sym};
+use crate::shared::{Seed, Sym};
 use crate::window::{Class, Split};
 
 /// A token. Auth0 hands out cached ones, so that two agents may honestly hold the same.
@@ -43,10 +43,6 @@ impl Token {
 impl Entry for Token {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of_bytes(self.thumbprint.as_bytes())
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        self.holders.iter_mut().for_each(|h| shared.share(&mut h.agent));
     }
 }
 
@@ -89,11 +85,6 @@ impl App {
 impl Entry for App {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of(&self.id)
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.id);
-        self.users.both_mut().flatten().for_each(|(_, user)| shared.share(user));
     }
 }
 

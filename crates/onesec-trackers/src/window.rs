@@ -4,22 +4,22 @@ use std::time::Duration;
 
 use onesec_telemetry::{Attribution, Record, Timestamp};
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use crate::config::RateLimit;
 use crate::facts::Rate;
+use crate::few::Few;
 
 /// Times of what counted, newest last: never more than twice the limit, and those that count at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Window {
-    times: SmallVec<[i64; 2]>,
+    times: Few<Timestamp>,
     /// The limit was exceeded, and the window has not emptied to the leaving threshold since.
     armed: bool,
 }
 
 impl Window {
     pub(crate) const fn new() -> Self {
-        Self { times: SmallVec::new_const(), armed: false }
+        Self { times: Few::new(), armed: false }
     }
 
     pub(crate) const fn is_armed(&self) -> bool {
@@ -28,12 +28,11 @@ impl Window {
 
     /// The rate with a record at `at`: as if it counted, or as another view of one that did.
     pub(crate) fn rate(&self, at: Timestamp, counts: bool, limit: &RateLimit) -> Rate {
-        let at = at.as_micros();
         let last = self.times.last().copied();
         let newest = if counts { last.map_or(at, |last| last.max(at)) } else { last.unwrap_or(at) };
-        let start = newest.saturating_sub(micros(limit.window));
-        let before = self.times.len() - self.times.partition_point(|&t| t <= start);
-        let within = before + usize::from(counts && at > start);
+        let left = has_left(newest, limit.window);
+        let before = self.times.len() - self.times.partition_point(|&t| left(t));
+        let within = before + usize::from(counts && !left(at));
         let count = u32::try_from(within).unwrap_or(u32::MAX).min(limit.limit.saturating_add(1));
         let exceeded = count > limit.limit || (self.armed && count > leaving(limit));
         let retry_after = if exceeded { self.wait(at, limit) } else { Duration::ZERO };
@@ -41,31 +40,36 @@ impl Window {
     }
 
     /// How long until the window has emptied so far that one more is in order again.
-    fn wait(&self, at: i64, limit: &RateLimit) -> Duration {
+    fn wait(&self, at: Timestamp, limit: &RateLimit) -> Duration {
         if limit.limit == 0 {
             return limit.window;
         }
         let leaving = leaving(limit) as usize;
         let must_leave = self.times.len().checked_sub(leaving).and_then(|i| self.times.get(i));
-        let until = must_leave.map_or(at, |t| t.saturating_add(micros(limit.window)));
-        Duration::from_micros(u64::try_from(until.saturating_sub(at)).unwrap_or(0))
+        let until = must_leave.map_or(at.as_micros(), |t| t.as_micros().saturating_add(micros(limit.window)));
+        Duration::from_micros(u64::try_from(until.saturating_sub(at.as_micros())).unwrap_or(0))
     }
 
     /// Remembers what [`Window::rate`] said, and the record itself where it counts.
     pub(crate) fn settle(&mut self, at: Timestamp, exceeded: bool, counts: Option<&RateLimit>) {
         self.armed = exceeded;
         let Some(limit) = counts else { return };
-        let at = at.as_micros();
         let place = self.times.partition_point(|&t| t <= at);
         self.times.insert(place, at);
-        let start = self.times.last().map_or(at, |&t| t).saturating_sub(micros(limit.window));
+        let left = has_left(self.times.last().copied().unwrap_or(at), limit.window);
         let most = limit.limit as usize + 1;
-        let over = self.times.partition_point(|&t| t <= start).max(self.times.len().saturating_sub(most));
+        let over = self.times.partition_point(|&t| left(t)).max(self.times.len().saturating_sub(most));
         // In a large window they go half at a time, so that each record pays for one.
         if self.times.len() <= SMALL || over * 2 >= self.times.len() {
-            self.times.drain(..over);
+            self.times.drop_first(over);
         }
     }
+}
+
+/// What has left the window that ends at `newest`.
+fn has_left(newest: Timestamp, window: Duration) -> impl Fn(Timestamp) -> bool {
+    let start = newest.as_micros().saturating_sub(micros(window));
+    move |at| at.as_micros() <= start
 }
 
 /// Once above the limit, in order again at this many: never none, or nothing would pass again.
@@ -127,10 +131,6 @@ impl<T: Default> Split<T> {
 
     pub(crate) fn both(&self) -> impl Iterator<Item = &T> {
         std::iter::once(&self.proved).chain(self.reported.as_deref())
-    }
-
-    pub(crate) fn both_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        std::iter::once(&mut self.proved).chain(self.reported.as_deref_mut())
     }
 }
 

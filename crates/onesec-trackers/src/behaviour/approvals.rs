@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::ApprovalFacts;
 use crate::pool::Entry;
-use crate::shared::{Seed, Shared, Sym};
+use crate::shared::{Seed, Sym};
 use crate::trackers::State;
 
 /// Somebody who approves.
@@ -121,10 +121,6 @@ impl State {
 impl Entry for Approver {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of(&self.name)
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.name);
     }
 }
 

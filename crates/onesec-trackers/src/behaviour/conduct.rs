@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::taint::Taint;
 use crate::facts::{Act, UsageFacts};
 use crate::pool::Entry;
-use crate::shared::{Seed, Shared, Sym, stable_hash};
+use crate::shared::{Seed, Sym, stable_hash};
 use crate::window::Split;
 
 /// An agent, as far as its behaviour goes.
@@ -164,14 +164,6 @@ pub(crate) fn digest(act: &Act<'_>) -> u64 {
 impl Entry for Conduct {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of(&self.agent)
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.agent);
-        self.tasks.iter_mut().for_each(|(task, _)| shared.share(task));
-        for habits in self.habits.both_mut() {
-            habits.tools.iter_mut().for_each(|tool| shared.share(tool));
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::measure::Who;
 use crate::facts::LineageFacts;
 use crate::pool::{Entry, Pool};
-use crate::shared::{Seed, Shared, Sym};
+use crate::shared::{Seed, Sym};
 use crate::trackers::State;
 use crate::window::{Class, Split};
 
@@ -159,13 +159,6 @@ impl State {
 impl Entry for Born {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of(&self.agent)
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.agent);
-        for parent in self.parent.both_mut().flatten() {
-            shared.share(&mut parent.agent);
-        }
     }
 }
 

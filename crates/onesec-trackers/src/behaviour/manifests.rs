@@ -11,7 +11,7 @@ use super::measure::Who;
 use crate::change::ToolRow;
 use crate::facts::{Act, ManifestFacts, ManifestState};
 use crate::pool::Entry;
-use crate::shared::{Seed, Shared, Sym, stable_hash};
+use crate::shared::{Seed, Sym, stable_hash};
 use crate::trackers::State;
 use crate::window::{Class, Split};
 
@@ -338,21 +338,11 @@ impl Entry for Manifest {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.pair(&self.server, &self.tool)
     }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.server);
-        shared.share(&mut self.tool);
-    }
 }
 
 impl Entry for Alike {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of_bytes(&self.key.to_le_bytes())
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.server);
-        shared.share(&mut self.tool);
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::taint::Poison;
 use crate::facts::is_own_source;
 use crate::pool::Entry;
-use crate::shared::{Seed, Shared, Sym};
+use crate::shared::{Seed, Sym};
 
 /// The last write to one key.
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,11 +87,6 @@ pub(crate) fn key_of(write: &Write<'_>) -> CompactString {
 impl Entry for Piece {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.pair(&self.space, &self.key)
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.space);
-        shared.share(&mut self.key);
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::measure::Who;
 use crate::facts::{AgentFacts, MessageFacts};
 use crate::pool::Entry;
-use crate::shared::{Seed, Shared, Sym, both};
+use crate::shared::{Seed, Sym, both};
 use crate::trackers::State;
 use crate::window::Class;
 
@@ -161,26 +161,11 @@ impl Entry for Message {
     fn hash(&self, seed: &Seed) -> u64 {
         hash(seed, &self.id, self.proved)
     }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.id);
-        shared.share(&mut self.from);
-        shared.share(&mut self.to);
-        self.keys.iter_mut().flatten().for_each(|key| shared.share(key));
-    }
 }
 
 impl Entry for Pairing {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.pair(&self.from, &self.to)
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.from);
-        shared.share(&mut self.to);
-        if let Some(protocol) = &mut self.protocol {
-            shared.share(protocol);
-        }
     }
 }
 

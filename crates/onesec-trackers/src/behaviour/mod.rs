@@ -35,7 +35,7 @@ use self::tasks::Task;
 use self::web::{Page, Surfer};
 use crate::config::Bounds;
 use crate::pool::Pool;
-use crate::shared::Shared;
+use crate::shared::Seed;
 use crate::state::{StateError, StateReader, StateWriter};
 
 pub(crate) use deed::Deed;
@@ -135,23 +135,23 @@ impl BehaviourTracker {
 
     pub(crate) fn load(
         (bounds, least): (&Bounds, Reach),
-        shared: &mut Shared,
+        seed: &Seed,
         from: StateReader<'_>,
     ) -> Result<Self, StateError> {
         let new = Self::new(bounds, least);
         Ok(Self {
-            agents: new.agents.fill(from.get("conducts")?, shared),
-            tasks: new.tasks.fill(from.get("tasks")?, shared),
-            memory: new.memory.fill(from.get("memory")?, shared),
-            born: new.born.fill(from.get("born")?, shared),
-            manifests: new.manifests.fill(from.get("manifests")?, shared),
-            alikes: new.alikes.fill(from.get("alikes")?, shared),
-            messages: new.messages.fill(from.get("messages")?, shared),
-            pairings: new.pairings.fill(from.get("pairings")?, shared),
-            clusters: new.clusters.fill(from.get("clusters")?, shared),
-            approvers: new.approvers.fill(from.get("approvers")?, shared),
-            pages: new.pages.fill(from.get("pages")?, shared),
-            surfers: new.surfers.fill(from.get("surfers")?, shared),
+            agents: new.agents.fill(&mut from.stream("conducts")?, seed)?,
+            tasks: new.tasks.fill(&mut from.stream("tasks")?, seed)?,
+            memory: new.memory.fill(&mut from.stream("memory")?, seed)?,
+            born: new.born.fill(&mut from.stream("born")?, seed)?,
+            manifests: new.manifests.fill(&mut from.stream("manifests")?, seed)?,
+            alikes: new.alikes.fill(&mut from.stream("alikes")?, seed)?,
+            messages: new.messages.fill(&mut from.stream("messages")?, seed)?,
+            pairings: new.pairings.fill(&mut from.stream("pairings")?, seed)?,
+            clusters: new.clusters.fill(&mut from.stream("clusters")?, seed)?,
+            approvers: new.approvers.fill(&mut from.stream("approvers")?, seed)?,
+            pages: new.pages.fill(&mut from.stream("pages")?, seed)?,
+            surfers: new.surfers.fill(&mut from.stream("surfers")?, seed)?,
             tools_version: 1,
             least,
             now: Timestamp::EPOCH,

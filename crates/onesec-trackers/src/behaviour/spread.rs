@@ -11,7 +11,7 @@ use super::conduct::digest;
 use super::measure::Who;
 use crate::facts::{Act, Spread, SpreadFacts};
 use crate::pool::Entry;
-use crate::shared::{Seed, Shared, Sym, both};
+use crate::shared::{Seed, Sym, both};
 use crate::trackers::State;
 use crate::window::Class;
 
@@ -138,11 +138,6 @@ fn count(number: usize) -> u32 {
 impl Entry for Cluster {
     fn hash(&self, seed: &Seed) -> u64 {
         hash(seed, self.what, &self.name)
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.name);
-        self.hits.iter_mut().for_each(|hit| shared.share(&mut hit.agent));
     }
 }
 

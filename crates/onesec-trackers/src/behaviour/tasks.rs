@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::taint::Taint;
 use crate::facts::{Act, Outside};
 use crate::pool::Entry;
-use crate::shared::{Seed, Shared, Sym};
+use crate::shared::{Seed, Sym};
 use crate::window::Split;
 
 /// A task that somebody began, or that an agent says it works on.
@@ -102,11 +102,6 @@ fn covers(known: &str, tool: &str) -> bool {
 impl Entry for Task {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of(&self.id)
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.id);
-        shared.share(&mut self.agent);
     }
 }
 

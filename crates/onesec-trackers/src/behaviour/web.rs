@@ -9,7 +9,7 @@ use super::places::{host, places};
 use super::taint::Taint;
 use crate::facts::{PaymentFacts, WebFacts};
 use crate::pool::Entry;
-use crate::shared::{Seed, Shared, Sym, stable_hash};
+use crate::shared::{Seed, Sym, stable_hash};
 use crate::trackers::State;
 use crate::window::{Class, Split};
 
@@ -258,17 +258,11 @@ impl Entry for Page {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of_bytes(&self.key.to_le_bytes())
     }
-
-    fn share(&mut self, _: &mut Shared) {}
 }
 
 impl Entry for Surfer {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of(&self.agent)
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.agent);
     }
 }
 

@@ -5,18 +5,16 @@ mod grow;
 mod rows;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use hashbrown::HashTable;
-use onesec_telemetry::{DelegationId, ScopeSet, Timestamp};
+use onesec_telemetry::{DelegationId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Ending;
-use crate::shared::{Key, Sym};
+use crate::shared::{Key, Set, Sym};
 
 pub(crate) use cut::{Cut, RevokedKey};
 pub(crate) use grow::{Ground, Grown, Growth, Wish};
-pub(crate) use rows::SavedChains;
 
 /// No row.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -53,7 +51,7 @@ pub(crate) struct Row {
     pub(crate) by: Sym,
     pub(crate) account: Option<Sym>,
     /// The bound in force: its own, else its parent's.
-    pub(crate) bound: Option<Arc<ScopeSet>>,
+    pub(crate) bound: Option<Set>,
     pub(crate) created: Timestamp,
     /// The end in force: its own, else its parent's.
     pub(crate) expires: Option<Timestamp>,

@@ -3,26 +3,19 @@
 use std::collections::BTreeMap;
 
 use onesec_telemetry::{DelegationId, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Delegate, DelegationChainTracker, Grant, Held, NONE, RevokedKey, Row};
 use crate::facts::Ending;
-use crate::shared::{Key, Seed, Shared, Sym, both};
+use crate::shared::{Key, Seed, Sym, both};
+use crate::state::{StateError, Stream};
 
-/// The ledger as it is saved, sorted.
+/// The ledger as it is saved, sorted: parents, which are shallower than their children, go first.
 #[derive(Serialize)]
 struct Saved<'a> {
     rows: Vec<(&'a Row, Option<&'a DelegationId>)>,
     tombstones: &'a BTreeMap<DelegationId, Timestamp>,
     revoked: &'a BTreeMap<RevokedKey, Timestamp>,
-}
-
-/// The ledger as it is read.
-#[derive(Deserialize)]
-pub(crate) struct SavedChains {
-    pub(crate) rows: Vec<(Row, Option<DelegationId>)>,
-    tombstones: BTreeMap<DelegationId, Timestamp>,
-    revoked: BTreeMap<RevokedKey, Timestamp>,
 }
 
 impl DelegationChainTracker {
@@ -171,36 +164,34 @@ impl DelegationChainTracker {
         }
     }
 
-    /// What is saved: sorted by id and connection, parents by id.
+    /// What is saved: sorted by depth, id and connection; parents by id.
     pub(crate) fn saved(&self) -> impl Serialize + '_ {
         let mut order: Vec<u32> = (0..u32::try_from(self.rows.len()).unwrap_or(NONE)).collect();
-        self.sort(&mut order);
+        let key = |at: &u32| self.row(*at).map(|row| (row.depth, &row.id, &row.connection));
+        order.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
         let rows = order.iter().filter_map(|&at| self.row(at));
         let rows = rows.map(|row| (row, self.row(row.parent).map(|parent| &parent.id))).collect();
         Saved { rows, tombstones: &self.tombstones, revoked: &self.revoked }
     }
 
-    /// From what was saved. Parents are shallower than their children, so rows go in by depth.
-    pub(crate) fn fill(saved: SavedChains, shared: &mut Shared) -> Self {
-        let mut new = Self { tombstones: saved.tombstones, revoked: saved.revoked, ..Self::default() };
-        let mut rows = saved.rows;
-        new.rows.reserve_exact(rows.len());
+    /// From what was saved.
+    pub(crate) fn fill(mut from: Stream<'_>, seed: &Seed) -> Result<Self, StateError> {
+        let mut new = Self::default();
+        let count = from.count()?;
+        new.rows.reserve_exact(count);
         // Nothing is in them that would have to be hashed again.
-        new.by_id.reserve(rows.len(), |_| 0);
-        new.grants.reserve(rows.len(), |_| 0);
-        rows.sort_by_key(|(row, _)| row.depth);
-        for (mut row, parent) in rows {
-            for sym in [&mut row.agent, &mut row.user, &mut row.by, &mut row.connection] {
-                shared.share(sym);
-            }
-            row.account.iter_mut().for_each(|account| shared.share(account));
-            shared.share_set(&mut row.bound);
-            let parents = parent.map(|id| new.with_id(shared.seed.of(id.as_str()), &id)).unwrap_or_default();
+        new.by_id.reserve(count, |_| 0);
+        new.grants.reserve(count, |_| 0);
+        new.agents.reserve(count, |_| 0);
+        for _ in 0..count {
+            let (mut row, parent): (Row, Option<DelegationId>) = from.next()?;
+            let parents = parent.map(|id| new.with_id(seed.of(id.as_str()), &id)).unwrap_or_default();
             let same = |&at: &u32| new.row(at).is_some_and(|p| p.connection == row.connection);
             row.parent = parents.into_iter().find(same).unwrap_or(NONE);
-            new.add(row, &shared.seed);
+            new.add(row, seed);
         }
-        new
+        (new.tombstones, new.revoked) = (from.next()?, from.next()?);
+        Ok(new)
     }
 
     /// Whether `agent` holds a delegation at `connection` for exactly one user: the rows of that user.

@@ -1,16 +1,14 @@
 //! What is kept per agent, per (agent, user), per (agent, user, connection) and per delegation root.
 
-use std::sync::Arc;
-
-use compact_str::CompactString;
-use onesec_telemetry::{AgentId, ScopeSet, Timestamp};
+use onesec_telemetry::Timestamp;
+use onesec_telemetry::id::confusable_skeleton;
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use super::Network;
+use crate::few::Few;
 use crate::pool::Entry;
 use crate::reach::Reach;
-use crate::shared::{Seed, Shared, Sym};
+use crate::shared::{Seed, Set, Shared, Sym};
 use crate::window::{Split, Window};
 
 /// One agent.
@@ -26,14 +24,11 @@ pub(crate) struct AgentStats {
     /// Its id takes part in telling look-alikes.
     pub(crate) registered: bool,
     /// The agent that it looked like when it was seen first.
-    pub(crate) confusable: Option<Box<AgentId>>,
+    pub(crate) confusable: Option<Sym>,
     /// Connections that it exchanged for.
-    pub(crate) connections: SmallVec<[Sym; 1]>,
+    pub(crate) connections: Few<Sym>,
     /// (user, connection) of the baselines that changed last: for people.
-    pub(crate) baselines: Vec<(Sym, Sym)>,
-    /// Saved in a section of its own.
-    #[serde(skip)]
-    pub(crate) reach: Split<Reach>,
+    pub(crate) baselines: Few<(Sym, Sym)>,
 }
 
 /// What is known about an agent from one class of records.
@@ -45,7 +40,8 @@ pub(crate) struct Side {
     pub(crate) last: Option<Timestamp>,
     pub(crate) window: Window,
     /// Newest first.
-    pub(crate) networks: SmallVec<[Network; 2]>,
+    pub(crate) networks: Few<Network>,
+    pub(crate) reach: Reach,
 }
 
 impl AgentStats {
@@ -58,9 +54,8 @@ impl AgentStats {
             shown: at,
             registered: false,
             confusable: None,
-            connections: SmallVec::new(),
-            baselines: Vec::new(),
-            reach: Split::default(),
+            connections: Few::new(),
+            baselines: Few::new(),
         }
     }
 
@@ -69,8 +64,8 @@ impl AgentStats {
         if self.connections.iter().any(|c| &**c == connection) || self.connections.len() >= MOST_CONNECTIONS {
             return false;
         }
-        self.connections.push(shared.name(connection));
-        self.connections.sort_unstable();
+        let place = self.connections.partition_point(|known| **known < *connection);
+        self.connections.insert(place, shared.name(connection));
         true
     }
 
@@ -86,7 +81,7 @@ impl AgentStats {
     }
 
     pub(crate) fn is_armed(&self) -> bool {
-        self.sides.both().any(|side| side.window.is_armed()) || self.reach.both().any(|side| side.attempts.is_some())
+        self.sides.both().any(|side| side.window.is_armed() || side.reach.attempts().is_some())
     }
 }
 
@@ -110,15 +105,6 @@ impl Entry for AgentStats {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of(&self.name)
     }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.name);
-        self.connections.iter_mut().for_each(|c| shared.share(c));
-        for (user, connection) in &mut self.baselines {
-            shared.share(user);
-            shared.share(connection);
-        }
-    }
 }
 
 /// One agent on behalf of one user.
@@ -133,11 +119,6 @@ impl Entry for AgentUser {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.pair(&self.agent, &self.user)
     }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.agent);
-        shared.share(&mut self.user);
-    }
 }
 
 /// Everything below one delegation root.
@@ -150,10 +131,6 @@ pub(crate) struct Root {
 impl Entry for Root {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of(&self.agent)
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.agent);
     }
 }
 
@@ -175,8 +152,8 @@ pub(crate) struct Pair {
 pub(crate) struct Learned {
     /// Since when; void once the account was unlinked at or after it.
     pub(crate) since: Timestamp,
-    pub(crate) scopes: Option<Arc<ScopeSet>>,
-    pub(crate) pending: Option<Arc<ScopeSet>>,
+    pub(crate) scopes: Option<Set>,
+    pub(crate) pending: Option<Set>,
 }
 
 impl Learned {
@@ -214,31 +191,25 @@ impl Entry for Pair {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.triple(&self.agent, &self.user, &self.connection)
     }
-
-    fn share(&mut self, shared: &mut Shared) {
-        for name in [&mut self.agent, &mut self.user, &mut self.connection] {
-            shared.share(name);
-        }
-        for side in self.learned.both_mut() {
-            shared.share_set(&mut side.scopes);
-            shared.share_set(&mut side.pending);
-        }
-    }
 }
 
-/// The first agent whose id looks like this.
+/// The first agent whose id looks as it does.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Skeleton {
-    pub(crate) skeleton: CompactString,
-    pub(crate) agent: AgentId,
+    pub(crate) agent: Sym,
+}
+
+impl Skeleton {
+    /// What it looks like is worked out again: that is rare, and keeping it is not free.
+    pub(crate) fn is(&self, skeleton: &str) -> bool {
+        confusable_skeleton(&self.agent) == skeleton
+    }
 }
 
 impl Entry for Skeleton {
     fn hash(&self, seed: &Seed) -> u64 {
-        seed.of(&self.skeleton)
+        seed.of(&confusable_skeleton(&self.agent))
     }
-
-    fn share(&mut self, _: &mut Shared) {}
 }
 
 const MOST_NETWORKS: usize = 16;

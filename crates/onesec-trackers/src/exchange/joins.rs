@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::within;
 use crate::pool::{Entry, Pool};
-use crate::shared::{Seed, Shared, Sym, both};
+use crate::shared::{Seed, Sym, both};
 
 /// An exchange of which at least one view was seen.
 #[derive(Debug, Serialize, Deserialize)]
@@ -110,12 +110,5 @@ pub(crate) fn join_of(record: &Record, joins: &Pool<Join>, seed: &Seed) -> View 
 impl Entry for Join {
     fn hash(&self, seed: &Seed) -> u64 {
         both(seed.of(&self.exchange), seed.of(&self.agent))
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        self.key.iter_mut().for_each(|key| shared.share(key));
-        self.user.iter_mut().for_each(|user| shared.share(user));
-        shared.share(&mut self.agent);
-        shared.share(&mut self.connection);
     }
 }

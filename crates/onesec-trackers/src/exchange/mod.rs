@@ -5,15 +5,16 @@ mod joins;
 
 use std::net::IpAddr;
 
+use onesec_telemetry::id::confusable_skeleton;
 use onesec_telemetry::{AgentId, Timestamp};
 
-pub(crate) use entries::{AgentStats, AgentUser, Pair, Root, Skeleton};
+pub(crate) use entries::{AgentStats, AgentUser, Pair, Root, Side, Skeleton};
 pub(crate) use joins::{Join, View, join_of};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Bounds;
-use crate::pool::{Evicted, Pool, SavedPool};
-use crate::shared::Shared;
+use crate::pool::{Evicted, Pool};
+use crate::shared::{Seed, Shared, Sym};
 use crate::state::{StateError, StateReader, StateWriter};
 
 /// Statistics about exchanges, by everything they are keyed by.
@@ -52,10 +53,10 @@ impl ExchangeTracker {
     }
 
     /// The agent seen first whose id looks like `agent`.
-    pub(crate) fn look_alike(&self, shared: &Shared, agent: &AgentId) -> Option<&AgentId> {
-        let skeleton = onesec_telemetry::id::confusable_skeleton(agent.as_str());
-        let found = self.skeletons.find(shared.seed.of(&skeleton), |s| s.skeleton == skeleton)?;
-        self.skeletons.get(found).map(|s| &s.agent).filter(|first| *first != agent)
+    pub(crate) fn look_alike(&self, shared: &Shared, agent: &AgentId) -> Option<&Sym> {
+        let skeleton = confusable_skeleton(agent.as_str());
+        let found = self.skeletons.find(shared.seed.of(&skeleton), |known| known.is(&skeleton))?;
+        self.skeletons.get(found).map(|known| &known.agent).filter(|first| ***first != *agent.as_str())
     }
 
     pub(crate) fn save(&self, out: &mut StateWriter) {
@@ -68,17 +69,16 @@ impl ExchangeTracker {
         out.put("evicted", &(&self.evicted, self.armed_evicted));
     }
 
-    pub(crate) fn load(bounds: &Bounds, shared: &mut Shared, from: StateReader<'_>) -> Result<Self, StateError> {
+    pub(crate) fn load(bounds: &Bounds, seed: &Seed, from: StateReader<'_>) -> Result<Self, StateError> {
         let new = Self::new(bounds);
-        let agents: SavedPool<AgentStats> = from.get("agents")?;
         let (evicted, armed_evicted) = from.get("evicted")?;
         Ok(Self {
-            agents: new.agents.fill(agents, shared),
-            agent_users: new.agent_users.fill(from.get("agent_users")?, shared),
-            pairs: new.pairs.fill(from.get("pairs")?, shared),
-            roots: new.roots.fill(from.get("roots")?, shared),
-            joins: new.joins.fill(from.get("joins")?, shared),
-            skeletons: new.skeletons.fill(from.get("skeletons")?, shared),
+            agents: new.agents.fill(&mut from.stream("agents")?, seed)?,
+            agent_users: new.agent_users.fill(&mut from.stream("agent_users")?, seed)?,
+            pairs: new.pairs.fill(&mut from.stream("pairs")?, seed)?,
+            roots: new.roots.fill(&mut from.stream("roots")?, seed)?,
+            joins: new.joins.fill(&mut from.stream("joins")?, seed)?,
+            skeletons: new.skeletons.fill(&mut from.stream("skeletons")?, seed)?,
             evicted,
             armed_evicted,
         })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onesec_telemetry::{AgentId, EventId, Reach, TextSignals, Thumbprint, Timestamp};
+use onesec_telemetry::{EventId, Reach, TextSignals, Thumbprint, Timestamp};
 
 /// A tool's manifest, as the record shows it or as the tool that it calls has it.
 #[derive(Debug, Clone)]
@@ -78,7 +78,7 @@ pub struct MessageFacts<'a> {
     /// The sender has taken in untrusted content.
     pub tainted: bool,
     /// An agent known before whose id a person could not tell from the sender's.
-    pub confusable_with: Option<&'a AgentId>,
+    pub confusable_with: Option<&'a str>,
 }
 
 /// How far something has spread.

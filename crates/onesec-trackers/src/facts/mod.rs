@@ -71,7 +71,7 @@ pub struct AgentFacts<'a> {
     /// What was registered about it.
     pub registration: Option<&'a AgentRegistration>,
     /// An agent known before whose id a person could not tell from this one's.
-    pub confusable_with: Option<&'a AgentId>,
+    pub confusable_with: Option<&'a str>,
     /// Whether the record's network (/24, /48) is in the agent's history; absent where one of them is.
     pub network_known: Option<bool>,
 }

@@ -25,7 +25,7 @@ pub(crate) use told::{IssuedFor, MOST_PAIRS, NEAR, Stage, TOLD_WITHIN, Tale, Unt
 use crate::config::Bounds;
 use crate::facts::LostFacts;
 use crate::pool::Pool;
-use crate::shared::{Shared, Sym};
+use crate::shared::{Seed, Sym};
 use crate::state::{StateError, StateReader, StateWriter};
 
 /// How far one agent reaches, by one class of records.
@@ -39,12 +39,45 @@ pub(crate) struct Reach {
     pub(crate) exchanges: u32,
     /// The last of them.
     pub(crate) last: Option<Timestamp>,
+    /// What few agents have.
+    rare: Option<Box<Rare>>,
+}
+
+/// What is kept of an agent that does not simply work.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct Rare {
     /// Present while an agent that was at rest is waking.
-    pub(crate) waking: Option<Box<Waking>>,
+    pub(crate) waking: Option<Waking>,
     /// Present while there are failures.
-    pub(crate) attempts: Option<Box<Attempts>>,
+    pub(crate) attempts: Option<Attempts>,
     /// Present for agents that serve many.
-    pub(crate) peaks: Option<Box<Peaks>>,
+    pub(crate) peaks: Option<Peaks>,
+}
+
+impl Reach {
+    pub(crate) fn waking(&self) -> Option<&Waking> {
+        self.rare.as_ref()?.waking.as_ref()
+    }
+
+    pub(crate) fn attempts(&self) -> Option<&Attempts> {
+        self.rare.as_ref()?.attempts.as_ref()
+    }
+
+    pub(crate) fn peaks(&self) -> Option<&Peaks> {
+        self.rare.as_ref()?.peaks.as_ref()
+    }
+
+    /// What few agents have, made where there is none.
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Changes what few agents have, where this one has any of it. What is empty then is no longer kept.
+    pub(crate) fn with_rare(&mut self, change: impl FnOnce(&mut Rare)) {
+        let Some(rare) = &mut self.rare else { return };
+        change(rare);
+        self.rare.take_if(|rare| **rare == Rare::default());
+    }
 }
 
 /// An agent that was at rest.
@@ -104,29 +137,16 @@ impl ReachTracker {
         out.put("reach/lost", &(&self.lost, self.baselines_evicted));
     }
 
-    pub(crate) fn load(bounds: &Bounds, shared: &mut Shared, from: StateReader<'_>) -> Result<Self, StateError> {
+    pub(crate) fn load(bounds: &Bounds, seed: &Seed, from: StateReader<'_>) -> Result<Self, StateError> {
         let new = Self::new(bounds);
-        // Saved by a version that knew none of this. Where some of it is there, the rest is missing.
-        let sections = ["tasks", "failing", "canaries", "complete", "lost"];
-        if sections.iter().all(|name| matches!(from.get::<()>(&format!("reach/{name}")), Err(StateError::Missing(_)))) {
-            return Ok(new);
-        }
         let (lost, baselines_evicted) = from.get("reach/lost")?;
-        // A version before knew less of what Auth0 had yet to tell of: it begins anew.
-        let before = !matches!(from.get::<()>("reach/untold"), Err(StateError::Missing(_)));
-        let (untold, issued, watching) = match from.get("reach/told") {
-            Err(StateError::Missing(_)) if before => (new.untold, new.issued, new.watching),
-            saved => {
-                let (untold, issued, watching) = saved?;
-                (new.untold.fill(untold, shared), new.issued.fill(issued, shared), watching)
-            }
-        };
+        let mut told = from.stream("reach/told")?;
         Ok(Self {
-            tasks: new.tasks.fill(from.get("reach/tasks")?, shared),
-            failing: new.failing.fill(from.get("reach/failing")?, shared),
-            untold,
-            issued,
-            watching,
+            tasks: new.tasks.fill(&mut from.stream("reach/tasks")?, seed)?,
+            failing: new.failing.fill(&mut from.stream("reach/failing")?, seed)?,
+            untold: new.untold.fill(&mut told, seed)?,
+            issued: new.issued.fill(&mut told, seed)?,
+            watching: told.next()?,
             canaries: from.get("reach/canaries")?,
             complete: from.get("reach/complete")?,
             lost,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::recent::Recent;
 use crate::pool::Entry;
-use crate::shared::{Seed, Shared, Sym};
+use crate::shared::{Seed, Sym};
 use crate::window::Split;
 
 /// Whom a task is for: as stated, where `agent` is empty, or as one agent showed it first.
@@ -20,14 +20,6 @@ impl Entry for TaskFor {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.pair(&self.agent, &self.task)
     }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.agent);
-        shared.share(&mut self.task);
-        for user in self.users.both_mut().flatten() {
-            shared.share(user);
-        }
-    }
 }
 
 /// A connection at which settled agents fail as they do when a provider is down.
@@ -40,9 +32,5 @@ pub(crate) struct Failing {
 impl Entry for Failing {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of(&self.connection)
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.connection);
     }
 }

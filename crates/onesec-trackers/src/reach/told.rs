@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::recent::micros;
 use crate::pool::Entry;
-use crate::shared::{Seed, Shared, Sym};
+use crate::shared::{Seed, Sym};
 
 /// What the gateway did for a user at a connection, as far as Auth0 has not told of it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -123,11 +123,6 @@ impl Entry for Untold {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.pair(&self.user, &self.connection)
     }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.user);
-        shared.share(&mut self.connection);
-    }
 }
 
 /// For whom and where a token was issued: the log may name users by a pseudonym.
@@ -141,11 +136,6 @@ pub(crate) struct IssuedFor {
 impl Entry for IssuedFor {
     fn hash(&self, seed: &Seed) -> u64 {
         seed.of_bytes(self.print.as_bytes())
-    }
-
-    fn share(&mut self, shared: &mut Shared) {
-        shared.share(&mut self.user);
-        shared.share(&mut self.connection);
     }
 }
 

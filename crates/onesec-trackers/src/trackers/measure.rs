@@ -61,7 +61,7 @@ impl State {
             confusable_with: match known {
                 // Who was merely spoken of before is as new as anybody.
                 Some(known) if known.registered || look.class == Class::Reported => known.confusable.as_deref(),
-                _ => self.exchange.look_alike(&self.shared, agent),
+                _ => self.exchange.look_alike(&self.shared, agent).map(|first| &**first),
             },
             network_known: history.zip(network).map(|(networks, here)| networks.contains(&here)),
         }

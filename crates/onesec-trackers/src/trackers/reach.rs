@@ -31,7 +31,7 @@ impl State {
         look.agent.filter(|_| look.act != Act::Use && !record.late)?;
         let known = look.agent_slot.and_then(|slot| self.exchange.agents.get(slot));
         let none = Reach::default();
-        let reach = known.and_then(|agent| agent.reach.get(look.class)).unwrap_or(&none);
+        let reach = known.and_then(|agent| agent.sides.get(look.class)).map_or(&none, |side| &side.reach);
         let counts = look.view.counts();
         let fails = success(record) == Some(false);
         let user = look.user.filter(|_| counts && !fails).map(|user| stable_hash(&[user.as_str()]));
@@ -39,7 +39,7 @@ impl State {
         let connection = look.connection.filter(|_| counts && elsewhere).map(|c| stable_hash(&[c.as_str()]));
         Some(ReachFacts {
             users: reach.users.count(look.at, user, FAN_WINDOW),
-            users_usual: reach.peaks.as_ref().map_or(0, |peaks| peaks.usual()),
+            users_usual: reach.peaks().map_or(0, |peaks| peaks.usual()),
             undelegated: reach.undelegated.count(look.at, connection, FAN_WINDOW),
             exchanges: reach.exchanges,
             rest: self.rest_facts(look, reach).filter(|_| counts && !fails),
@@ -53,7 +53,7 @@ impl State {
         if let Some(since) = reach.last.filter(|last| look.at.since(*last) >= self.config.rest_after) {
             return Some(RestFacts { since, woke: look.at, exchanges: 1 });
         }
-        let waking = reach.waking.as_deref().filter(|waking| look.at.since(waking.woke) <= WAKING)?;
+        let waking = reach.waking().filter(|waking| look.at.since(waking.woke) <= WAKING)?;
         let burst = u32::from(look.at.since(waking.woke) <= BURST_WINDOW);
         let exchanges = waking.exchanges.saturating_add(burst);
         Some(RestFacts { since: waking.since, woke: waking.woke, exchanges })
@@ -63,11 +63,11 @@ impl State {
         let ended = success(record);
         let (user, connection) = (key(look.user), key(look.connection));
         let fails = ended == Some(false);
-        if reach.attempts.is_none() && !fails {
+        if reach.attempts().is_none() && !fails {
             return None;
         }
         let none = crate::reach::Attempts::default();
-        let attempts = reach.attempts.as_deref().unwrap_or(&none);
+        let attempts = reach.attempts().unwrap_or(&none);
         let this = ended.map(|success| Attempt { at: look.at.as_micros(), user, connection, failed: !success });
         let tally = attempts.tally(look.at, this, self.passed(look));
         let limits = &self.config.probing;

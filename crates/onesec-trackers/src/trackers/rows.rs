@@ -122,7 +122,7 @@ impl State {
 
     /// The baselines that changed last, and all that people accepted for one user.
     fn baseline_rows(&self, agent: &Sym, known: Option<&AgentStats>) -> Vec<BaselineRow> {
-        let mut keys: Vec<(Sym, Sym)> = known.map(|known| known.baselines.clone()).unwrap_or_default();
+        let mut keys: Vec<(Sym, Sym)> = known.map(|known| known.baselines.to_vec()).unwrap_or_default();
         let accepted = self.accounts.accepted_of(agent).iter().take(MOST_AGENTS);
         keys.extend(accepted.filter_map(|row| Some((row.user.clone()?, row.connection.clone()))));
         keys.sort_unstable();

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use compact_str::CompactString;
-use onesec_telemetry::AgentId;
 
 use super::look::Act;
 use super::stash::Stash;
@@ -86,7 +85,7 @@ impl State {
         let owner = stash.owner(self);
         let name = self.shared.name(&stash.agent);
         let mut agent = AgentStats::new(name, stash.at);
-        agent.confusable = stash.confusable.take().map(Box::new);
+        agent.confusable = stash.confusable.take().map(|other| self.shared.name(&other));
         let (slot, gone) = self.exchange.agents.insert(stash.agent_hash, owner, agent);
         self.exchange.armed_evicted += u64::from(gone.is_some_and(|gone| gone.is_armed()));
         slot
@@ -101,18 +100,18 @@ impl State {
         if std::mem::replace(&mut agent.registered, true) {
             return;
         }
-        let Some(id) = agent.name.id::<AgentId>() else { return };
-        let skeleton = onesec_telemetry::id::confusable_skeleton(id.as_str());
+        let name = agent.name.clone();
+        let skeleton = onesec_telemetry::id::confusable_skeleton(&name);
         let hash = self.shared.seed.of(&skeleton);
-        let first = self.exchange.skeletons.find(hash, |known| known.skeleton == skeleton);
+        let first = self.exchange.skeletons.find(hash, |known| known.is(&skeleton));
         let first = first.and_then(|slot| self.exchange.skeletons.get(slot)).map(|known| known.agent.clone());
         if let Some(first) = first {
-            if let Some(agent) = self.exchange.agents.get_mut(slot).filter(|_| first != id) {
-                agent.confusable = Some(Box::new(first));
+            if let Some(agent) = self.exchange.agents.get_mut(slot).filter(|_| first != name) {
+                agent.confusable = Some(first);
             }
         } else {
             let owner = stash.owner(self);
-            self.exchange.skeletons.insert(hash, owner, Skeleton { skeleton, agent: id });
+            self.exchange.skeletons.insert(hash, owner, Skeleton { agent: name });
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use onesec_telemetry::{AgentId, Channel, Details, Record, ScopeSet, Thumbprint, Timestamp};
+use compact_str::CompactString;
+use onesec_telemetry::{Channel, Details, Record, ScopeSet, Thumbprint, Timestamp};
 
 use super::State;
 use super::look::{Act, Look};
@@ -46,7 +47,7 @@ pub(super) struct Stash {
     pub(super) over_user: bool,
     pub(super) over_root: bool,
     pub(super) network: Option<Network>,
-    pub(super) confusable: Option<AgentId>,
+    pub(super) confusable: Option<CompactString>,
     /// Asked for beyond the baseline.
     pub(super) pending: ScopeSet,
     /// In order at first sight: what would be learned.
@@ -100,7 +101,7 @@ impl Stash {
         (self.pair_hash, self.pair, self.void) = (look.pair_hash, look.pair, look.void);
         self.network = record.network.filter(|_| look.act == Act::Ask).map(Network::of);
         if look.agent_slot.is_none() {
-            self.confusable = facts.agent.as_ref().and_then(|a| a.confusable_with.cloned());
+            self.confusable = facts.agent.as_ref().and_then(|a| a.confusable_with.map(CompactString::from));
         }
         keep(&mut self.event, Some(event.id.as_str()));
         if look.act != Act::None {

@@ -6,7 +6,7 @@ use onesec_telemetry::{Attribution, Body, Channel, Command, Details, EventId, Re
 
 use super::{BURST_WINDOW, is_undelegated, success};
 use crate::config::{ProbingLimits, RateLimit};
-use crate::exchange::View;
+use crate::exchange::{Side, View};
 use crate::facts::{AccessFacts, FAIL_WINDOW, FAN_WINDOW, LostFacts, WAKING};
 use crate::reach::{Attempt, Failing, MOST_CONNECTIONS, MOST_UNDELEGATED, MOST_USERS, Reach, Stage, TaskFor, Waking};
 use crate::shared::{Sym, stable_hash};
@@ -103,9 +103,8 @@ impl State {
         }
         let (limits, rest_after, rate) = (self.config.probing, self.config.rest_after, self.config.exchange_rate);
         let Some(agent) = self.exchange.agents.get_mut(slot) else { return };
-        let window = agent.sides.get(stash.class).map_or(Window::NONE, |side| &side.window);
-        let by = Measures { window, rate: &rate, limits, rest_after };
-        agent.reach.get_mut(stash.class).settle(stash, settled, by);
+        let Side { window, reach, .. } = agent.sides.get_mut(stash.class);
+        reach.settle(stash, settled, Measures { window, rate: &rate, limits, rest_after });
         self.settle_failing(stash);
         self.settle_task(stash, settled);
         self.settle_untold(stash, settled);
@@ -153,24 +152,6 @@ impl State {
         lost.baselines = lost.baselines.saturating_add(baselines);
         lost.behaviour = lost.behaviour.saturating_add(std::mem::take(&mut self.behaviour.lost));
     }
-
-    pub(in crate::trackers) fn reach_of_agents(&self) -> Vec<(&Sym, &Split<Reach>)> {
-        let mut all: Vec<(&Sym, &Split<Reach>)> =
-            self.exchange.agents.iter().map(|agent| (&agent.name, &agent.reach)).collect();
-        all.retain(|(_, reach)| **reach != Split::default());
-        all.sort_unstable_by_key(|(name, _)| *name);
-        all
-    }
-
-    pub(in crate::trackers) fn take_reach(&mut self, saved: Vec<(Sym, Split<Reach>)>) {
-        for (name, reach) in saved {
-            let slot = self.exchange.agents.find(self.shared.seed.of(&name), |known| known.name == name);
-            // Loading is no use: what was about to be evicted still is.
-            if let Some(agent) = slot.and_then(|slot| self.exchange.agents.peek_mut(slot)) {
-                agent.reach = reach;
-            }
-        }
-    }
 }
 
 /// What an agent's reach is measured by.
@@ -205,7 +186,7 @@ impl Reach {
             self.last = self.last.max(Some(stash.at));
             if stash.reached.serves_many && settled == Settled::Passed {
                 let count = self.users.count(stash.at, None, FAN_WINDOW);
-                self.peaks.get_or_insert_default().note(stash.at, count, FAN_WINDOW);
+                self.rare().peaks.get_or_insert_default().note(stash.at, count, FAN_WINDOW);
             }
         }
         if counts && (stash.reached.undelegated || refused) && !stash.connection.is_empty() {
@@ -222,26 +203,24 @@ impl Reach {
 
     fn settle_rest(&mut self, at: Timestamp, rested_since: Option<Timestamp>) {
         if let Some(since) = rested_since {
-            self.waking = Some(Box::new(Waking { since, woke: at, exchanges: 1 }));
+            self.rare().waking = Some(Waking { since, woke: at, exchanges: 1 });
             return;
         }
-        let Some(waking) = &mut self.waking else { return };
-        if at.since(waking.woke) > WAKING {
-            self.waking = None;
-        } else if at.since(waking.woke) <= BURST_WINDOW {
-            waking.exchanges = waking.exchanges.saturating_add(1);
-        }
+        self.with_rare(|rare| {
+            rare.waking.take_if(|waking| at.since(waking.woke) > WAKING);
+            if let Some(waking) = rare.waking.as_mut().filter(|waking| at.since(waking.woke) <= BURST_WINDOW) {
+                waking.exchanges = waking.exchanges.saturating_add(1);
+            }
+        });
     }
 
     fn settle_attempt(&mut self, stash: &Stash, failed: Option<bool>, by: Measures<'_>) {
-        if self.attempts.as_ref().is_some_and(|attempts| attempts.is_over(stash.at)) {
-            self.attempts = None;
-        }
-        let Some(failed) = failed.filter(|failed| *failed || self.attempts.is_some()) else { return };
+        self.with_rare(|rare| drop(rare.attempts.take_if(|attempts| attempts.is_over(stash.at))));
+        let Some(failed) = failed.filter(|failed| *failed || self.attempts().is_some()) else { return };
         let name = |text: &str| if text.is_empty() { 0 } else { stable_hash(&[text]) };
         let (user, connection) = (name(&stash.user), name(&stash.connection));
         let attempt = Attempt { at: stash.at.as_micros(), user, connection, failed };
-        let attempts = self.attempts.get_or_insert_default();
+        let attempts = self.rare().attempts.get_or_insert_default();
         let probing = failed && attempts.tally(stash.at, Some(attempt), by.passed(stash.at)).is_probing(&by.limits);
         attempts.note(attempt, probing);
     }

@@ -175,3 +175,52 @@ fn damaged_state_is_told_and_not_used() {
     sections.remove("accounts");
     assert_eq!(load(&sections), Err(crate::StateError::Missing("accounts".into())));
 }
+
+#[test]
+fn what_another_version_wrote_is_refused_and_not_misread() {
+    let found = |sections: &BTreeMap<String, Vec<u8>>| match Trackers::load(
+        config(),
+        Catalogue::builtin(),
+        StateReader::new(sections),
+    ) {
+        Err(crate::StateError::OtherFormat { found, read }) if found != read => found,
+        other => panic!("{:?}", other.map(|_| ())),
+    };
+    let mut sections = saved(&fresh());
+    sections.insert("format".into(), postcard::to_stdvec(&u32::MAX).unwrap());
+    assert_eq!(found(&sections), u32::MAX);
+    sections.remove("format");
+    assert_eq!(found(&sections), 1, "the first format had no number");
+}
+
+#[test]
+fn a_name_is_written_once_however_much_refers_to_it() {
+    let mut trackers = fresh();
+    let agent = "an-agent-with-a-name-that-is-easy-to-count";
+    trackers.pass(&link(0, "ann", "read:user"));
+    trackers.pass(&exchange(20, [agent, "ann", "github"], "read:user"));
+    let sections = saved(&trackers);
+    let holds = |bytes: &[u8]| bytes.windows(agent.len()).filter(|part| *part == agent.as_bytes()).count();
+    assert_eq!(sections.values().map(|bytes| holds(bytes)).sum::<usize>(), 1);
+    let mut short = sections.clone();
+    short.insert("names".into(), postcard::to_stdvec(&(["ann"], [""; 0])).unwrap());
+    let load = |sections| Trackers::load(config(), Catalogue::builtin(), StateReader::new(sections)).map(|_| ());
+    assert!(matches!(load(&short), Err(crate::StateError::Undecodable(_))), "numbers without names");
+    assert_eq!(load(&sections), Ok(()));
+}
+
+#[test]
+fn where_less_may_be_kept_than_was_saved_the_oldest_go() {
+    let mut large = Trackers::new(TrackerConfig::default(), Catalogue::builtin());
+    for i in 0..20_i64 {
+        large.pass(&claimed(exchange(20 + i, [&format!("agent-{i}"), "ann", "github"], "read:user"), "k-1"));
+    }
+    let sections = saved(&large);
+    let small = Trackers::load(config(), Catalogue::builtin(), StateReader::new(&sections)).unwrap();
+    let bounds = config().bounds;
+    assert_eq!(small.stats().agents, bounds.agents / bounds.key_share, "the quota of the key");
+    let kept = small
+        .ledger_rows()
+        .filter(|row| matches!(row, crate::LedgerChange::Agent(row) if row.agent_id.as_str() == "agent-19"));
+    assert_eq!(kept.count(), 1);
+}
