@@ -46,9 +46,9 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 #[must_use]
 #[expect(clippy::panic, reason = "a test harness")]
 pub fn journalled(dir: &Path) -> BTreeMap<String, usize> {
-    let ids = crash::observed::event_ids(dir).unwrap_or_else(|why| panic!("{why}"));
+    let said = crash::observed::said(dir).unwrap_or_else(|why| panic!("{why}"));
     let mut seen = BTreeMap::new();
-    for id in ids {
+    for id in said.events {
         *seen.entry(id).or_default() += 1;
     }
     seen

@@ -149,6 +149,7 @@ impl Client {
             Operation::Repeat(events) if counts != (Some(0), Some(events.len() as u64)) => return wrong(),
             Operation::StrayAgain(..) if counts != (Some(0), Some(1)) => return wrong(),
             Operation::Stray(..) if counts != (Some(1), Some(0)) => return wrong(),
+            Operation::Ask(_, id) if json["event_id"] != id.as_str() => return wrong(),
             _ => {}
         }
         self.model.apply(operation);
@@ -184,14 +185,22 @@ impl Client {
                 http.post("/api/v1/keys", &wanted)
             }
             Operation::Stray(agent, id) | Operation::StrayAgain(agent, id) => {
-                let key = self.model.strays.get(agent).and_then(|stray| stray.key.clone()).unwrap_or_default();
                 let details = json!({"agent_id": agent, "user_id": format!("u-{}-0", self.number), "success": true,
                     "connection": "google-oauth2", "scopes": "calendar.readonly"});
                 let event = json!({"id": id, "type": "token_exchange_response", "details": details});
-                http.with_key(&key).post("/api/v1/events", &event)
+                http.with_key(&self.key_of(agent)).post("/api/v1/events", &event)
             }
             Operation::Decide(agent, yes) => decide(http, agent, *yes),
+            Operation::Ask(agent, id) => {
+                let details = json!({"agent_id": agent, "tool": "search", "arguments": {"q": "weather"}});
+                let event = json!({"id": id, "type": "tool_call", "details": details});
+                http.with_key(&self.key_of(agent)).post("/api/v1/decide", &event)
+            }
         }
+    }
+
+    fn key_of(&self, agent: &str) -> String {
+        self.model.strays.get(agent).and_then(|stray| stray.key.clone()).unwrap_or_default()
     }
 
     /// The next thing that comes to its mind.
@@ -207,7 +216,8 @@ impl Client {
                 if registered(self, &agent) { Operation::Forget(agent) } else { Operation::Register(agent) }
             }
             4 | 5 => Operation::Key(self.fresh('s')),
-            6..=9 => self.stray(),
+            6 | 7 => self.stray(Operation::Stray),
+            8 | 9 => self.stray(Operation::Ask),
             10 => self.word(),
             11 | 12 if !self.sent.is_empty() => Operation::Repeat(self.rng.pick(&self.sent).clone()),
             _ => {
@@ -244,14 +254,14 @@ impl Client {
         Said { id: self.fresh('e'), what }
     }
 
-    fn stray(&mut self) -> Operation {
+    fn stray(&mut self, does: impl Fn(String, String) -> Operation) -> Operation {
         let known: Vec<String> =
             self.model.strays.iter().filter(|(_, stray)| stray.key.is_some()).map(|(name, _)| name.clone()).collect();
         if known.is_empty() {
             return Operation::Key(self.fresh('s'));
         }
         let agent = self.rng.pick(&known).clone();
-        Operation::Stray(agent, self.fresh('e'))
+        does(agent, self.fresh('e'))
     }
 
     fn word(&mut self) -> Operation {
@@ -259,7 +269,7 @@ impl Client {
         let waiting = self.model.strays.iter().find(waiting).map(|(name, _)| name.clone());
         match waiting {
             Some(agent) => Operation::Decide(agent, self.rng.chance(60)),
-            None => self.stray(),
+            None => self.stray(Operation::Stray),
         }
     }
 }

@@ -70,6 +70,8 @@ pub enum Operation {
     StrayAgain(String, String),
     /// A person's word on what waits for one because of that agent.
     Decide(String, bool),
+    /// That agent asks whether it may call a tool: the question and the ruling stand together.
+    Ask(String, String),
 }
 
 /// An agent that nobody let act.
@@ -87,6 +89,8 @@ pub struct Stray {
 #[derive(Debug, Clone, Default)]
 pub struct Model {
     events: BTreeSet<String>,
+    /// Events that were ruled on.
+    ruled: BTreeSet<String>,
     linked: BTreeMap<String, bool>,
     /// Delegations by agent and user: how many are in each state.
     delegations: BTreeMap<(String, String), BTreeMap<&'static str, u32>>,
@@ -110,6 +114,10 @@ impl Model {
             Operation::Stray(agent, id) => {
                 self.events.insert(id.clone());
                 self.strays.entry(agent.clone()).or_default().seen += 1;
+            }
+            Operation::Ask(_, id) => {
+                self.events.insert(id.clone());
+                self.ruled.insert(id.clone());
             }
             Operation::Decide(agent, yes) => self.strays.entry(agent.clone()).or_default().decided = Some(*yes),
         }
@@ -159,6 +167,9 @@ impl Model {
         let mut fact = |name: String, value: String| drop(facts.insert(name, value));
         for id in &self.events {
             fact(format!("event {id}"), "1".to_owned());
+        }
+        for id in &self.ruled {
+            fact(format!("ruling {id}"), "1".to_owned());
         }
         for (user, linked) in &self.linked {
             let state = if *linked { "linked" } else { "unlinked" };

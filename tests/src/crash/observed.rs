@@ -2,7 +2,7 @@
 
 use onesec_journal::Reader;
 use onesec_server::core::decode_record;
-use onesec_telemetry::TenantId;
+use onesec_telemetry::{Body, TenantId};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,8 +32,9 @@ impl From<String> for Unseen {
 pub fn facts(http: &mut Http, dir: &Path) -> Result<Facts, Unseen> {
     let mut facts = Facts::new();
     let mut counted: BTreeMap<String, u32> = BTreeMap::new();
-    for id in event_ids(dir)? {
-        *counted.entry(format!("event {id}")).or_default() += 1;
+    let said = said(dir)?;
+    for (name, id) in said.events.iter().map(|id| ("event", id)).chain(said.ruled.iter().map(|id| ("ruling", id))) {
+        *counted.entry(format!("{name} {id}")).or_default() += 1;
     }
     let (mut linked, mut standing, mut suspended) = (0_u64, 0_u64, 0_u64);
     for account in all(http, "accounts")? {
@@ -100,16 +101,35 @@ fn alerts(http: &mut Http, facts: &mut Facts) -> Result<(), Unseen> {
     }
 }
 
-/// The ids of all events in the journal, in order.
-pub(crate) fn event_ids(dir: &Path) -> Result<Vec<String>, String> {
+/// What the journal has, in order.
+#[derive(Debug, Default)]
+pub(crate) struct InJournal {
+    /// The ids of all events.
+    pub(crate) events: Vec<String>,
+    /// The ids of those that were ruled on, once for each ruling.
+    ruled: Vec<String>,
+}
+
+/// Reads the journal.
+pub(crate) fn said(dir: &Path) -> Result<InJournal, String> {
     let reader = Reader::open(dir).map_err(|error| format!("the journal does not open: {error}"))?;
-    let mut ids = Vec::new();
+    let mut said = InJournal::default();
+    // The ruling follows the question.
+    let mut last = (0, String::new());
     for stored in reader.records_from(&TenantId::default_tenant(), 1) {
         let stored = stored.map_err(|error| format!("a record does not read: {error}"))?;
         let record = decode_record(&stored.bytes).ok_or_else(|| format!("record {} does not decode", stored.seq))?;
-        ids.extend(record.event().map(|event| event.id.to_string()));
+        match &record.body {
+            Body::Event(event) => {
+                last = (stored.seq, event.id.to_string());
+                said.events.push(last.1.clone());
+            }
+            Body::Decided(decided) if decided.seq.0 == last.0 => said.ruled.push(last.1.clone()),
+            Body::Decided(decided) => return Err(format!("a ruling on {} comes after {}", decided.seq, last.0)),
+            _ => {}
+        }
     }
-    Ok(ids)
+    Ok(said)
 }
 
 /// Everything in a list; what does not fit on a page would be overlooked.
