@@ -152,9 +152,9 @@ pub(crate) fn restart(report: &mut Report, _: Duration) {
     snapshot(report);
 }
 
-/// How long a verdict waits while a million agents are saved.
+/// How long a verdict waits while many agents are saved.
 pub(crate) fn saving(report: &mut Report, time: Duration) {
-    const AGENTS: u64 = 1_000_000;
+    const AGENTS: u64 = 200_000;
     let dir = tempfile::tempdir().expect("dir");
     let mut options = CoreOptions::new(dir.path().to_owned());
     options.assemble = assemble();
@@ -193,7 +193,7 @@ pub(crate) fn saving(report: &mut Report, time: Duration) {
             until = until.or(Some(Instant::now()));
         }
     }
-    report.put("saving: seconds until the snapshot of 1 M agents was there", start.elapsed().as_secs_f64(), "s");
+    report.put("saving: seconds until the snapshot of 200 k agents was there", start.elapsed().as_secs_f64(), "s");
     for (name, mut waits) in ["before", "meanwhile"].into_iter().zip(waits) {
         waits.sort_unstable();
         report.put(&format!("saving: a verdict {name}, p50"), percentile(&waits, 0.5) / 1e3, "ms");
