@@ -31,12 +31,20 @@ impl Window {
         let last = self.times.last().copied();
         let newest = if counts { last.map_or(at, |last| last.max(at)) } else { last.unwrap_or(at) };
         let left = has_left(newest, limit.window);
-        let before = self.times.len() - self.times.partition_point(|&t| left(t));
+        let before = self.times.len() - self.count_left(&left);
         let within = before + usize::from(counts && !left(at));
         let count = u32::try_from(within).unwrap_or(u32::MAX).min(limit.limit.saturating_add(1));
         let exceeded = count > limit.limit || (self.armed && count > leaving(limit));
         let retry_after = if exceeded { self.wait(at, limit) } else { Duration::ZERO };
         Rate { count, limit: limit.limit, window: limit.window, exceeded, retry_after }
+    }
+
+    /// How many have left: mostly none, which the oldest tells.
+    fn count_left(&self, left: impl Fn(Timestamp) -> bool) -> usize {
+        match self.times.first() {
+            Some(&oldest) if left(oldest) => self.times.partition_point(|&t| left(t)),
+            _ => 0,
+        }
     }
 
     /// How long until the window has emptied so far that one more is in order again.
@@ -54,11 +62,13 @@ impl Window {
     pub(crate) fn settle(&mut self, at: Timestamp, exceeded: bool, counts: Option<&RateLimit>) {
         self.armed = exceeded;
         let Some(limit) = counts else { return };
-        let place = self.times.partition_point(|&t| t <= at);
-        self.times.insert(place, at);
+        match self.times.last() {
+            Some(last) if *last > at => self.times.insert(self.times.partition_point(|&t| t <= at), at),
+            _ => self.times.push(at),
+        }
         let left = has_left(self.times.last().copied().unwrap_or(at), limit.window);
         let most = limit.limit as usize + 1;
-        let over = self.times.partition_point(|&t| left(t)).max(self.times.len().saturating_sub(most));
+        let over = self.count_left(&left).max(self.times.len().saturating_sub(most));
         // In a large window they go half at a time, so that each record pays for one.
         if self.times.len() <= SMALL || over * 2 >= self.times.len() {
             self.times.drop_first(over);
