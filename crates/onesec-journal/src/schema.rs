@@ -210,6 +210,20 @@ mod tests {
     }
 
     #[test]
+    fn the_index_of_an_older_file_is_built_anew() {
+        let mut conn = Connection::open_in_memory().expect("opens");
+        run(&mut conn, &MIGRATIONS[..4]).expect("creates");
+        let old = "INSERT INTO event_index VALUES (1, 0, 1, 7, 3, x'0400'); INSERT INTO index_state VALUES (1, 4)";
+        conn.execute_batch(old).expect("as it was");
+        migrate(&mut conn).expect("migrates");
+        let rows = "SELECT (SELECT count(*) FROM event_index), (SELECT count(*) FROM index_state)";
+        let rows: (i64, i64) = conn.query_row(rows, [], |r| Ok((r.get(0)?, r.get(1)?))).expect("reads");
+        assert_eq!(rows, (0, 0));
+        let new = "INSERT INTO event_index VALUES (1, 0, 1, 15, 15, x'000000000000')";
+        conn.execute_batch(new).expect("as it is now");
+    }
+
+    #[test]
     fn a_failed_migration_leaves_the_older_file() {
         let mut conn = Connection::open_in_memory().expect("opens");
         run(&mut conn, &[version_1]).expect("creates");
