@@ -91,7 +91,9 @@ fn a_bit_flipped_in_a_snapshot_costs_time_and_nothing_else() {
     let reader = Reader::open(dir.path()).expect("opens");
     let newest = reader.snapshots(&TenantId::default_tenant()).expect("reads")[0].seq;
     let sections = reader.load_snapshot(&TenantId::default_tenant(), newest).expect("reads");
-    let (_, largest) = sections.iter().max_by_key(|(_, bytes)| bytes.len()).expect("a section");
+    // Settings stand in a record, too, whose damage is another matter.
+    let counted = sections.iter().filter(|(name, _)| name.starts_with("trackers/"));
+    let (_, largest) = counted.max_by_key(|(_, bytes)| bytes.len()).expect("a section");
     drop(reader);
     let middle = &largest[largest.len() / 2..][..24];
     assert!(flip(&path, middle, 12) > 0, "its bytes stand in the file");
