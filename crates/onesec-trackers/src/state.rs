@@ -35,7 +35,8 @@ pub enum StateError {
 impl StateWriter {
     /// Writes one section; sections of one writer are written under its prefix.
     pub fn put<T: Serialize>(&mut self, name: &str, value: &T) {
-        // postcard into a vector fails only for types without a known length, which no state of ours has.
+        // postcard into a vector fails only for types without a known length, which no state of ours has, and for names
+        // outside of a snapshot's table: loading would miss the section.
         if let Ok(bytes) = postcard::to_stdvec(value) {
             self.sections.insert(format!("{}{name}", self.prefix), bytes);
         }
